@@ -1,0 +1,108 @@
+"""Records ↔ the JSON headers of journal records.
+
+A header is an object whose first members are always ``"k"`` (the kind) and, where the record has one, ``"log"``: a scan can
+pass over what it does not want by the first bytes, without parsing (``prefix``).
+Format procedure: fields are only added, with a default that means what their absence meant; a change of meaning is a new kind.
+``tests/recovery/journals/`` keeps a journal of each released version, and the tests read them all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from .record import Boot, Define, Forget, Pause, Place, Publish, Record, Return, Settle, Undefine
+
+
+def encode(record: Record) -> bytes:
+    """The header of a record, without the bodies of a publish."""
+    return orjson.dumps(_fields(record))
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    match record:
+        case Publish():
+            fields: dict[str, Any] = {"k": "publish", "at": record.at, "to": record.targets, "z": record.sizes}
+            if record.attributes:
+                fields["a"] = record.attributes
+            if record.producer:
+                fields["p"] = record.producer
+            if record.digests:
+                fields["d"] = record.digests
+            if record.duplicates:
+                fields["dup"] = list(record.duplicates.items())
+            return fields
+        case Settle():
+            fields = {"k": "settle", "log": record.log, "at": record.at, "how": record.how, "runs": record.runs}
+            if record.consumer is not None:
+                fields["by"] = record.consumer
+            if record.reason is not None:
+                fields["why"] = record.reason
+            if record.places:
+                fields["pl"] = record.places
+            if record.results:
+                fields["res"] = list(record.results.items())
+            return fields
+        case Return():
+            return {"k": "return", "log": record.log, "at": record.at, "e": record.entries, "why": record.reason,
+                    "by": record.consumer}  # fmt: skip
+        case Place():
+            return {"k": "place", "log": record.log, "at": record.at, "how": record.why, "from": record.origin,
+                    "e": record.entries, "why": record.reason, "by": record.consumer}  # fmt: skip
+        case Define():
+            return {"k": "define", "log": record.log, "at": record.at, "name": record.name, "set": record.settings,
+                    "dlo": record.dead_letter_of}  # fmt: skip
+        case Undefine():
+            return {"k": "undefine", "log": record.log, "at": record.at, "name": record.name}
+        case Pause():
+            return {"k": "pause", "log": record.log, "at": record.at, "on": record.paused, "why": record.reason}
+        case Forget():
+            return {"k": "forget", "at": record.at, "ids": record.sessions}
+        case Boot():
+            return {"k": "boot", "at": record.at, "epoch": record.epoch}
+
+
+def decode(header: bytes | memoryview) -> Record:
+    """The record of a header that the journal has proven whole.
+
+    Raises:
+        ValueError: not a header of ours; ``KeyError`` likewise. Both mean a journal of a newer version.
+    """
+    f: dict[str, Any] = orjson.loads(header)
+    kind = f["k"]
+    if kind == "publish":
+        producer, duplicates = f.get("p"), f.get("dup")
+        return Publish(
+            f["at"],
+            [(log, first) for log, first in f["to"]],
+            f["z"],
+            f.get("a") or {},
+            (producer[0], producer[1]) if producer else None,
+            f.get("d"),
+            {index: (place[0], place[1]) for index, place in duplicates} if duplicates else None,
+        )
+    if kind == "settle":
+        results = f.get("res")
+        return Settle(f["at"], f["log"], f["how"], [tuple(run) for run in f["runs"]], f.get("by"), f.get("why"),
+                      [tuple(place) for place in f.get("pl", ())], dict(results) if results else None)  # fmt: skip
+    if kind == "return":
+        return Return(f["at"], f["log"], [tuple(entry) for entry in f["e"]], f["why"], f["by"])
+    if kind == "place":
+        return Place(f["at"], f["log"], f["how"], f["from"], [tuple(entry) for entry in f["e"]], f["why"], f["by"])
+    if kind == "define":
+        return Define(f["at"], f["name"], f["log"], f["set"], f["dlo"])
+    if kind == "undefine":
+        return Undefine(f["at"], f["name"], f["log"])
+    if kind == "pause":
+        return Pause(f["at"], f["log"], f["on"], f["why"])
+    if kind == "forget":
+        return Forget(f["at"], f["ids"])
+    if kind == "boot":
+        return Boot(f["at"], f["epoch"])
+    raise ValueError(f"unknown record kind {kind!r}")
+
+
+def prefix(kind: str, log: int) -> bytes:
+    """How every header of this kind and log begins."""
+    return f'{{"k":"{kind}","log":{log},'.encode()

@@ -1,0 +1,198 @@
+"""What callers ask of the core, one dataclass each. ``machine.handle`` returns each one's reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Range = tuple[int, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class PublishMessages:
+    """Reply: ``Published``. ``digests``: of each body, where dedup keys are used."""
+
+    queue: str
+    sizes: list[int]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    producer: tuple[str, int] | None = None
+    declare: bool = True
+    digests: list[int] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Published:
+    """``keep``: indexes of the frame's messages that were stored, None if all; the others are ``duplicates``."""
+
+    position: int
+    count: int
+    keep: list[int] | None = None
+    duplicates: dict[int, tuple[int, int]] | None = None
+    replayed: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Consume:
+    """Reply: ``Consuming``."""
+
+    queue: str
+    consumer: str
+    client: str = ""
+    prefetch: int = 20
+    lease_ms: int | None = None
+    declare: bool = True
+    resume: str | None = None
+    held: Sequence[tuple[int, int, int]] = ()
+    begun: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Consuming:
+    subscription: int
+    token: str
+    lease_ms: int
+    lost: list[Range]
+
+
+@dataclass(slots=True, kw_only=True)
+class SetPrefetch:
+    subscription: int
+    prefetch: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Stall:
+    """The consumer's socket is full (``stalled``), or has room again."""
+
+    subscription: int
+    stalled: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class NackRange:
+    first: int
+    last: int
+    delay_ms: int | None = None
+    reason: str | None = None
+    dead: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Complete:
+    """Ack of one delivery with a result and further publishes. Reply part: none of it if the lease is lost."""
+
+    number: int
+    result: Any = None
+    publishes: list[PublishMessages] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class SettleDeliveries:
+    """Reply: ``SettleReply``."""
+
+    subscription: int
+    acks: Sequence[Range] = ()
+    nacks: Sequence[NackRange] = ()
+    releases: Sequence[Range] = ()
+    extends: Sequence[Range] = ()
+    lease_ms: int | None = None
+    begun: int | None = None
+    progress: Sequence[tuple[int, int | None, str | None]] = ()
+    completions: Sequence[Complete] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class SettleReply:
+    """``published``: for each publish of the completions, in order: what was stored, or None if its lease was lost."""
+
+    lost: list[Range]
+    settled: list[Range]
+    published: list[Published | None] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class CancelConsumer:
+    subscription: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Detach:
+    """The consumer's connection is lost."""
+
+    subscription: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Declare:
+    """Reply: True if the queue was made now."""
+
+    queue: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    update: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Delete:
+    queue: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Redrive:
+    """Reply: how many went back. ``sequences`` None: the first ``limit`` of all that are ready."""
+
+    queue: str
+    sequences: list[int] | None = None
+    limit: int = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class Discard:
+    """Reply: how many."""
+
+    queue: str
+    sequences: list[int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Purge:
+    """Reply: how many."""
+
+    queue: str
+
+
+@dataclass(slots=True, kw_only=True)
+class CancelMessage:
+    queue: str
+    sequence: int
+
+
+@dataclass(slots=True, kw_only=True)
+class SetPaused:
+    queue: str
+    paused: bool
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionOpened:
+    """Reply: highest frame stored in it."""
+
+    session: str
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionClosed:
+    session: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Start:
+    """The broker starts, in a new epoch."""
+
+    epoch: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Tick:
+    """Time has passed."""

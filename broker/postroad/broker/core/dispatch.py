@@ -1,0 +1,92 @@
+"""Which consumer gets what is ready next.
+
+Fair by free prefetch: in each round those with the most room come first (among equals, who was served longest ago), and each
+gets an equal share of what is ready, in runs. One slow consumer fills up and is passed over; a batch for a single consumer is
+one run, whatever its size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .effect import Deliver
+from .lease import Lease
+from .queue import Queue
+from .subscription import Subscription
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+RETRYING_MAX = 100_000
+"""While so many of a queue wait for another attempt, it delivers nothing more: exceptions cost memory, a backlog does not."""
+
+
+class Live:
+    """The volatile side of a queue: its consumers.
+
+    Attributes:
+        leased: Messages under a lease.
+        held_until: After a restart nothing is delivered before this time, so that consumers can come back to what they held;
+            0: not waiting; None: the first consumer has not come yet.
+    """
+
+    __slots__ = ("consumers", "held_until", "leased", "queue")
+
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+        self.consumers: list[Subscription] = []
+        self.leased = 0
+        self.held_until: int | None = 0
+
+
+def dispatch(machine: Machine, live: Live) -> None:
+    """Grant ready messages while some are ready and some consumer has room."""
+    queue = live.queue
+    group = queue.group
+    if queue.paused or live.held_until != 0 or group.retrying.members.count >= RETRYING_MAX:
+        return
+    consumers = live.consumers
+    while ready := group.ready_count:
+        if len(consumers) == 1:
+            room = consumers[0].room
+            if room <= 0:
+                return
+            _grant(machine, live, consumers[0], room)
+            continue
+        hungry = [subscription for subscription in consumers if subscription.room > 0]
+        if not hungry:
+            return
+        hungry.sort(key=lambda subscription: (-subscription.room, subscription.served))
+        share = -(-ready // len(hungry))
+        for subscription in hungry:
+            wanted = min(share, subscription.room)
+            while wanted > 0 and group.ready_count:
+                wanted -= _grant(machine, live, subscription, wanted)
+
+
+def _grant(machine: Machine, live: Live, subscription: Subscription, count: int) -> int:
+    """Lease the next run of up to ``count`` ready messages; returns how many."""
+    group = live.queue.group
+    first, last, priority = group.take_ready(count)
+    taken = last - first + 1
+    number = subscription.next_number
+    subscription.next_number += taken
+    lease(machine, live, subscription, number, first, taken, priority)
+    attempts = None
+    if group.attempts:
+        counted = [group.attempts.get(sequence, 0) + 1 for sequence in range(first, last + 1)]
+        attempts = counted if max(counted) > 1 else None
+    machine.effects.append(Deliver(subscription.id, live.queue.number, number, first, taken, attempts))
+    return taken
+
+
+def lease(
+    machine: Machine, live: Live, subscription: Subscription, number: int, sequence: int, count: int, priority: int
+) -> None:
+    """Messages ``sequence`` …, already taken out of ready, are this subscription's from now on."""
+    deadline = machine.now + subscription.lease_ms
+    subscription.leases.add(Lease(number, count, sequence, priority, machine.now, deadline))
+    machine.granted += 1
+    subscription.served = machine.granted
+    live.leased += count
+    machine.timers.at("leases", subscription.id, deadline)

@@ -1,0 +1,79 @@
+"""An event is the summary of one durable record; its position identifies it (docs/protocol.md §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .record import Boot, Define, Pause, Place, Publish, Record, Return, Settle, Undefine
+from .state import State
+
+IDS_MAX = 20
+
+
+def event_of(record: Record, position: int, state: State) -> dict[str, Any] | None:
+    """The event of a record, as JSON-ready object; None if it is nobody's concern.
+
+    Derived from the record alone (``state`` only gives names and epochs), so that it is the same live and read later.
+    """
+    event: dict[str, Any] = {"position": position, "at": record.at}
+    match record:
+        case Publish():
+            event |= {"kind": "published", "queue": state.names[record.targets[0][0]], "count": len(record.sizes)}
+            event["ids"] = _ids(state, [(position, 0, len(record.sizes))])
+            return event if record.sizes else None
+        case Settle():
+            if record.how in ("dead", "redriven"):
+                return None  # the Place beside it says it all
+            kind = "dead" if record.how == "dropped" else record.how
+            count = sum(last - first + 1 for first, last, _ in record.runs)
+            event |= {"kind": kind, "queue": state.names[record.log], "count": count, "ids": _ids(state, record.places)}
+        case Return():
+            _, attempts, due, *_ = record.entries[0]
+            event |= {
+                "kind": "retrying",
+                "queue": state.names[record.log],
+                "count": len(record.entries),
+                "attempt": attempts,
+            }
+            event["ids"] = _ids(state, ((at, index, 1) for *_, at, index in record.entries))
+            if due:
+                event["due"] = due
+        case Place():
+            target, origin = state.names[record.log], state.names.get(record.origin)
+            event |= {"kind": record.why, "count": len(record.entries)}
+            event |= {"queue": origin, "to": target} if record.why == "dead" else {"queue": target, "from": origin}
+            event["ids"] = _ids(state, ((at, index, 1) for _, at, index, *_ in record.entries))
+            if record.why == "dead":
+                event["attempt"] = record.entries[0][5]
+        case Define():
+            return event | {"kind": "declared", "queue": record.name}
+        case Undefine():
+            return event | {"kind": "deleted", "queue": record.name}
+        case Pause():
+            event |= {"kind": "paused" if record.paused else "resumed", "queue": state.names[record.log]}
+            return event | ({"reason": record.reason} if record.reason else {})
+        case Boot():
+            return event | {"kind": "started", "queue": None, "epoch": record.epoch}
+        case _:
+            return None
+    if record.reason:
+        event["reason"] = record.reason
+    if record.consumer:
+        event["consumer"] = record.consumer
+    return event
+
+
+def concerns(event: dict[str, Any], queue: str | None) -> bool:
+    """Whether a watcher of ``queue`` (None: of all) wants this event."""
+    return queue is None or queue in (event["queue"], event.get("to"), event.get("from")) or event["kind"] == "started"
+
+
+def _ids(state: State, pieces: Iterable[tuple[int, int, int]]) -> list[str]:
+    ids: list[str] = []
+    for position, index, count in pieces:
+        prefix = state.id_prefix(position)
+        ids.extend(f"{prefix}{index + offset}" for offset in range(min(count, IDS_MAX - len(ids))))
+        if len(ids) == IDS_MAX:
+            break
+    return ids

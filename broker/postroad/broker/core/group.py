@@ -1,0 +1,150 @@
+"""A shared position on a log: which messages are ready, waiting or settled, and how often each was tried.
+
+Every sequence of the log is in exactly one of these states, kept as runs:
+
+- *settled*: below ``floor``, or in ``settled``;
+- *ready*: in ``ready``, by priority;
+- *delayed* or *retrying*: waiting for its time;
+- *leased*: in none of the above. Leases are volatile, so after a restart, and in a snapshot, they are ready.
+
+Only messages that were tried and failed have an entry of their own (``attempts``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .delayed import Delayed
+from .runs import Runs
+
+
+class Group:
+    """Attributes:
+    floor: Every sequence below it is settled.
+    attempts: Sequence → counted attempts, where there are any.
+    """
+
+    __slots__ = ("attempts", "delayed", "floor", "ready", "retrying", "settled")
+
+    def __init__(self) -> None:
+        self.floor = 0
+        self.settled = Runs()
+        self.ready: dict[int, Runs] = {}
+        self.delayed = Delayed()
+        self.retrying = Delayed()
+        self.attempts: dict[int, int] = {}
+
+    @property
+    def ready_count(self) -> int:
+        return sum(runs.count for runs in self.ready.values())
+
+    @property
+    def unsettled(self) -> int:
+        """Ready, delayed and retrying; not what is leased."""
+        return self.ready_count + self.delayed.members.count + self.retrying.members.count
+
+    def is_settled(self, sequence: int) -> bool:
+        return sequence < self.floor or sequence in self.settled
+
+    def add_ready(self, first: int, last: int, priority: int) -> None:
+        runs = self.ready.get(priority)
+        if runs is None:
+            runs = Runs()
+            self.ready[priority] = runs
+            if len(self.ready) > 1:
+                self.ready = dict(sorted(self.ready.items(), reverse=True))
+        runs.add(first, last)
+
+    def take_ready(self, count: int) -> tuple[int, int, int]:
+        """Remove up to ``count`` messages in order of (priority, sequence): ``(first, last, priority)``. Some must be ready."""
+        for priority, runs in self.ready.items():
+            if runs:
+                first, last = runs.take(count)
+                return first, last, priority
+        raise AssertionError("take_ready on a group with nothing ready")
+
+    def remove_ready(self, first: int, last: int) -> list[tuple[int, int, int]]:
+        """Remove what of ``first`` … ``last`` is ready: ``(first, last, priority)`` each."""
+        return [(a, b, priority) for priority, runs in self.ready.items() for a, b in runs.remove(first, last)]
+
+    def add_delayed(self, due_ms: int, first: int, last: int, priority: int) -> None:
+        self.delayed.add(due_ms, first, last, priority)
+
+    def come_due(self, at_ms: int) -> None:
+        """Move what is due to ready. Called with the time of every record, so that time needs no record of its own."""
+        for waiting in (self.delayed, self.retrying):
+            if waiting.members:
+                for first, last, priority in waiting.take_due(at_ms):
+                    self.add_ready(first, last, priority)
+
+    def next_due(self) -> int | None:
+        dues = [due for due in (self.delayed.next_due(), self.retrying.next_due()) if due is not None]
+        return min(dues) if dues else None
+
+    def put_back(self, sequence: int, attempts: int, due_ms: int, priority: int) -> None:
+        """A delivery came back with an attempt counted: to its place among the ready, or to wait until ``due_ms``."""
+        self.remove_ready(sequence, sequence)
+        self.attempts[sequence] = attempts
+        if due_ms:
+            self.retrying.add(due_ms, sequence, sequence, priority)
+        else:
+            self.add_ready(sequence, sequence, priority)
+
+    def settle(self, first: int, last: int) -> None:
+        """``first`` … ``last``, none of them settled yet, are done with."""
+        for runs in self.ready.values():
+            if runs:
+                runs.remove(first, last)
+        for waiting in (self.delayed, self.retrying):
+            if waiting.members:
+                waiting.remove(first, last)
+        if self.attempts:
+            if last - first < len(self.attempts):
+                for sequence in range(first, last + 1):
+                    self.attempts.pop(sequence, None)
+            else:
+                for sequence in [s for s in self.attempts if first <= s <= last]:
+                    del self.attempts[sequence]
+        settled = self.settled
+        if first == self.floor and not settled:
+            self.floor = last + 1
+            return
+        settled.add(first, last)
+        if settled.firsts[0] == self.floor:
+            self.floor = settled.take(1 << 62)[1] + 1
+
+    def unsettled_within(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The parts of ``first`` … ``last`` that are not settled."""
+        at = max(first, self.floor)
+        for a, b in self.settled.within(at, last):
+            if at < a:
+                yield at, a - 1
+            at = b + 1
+        if at <= last:
+            yield at, last
+
+    def to_json(self, leased: list[tuple[int, int, int]]) -> dict[str, object]:
+        """Durable form: leases are volatile, so ``leased`` runs ``(first, last, priority)`` count as ready."""
+        ready = {priority: Runs(runs) for priority, runs in self.ready.items() if runs}
+        for first, last, priority in leased:
+            ready.setdefault(priority, Runs()).add(first, last)
+        return {
+            "floor": self.floor,
+            "settled": self.settled.to_list(),
+            "ready": [[priority, runs.to_list()] for priority, runs in sorted(ready.items(), reverse=True)],
+            "delayed": self.delayed.rows(),
+            "retrying": self.retrying.rows(),
+            "attempts": sorted(self.attempts.items()),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Group:
+        group = cls()
+        group.floor = data["floor"]
+        group.settled = Runs.from_list(data["settled"])
+        group.ready = {priority: Runs.from_list(flat) for priority, flat in data["ready"]}
+        group.delayed = Delayed.from_rows(data["delayed"])
+        group.retrying = Delayed.from_rows(data["retrying"])
+        group.attempts = dict(data["attempts"])
+        return group

@@ -1,0 +1,144 @@
+"""Leases: who holds which deliveries until when. Volatile: gone at a restart.
+
+A grant hands a run of consecutive sequences to one subscription under consecutive delivery numbers: one ``Lease``.
+Delivery numbers count up per subscription and are never used again, so a settle that comes after its lease ended cannot touch the
+message's next holder: the number is no longer there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Lease:
+    """Deliveries ``number`` … ``number + count - 1`` are messages ``sequence`` … ``sequence + count - 1``."""
+
+    number: int
+    count: int
+    sequence: int
+    priority: int
+    granted_at: int
+    deadline: int
+
+    @property
+    def last(self) -> int:
+        return self.number + self.count - 1
+
+
+class Leases:
+    """The leases of one subscription, by delivery number.
+
+    A settle that names exactly what was granted costs one dictionary look-up; any other is a bisection and a cut.
+    """
+
+    __slots__ = ("_by_number", "_numbers", "count")
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._by_number: dict[int, Lease] = {}
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Lease]:
+        return iter([self._by_number[number] for number in self._numbers])
+
+    def add(self, lease: Lease) -> None:
+        if not self._numbers or lease.number > self._numbers[-1]:
+            self._numbers.append(lease.number)
+        else:
+            self._numbers.insert(bisect_left(self._numbers, lease.number), lease.number)
+        self._by_number[lease.number] = lease
+        self.count += lease.count
+
+    def take(self, first: int, last: int) -> list[Lease]:
+        """Remove deliveries ``first`` … ``last``; returns what was held, as leases cut to that range."""
+        exact = self._by_number.get(first)
+        if exact is not None and exact.last == last:
+            self._remove(exact)
+            return [exact]
+        taken = []
+        for lease in self._overlapping(first, last):
+            self._remove(lease)
+            if lease.number < first:
+                lease, rest = _cut(lease, first)
+                self.add(lease)
+                lease = rest
+            if lease.last > last:
+                lease, rest = _cut(lease, last + 1)
+                self.add(rest)
+            taken.append(lease)
+        return taken
+
+    def extend(self, first: int, last: int, deadline: int) -> list[tuple[int, int]]:
+        """Set the deadline of ``first`` … ``last``; returns the ranges that were held."""
+        held = []
+        for lease in self.take(first, last):
+            lease.deadline = deadline
+            self.add(lease)
+            held.append((lease.number, lease.last))
+        return held
+
+    def expired(self, at_ms: int) -> list[Lease]:
+        """Remove and return the leases whose deadline has come."""
+        due = [lease for lease in self if lease.deadline <= at_ms]
+        for lease in due:
+            self._remove(lease)
+        return due
+
+    def next_deadline(self) -> int | None:
+        return min((lease.deadline for lease in self._by_number.values()), default=None)
+
+    def find_sequence(self, sequence: int) -> Lease | None:
+        for lease in self._by_number.values():
+            if lease.sequence <= sequence < lease.sequence + lease.count:
+                return lease
+        return None
+
+    def clear(self) -> list[Lease]:
+        leases = list(self)
+        self._numbers.clear()
+        self._by_number.clear()
+        self.count = 0
+        return leases
+
+    def _remove(self, lease: Lease) -> None:
+        if self._numbers[0] == lease.number:
+            del self._numbers[0]
+        else:
+            del self._numbers[bisect_left(self._numbers, lease.number)]
+        del self._by_number[lease.number]
+        self.count -= lease.count
+
+    def _overlapping(self, first: int, last: int) -> list[Lease]:
+        numbers = self._numbers
+        at = max(bisect_right(numbers, first) - 1, 0)
+        found = []
+        while at < len(numbers) and numbers[at] <= last:
+            lease = self._by_number[numbers[at]]
+            if lease.last >= first:
+                found.append(lease)
+            at += 1
+        return found
+
+
+def _cut(lease: Lease, number: int) -> tuple[Lease, Lease]:
+    """The lease in two, the second starting at delivery ``number``."""
+    head = number - lease.number
+    return (
+        Lease(lease.number, head, lease.sequence, lease.priority, lease.granted_at, lease.deadline),
+        Lease(number, lease.count - head, lease.sequence + head, lease.priority, lease.granted_at, lease.deadline),
+    )
+
+
+def missing(first: int, last: int, held: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The parts of ``first`` … ``last`` that are not in ``held`` (in order)."""
+    gaps = []
+    for a, b in held:
+        if first < a:
+            gaps.append((first, a - 1))
+        first = b + 1
+    if first <= last:
+        gaps.append((first, last))
+    return gaps

@@ -1,0 +1,138 @@
+"""A log: messages in order, as places in the journal.
+
+One entry a batch, in parallel arrays: 28 bytes whatever the number of messages in it. Message ``sequence`` of the entry
+is message ``index + sequence - first`` of the publish record at ``position``.
+An entry's ``live`` count falls as its messages are settled; at zero nothing in this log needs that record any more.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+_ARRAYS = ("firsts", "positions", "indexes", "live", "sizes")
+_TYPES = "QQIIQ"
+
+
+class Log:
+    """Attributes:
+    next: Sequence of the next message appended; the first is 0.
+    bytes: Body bytes of live messages, exact for whole batches and in proportion within one.
+    placed: Sequence → (position of the record that placed it here, log it came from), for messages that came by reference.
+    """
+
+    __slots__ = ("bytes", "firsts", "head", "indexes", "live", "next", "placed", "positions", "sizes")
+
+    def __init__(self) -> None:
+        self.firsts = array("Q")
+        self.positions = array("Q")
+        self.indexes = array("I")
+        self.live = array("I")
+        self.sizes = array("Q")
+        self.head = 0
+        self.next = 0
+        self.bytes = 0
+        self.placed: dict[int, tuple[int, int]] = {}
+
+    def append(self, count: int, position: int, index: int, size: int) -> int:
+        """Add ``count`` messages of one record; returns the sequence of the first."""
+        first = self.next
+        self.firsts.append(first)
+        self.positions.append(position)
+        self.indexes.append(index)
+        self.live.append(count)
+        self.sizes.append(size)
+        self.next = first + count
+        self.bytes += size
+        return first
+
+    def locate(self, sequence: int) -> tuple[int, int]:
+        """Position of the publish record and index in it."""
+        at = bisect_right(self.firsts, sequence, self.head) - 1
+        return self.positions[at], self.indexes[at] + sequence - self.firsts[at]
+
+    def size_of(self, sequence: int) -> int:
+        """Bytes of one live message: exact in a batch of one, else its share of what is left of the batch."""
+        at = bisect_right(self.firsts, sequence, self.head) - 1
+        return self.sizes[at] // max(self.live[at], 1)
+
+    def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, int, int]]:
+        """``(position, index, count, first sequence)`` for each record that ``first`` … ``last`` touches, in order."""
+        firsts = self.firsts
+        at = bisect_right(firsts, first, self.head) - 1
+        while first <= last:
+            end = firsts[at + 1] if at + 1 < len(firsts) else self.next
+            count = min(last + 1, end) - first
+            yield self.positions[at], self.indexes[at] + first - firsts[at], count, first
+            first += count
+            at += 1
+
+    def places(self, runs: Iterable[tuple[int, int, int]], limit: int) -> list[tuple[int, int, int]]:
+        """``(position, index, count)`` of the first messages of ``runs`` ``(first, last, _)``, at most ``limit`` pieces."""
+        found: list[tuple[int, int, int]] = []
+        for first, last, _ in runs:
+            for position, index, count, _ in self.pieces(first, last):
+                if len(found) == limit:
+                    return found
+                found.append((position, index, count))
+        return found
+
+    def settle(self, first: int, last: int) -> list[int]:
+        """Messages ``first`` … ``last`` are done with; returns positions that this log no longer needs."""
+        firsts, live, sizes = self.firsts, self.live, self.sizes
+        freed = []
+        if self.placed:
+            for sequence in range(first, last + 1):
+                place = self.placed.pop(sequence, None)
+                if place is not None:
+                    freed.append(place[0])
+        at = bisect_right(firsts, first, self.head) - 1
+        while first <= last:
+            end = firsts[at + 1] if at + 1 < len(firsts) else self.next
+            count = min(last + 1, end) - first
+            part = sizes[at] * count // live[at]
+            live[at] -= count
+            sizes[at] -= part
+            self.bytes -= part
+            if not live[at]:
+                freed.append(self.positions[at])
+            first += count
+            at += 1
+        self._drop_head()
+        return freed
+
+    def _drop_head(self) -> None:
+        live, head = self.live, self.head
+        while head < len(live) and not live[head]:
+            head += 1
+        self.head = head
+        if head > 1024 and head * 2 > len(live):
+            for name in _ARRAYS:
+                del getattr(self, name)[:head]
+            self.head = 0
+
+    def references(self) -> Iterator[int]:
+        """Every position this log still needs, with repetitions, for counting at start."""
+        for at in range(self.head, len(self.live)):
+            if self.live[at]:
+                yield self.positions[at]
+        for position, _ in self.placed.values():
+            yield position
+
+    def to_parts(self) -> tuple[dict[str, object], list[bytes]]:
+        head = {"next": self.next, "bytes": self.bytes, "placed": sorted(self.placed.items())}
+        return head, [getattr(self, name)[self.head :].tobytes() for name in _ARRAYS]
+
+    @classmethod
+    def from_parts(cls, head: dict[str, Any], parts: list[bytes]) -> Log:
+        log = cls()
+        log.next = head["next"]
+        log.bytes = head["bytes"]
+        log.placed = {sequence: (place[0], place[1]) for sequence, place in head["placed"]}
+        for name, kind, part in zip(_ARRAYS, _TYPES, parts, strict=True):
+            values = array(kind)
+            values.frombytes(part)
+            setattr(log, name, values)
+        return log

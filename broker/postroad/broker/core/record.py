@@ -1,0 +1,141 @@
+"""The facts that are journaled: the vocabulary of the journal.
+
+A record says what has happened, completely: applying it never needs a clock, a random number or a decision.
+``codec.py`` turns records into the JSON headers of journal records and back.
+Records are written once and never changed afterwards (not frozen only because making a frozen one costs twice as much).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Range = tuple[int, int]
+
+PLACES_MAX = 20
+
+
+@dataclass(slots=True)
+class Boot:
+    """The broker started. Leases of before are gone; ids from here on carry ``epoch``."""
+
+    at: int
+    epoch: int
+
+
+@dataclass(slots=True)
+class Define:
+    """A queue exists with these settings, from now on. ``log`` is its number, never used again for another."""
+
+    at: int
+    name: str
+    log: int
+    settings: dict[str, Any]
+    dead_letter_of: str | None = None
+
+
+@dataclass(slots=True)
+class Undefine:
+    """A queue and all in it is gone."""
+
+    at: int
+    name: str
+    log: int
+
+
+@dataclass(slots=True)
+class Pause:
+    """A queue delivers nothing (``paused``), or does again."""
+
+    at: int
+    log: int
+    paused: bool
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Publish:
+    """Messages were published.
+
+    Attributes:
+        targets: ``(log, sequence of the first message)`` for each target.
+        sizes: Bytes of each body; the bodies follow the header in the journal.
+        attributes: Columns and scalars as in docs/protocol.md §4.
+        producer: Producer session and frame number.
+        digests: With dedup keys: a digest of each body, to tell a repetition from a conflict.
+        duplicates: Index in the *frame* → (position, index) of the message stored before; those are not in this record.
+    """
+
+    at: int
+    targets: list[tuple[int, int]]
+    sizes: list[int]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    producer: tuple[str, int] | None = None
+    digests: list[int] | None = None
+    duplicates: dict[int, tuple[int, int]] | None = None
+
+
+@dataclass(slots=True)
+class Settle:
+    """Messages are done with, for ever.
+
+    Attributes:
+        how: ``acked``, ``dead`` (a ``Place`` beside it says where to), ``dropped``, ``purged``, ``expired``, ``cancelled``,
+            ``redriven``.
+        runs: ``(first, last, granted_at)`` by sequence; ``granted_at`` is 0 if nobody held it.
+        places: ``(position, index, count)`` of the first messages named by ``runs``, at most ``PLACES_MAX`` such pieces: the log
+            forgets where a settled message was, and events want to name it.
+        results: Sequence → result, a JSON value.
+    """
+
+    at: int
+    log: int
+    how: str
+    runs: list[tuple[int, int, int]]
+    consumer: str | None = None
+    reason: str | None = None
+    places: list[tuple[int, int, int]] = field(default_factory=list)
+    results: dict[int, Any] | None = None
+
+
+@dataclass(slots=True)
+class Return:
+    """Deliveries came back, with an attempt counted.
+
+    Attributes:
+        entries: ``(sequence, attempts so far, due, priority, granted_at, position, index)``; due 0: ready at once.
+    """
+
+    at: int
+    log: int
+    entries: list[tuple[int, int, int, int, int, int, int]]
+    reason: str
+    consumer: str | None = None
+
+
+@dataclass(slots=True)
+class Place:
+    """Messages stored before are now (also) in another log: dead-lettered or redriven. No body is copied.
+
+    Attributes:
+        entries: ``(sequence in the new log, position, index, size, sequence in the old log, attempts)``.
+    """
+
+    at: int
+    log: int
+    why: str
+    origin: int
+    entries: list[tuple[int, int, int, int, int, int]]
+    reason: str | None = None
+    consumer: str | None = None
+
+
+@dataclass(slots=True)
+class Forget:
+    """Producer sessions have ended."""
+
+    at: int
+    sessions: list[str]
+
+
+Record = Boot | Define | Undefine | Pause | Publish | Settle | Return | Place | Forget

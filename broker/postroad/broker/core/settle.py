@@ -1,0 +1,126 @@
+"""What consumers say of their deliveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import LeaseLost
+from .command import Complete, Published, SettleDeliveries, SettleReply
+from .effect import Progressed
+from .failure import Failed, fail
+from .lease import Lease, missing
+from .publish import check, store
+from .queue import Queue
+from .subscription import Subscription
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleReply:
+    """Ack, nack, release, extend, complete.
+
+    Delivery numbers that are not leased any more come back in the reply; all others are carried out.
+
+    Raises:
+        LeaseLost: there is no such subscription.
+        QueueFull, QueueNotFound, Conflict: a publish of a completion is refused; then nothing was carried out.
+    """
+    subscription = machine.subscriptions.get(command.subscription)
+    if subscription is None:
+        raise LeaseLost("The subscription has ended, and with it its leases.")
+    if command.completions:
+        check(machine, [publish for completion in command.completions for publish in completion.publishes])
+    queue = subscription.queue
+    live = machine.live_of(queue)
+    if command.begun is not None:
+        subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
+    lost: list[tuple[int, int]] = []
+    published: list[Published | None] = []
+
+    acked = [lease for first, last in command.acks for lease in _take(subscription, first, last, lost)]
+    if acked:
+        machine.settle(queue, "acked", _runs(acked), subscription.consumer)
+    for completion in command.completions:
+        acked += _complete(machine, subscription, completion, lost, published)
+    for lease in acked:
+        live.leased -= lease.count
+        subscription.note_settled(lease.number, lease.last)
+
+    for nack in command.nacks:
+        leases = _take(subscription, nack.first, nack.last, lost)
+        for lease in leases:
+            live.leased -= lease.count
+            subscription.note_settled(lease.number, lease.last)
+        if leases:
+            fail(machine, queue, [Failed(lease, nack.delay_ms, nack.dead) for lease in leases],
+                 nack.reason or "nack", subscription.consumer)  # fmt: skip
+    for first, last in command.releases:
+        for lease in _take(subscription, first, last, lost):
+            live.leased -= lease.count
+            queue.group.add_ready(lease.sequence, lease.sequence + lease.count - 1, lease.priority)
+    if command.extends:
+        deadline = machine.now + (command.lease_ms or subscription.lease_ms)
+        for first, last in command.extends:
+            lost.extend(missing(first, last, subscription.leases.extend(first, last, deadline)))
+        machine.timers.at("leases", subscription.id, deadline)
+    for number, percent, note in command.progress:
+        lease_held = subscription.leases.take(number, number)
+        for lease in lease_held:
+            subscription.leases.add(lease)
+            machine.effects.append(Progressed(queue.number, lease.sequence, percent, note))
+
+    if subscription.ended and not subscription.leases.count:
+        machine.subscriptions.pop(subscription.id, None)
+    machine.dispatch(queue)
+    return _reply(subscription, lost, published)
+
+
+def _take(subscription: Subscription, first: int, last: int, lost: list[tuple[int, int]]) -> list[Lease]:
+    leases = subscription.leases.take(first, last)
+    if len(leases) != 1 or leases[0].number != first or leases[0].last != last:
+        lost.extend(missing(first, last, [(lease.number, lease.last) for lease in leases]))
+    return leases
+
+
+def _complete(
+    machine: Machine, subscription: Subscription, completion: Complete, lost: list[tuple[int, int]],
+    published: list[Published | None],
+) -> list[Lease]:  # fmt: skip
+    """Ack with result and publishes: records of one command, so one atomic batch of the journal."""
+    leases = _take(subscription, completion.number, completion.number, lost)
+    if not leases:
+        published.extend(None for _ in completion.publishes)
+        return leases
+    results = {leases[0].sequence: completion.result} if completion.result is not None else None
+    machine.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results)
+    touched: dict[int, Queue] = {}
+    for publish in completion.publishes:
+        published.append(store(machine, publish))
+        queue = machine.state.queues[publish.queue]
+        touched[queue.number] = queue
+    for queue in touched.values():
+        machine.dispatch(queue)
+    return leases
+
+
+def _runs(leases: list[Lease]) -> list[tuple[int, int, int]]:
+    """Leases as ``(first, last, granted_at)``, neighbours of one grant joined."""
+    runs: list[tuple[int, int, int]] = []
+    for lease in leases:
+        last = lease.sequence + lease.count - 1
+        if runs and runs[-1][1] + 1 == lease.sequence and runs[-1][2] == lease.granted_at:
+            runs[-1] = (runs[-1][0], last, lease.granted_at)
+        else:
+            runs.append((lease.sequence, last, lease.granted_at))
+    return runs
+
+
+def _reply(subscription: Subscription, lost: list[tuple[int, int]], published: list[Published | None]) -> SettleReply:
+    settled: list[tuple[int, int]] = []
+    really_lost: list[tuple[int, int]] = []
+    for first, last in lost:
+        known = subscription.settled.within(first, last)
+        settled.extend(known)
+        really_lost.extend(missing(first, last, known))
+    return SettleReply(lost=really_lost, settled=settled, published=published)

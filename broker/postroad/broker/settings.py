@@ -1,0 +1,73 @@
+"""Queue settings as users declare them (docs/protocol.md §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from .errors import InvalidRequest
+from .names import queue_name
+
+DAY_MS = 86_400_000
+FOREVER = 2**53
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """How a queue behaves; ranges and defaults are those of docs/protocol.md §3.
+
+    Attributes:
+        lease_ms: How long a delivery is exclusive before it is taken back.
+        attempts_max: Counted attempts before a message is dead.
+        backoff_ms: Delay before the second attempt; it doubles with each further one.
+        backoff_max_ms: The longest such delay.
+        dead_letter: Where exhausted messages go; ``""`` means ``<queue>.dead``, ``None`` drops them.
+        expire_ms: Messages not delivered within this time expire; ``None``: never.
+        length_max: Most messages ready, delayed and leased; ``None``: no limit.
+        bytes_max: Most bytes of those; ``None``: no limit.
+    """
+
+    lease_ms: int = 30_000
+    attempts_max: int = 5
+    backoff_ms: int = 1_000
+    backoff_max_ms: int = 600_000
+    dead_letter: str | None = ""
+    expire_ms: int | None = None
+    length_max: int | None = None
+    bytes_max: int | None = None
+
+    def changed(self, given: Mapping[str, object]) -> QueueSettings:
+        """These settings with the named ones replaced.
+
+        Raises:
+            InvalidRequest: an unknown setting, a wrong type or a value out of range; ``field`` names it.
+        """
+        return replace(self, **{name: _checked(name, value) for name, value in given.items()})  # type: ignore[arg-type]  # each value was checked against its field just now
+
+    def to_json(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+_RANGES: dict[str, tuple[int, int, bool]] = {
+    "lease_ms": (100, DAY_MS // 2, False),
+    "attempts_max": (1, 1000, False),
+    "backoff_ms": (0, DAY_MS, False),
+    "backoff_max_ms": (0, DAY_MS, False),
+    "expire_ms": (1, FOREVER, True),
+    "length_max": (1, FOREVER, True),
+    "bytes_max": (1, FOREVER, True),
+}
+
+
+def _checked(name: str, value: object) -> object:
+    field = f"settings.{name}"
+    if name == "dead_letter":
+        return value if value is None or value == "" else queue_name(value)
+    if name not in _RANGES:
+        raise InvalidRequest(f"There is no queue setting {ascii(name[:75])}.", field=field)
+    low, high, optional = _RANGES[name]
+    if value is None and optional:
+        return None
+    if type(value) is not int or not low <= value <= high:
+        raise InvalidRequest(f"{name} must be an integer from {low:,} to {high:,}.", field=field)
+    return value
