@@ -1,0 +1,1 @@
+"""Postroad's gateway: WebSocket and HTTP in front of an engine."""

@@ -1,0 +1,110 @@
+"""Publish frames → ``PublishBatch`` (docs/protocol.md §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from postroad.broker.engine.engine import Buffer, PublishBatch
+from postroad.broker.errors import InvalidRequest, LimitExceeded, Unsupported
+from postroad.broker.limits import Limits
+
+from .attributes import columns_from_messages, columns_of
+from .bodies import to_bytes
+from .fields import boolean, integer, objects, queue_of
+
+_PLAIN = frozenset({"op", "id", "queue", "frame", "sizes", "declare"})
+
+
+def publish_batch(frame: Mapping[str, Any], bodies: Buffer, limits: Limits, body_bytes_max: int) -> PublishBatch:
+    """A publish frame, binary (with ``sizes``, already found to add up) or text (with ``messages``).
+
+    Without attributes nothing here is done per message.
+
+    Args:
+        body_bytes_max: The largest body this caller may publish, bytes.
+
+    Raises:
+        InvalidRequest, InvalidName: a wrong or missing field.
+        LimitExceeded: too many messages, or too large.
+        Unsupported: the target is a topic or a stream.
+    """
+    if "queue" not in frame and ("topic" in frame or "stream" in frame):
+        raise Unsupported("This server has no topics and streams yet; publish to a queue.")
+    queue = queue_of(frame)
+    sizes = frame.get("sizes")
+    if sizes is None or "messages" in frame:
+        if bodies:
+            raise InvalidRequest("A frame has either sizes or messages.", field="messages")
+        return inline_batch(frame, queue, limits, body_bytes_max)
+    count = len(sizes)
+    _check_count(count, limits, "sizes")
+    if max(sizes) > body_bytes_max:
+        raise _too_large(body_bytes_max)
+    attributes = columns_of(frame, count, limits) if frame.keys() - _PLAIN else {}
+    return PublishBatch(
+        queue=queue, sizes=sizes, bodies=bodies, attributes=attributes, declare=boolean(frame, "declare", True)
+    )
+
+
+def inline_batch(frame: Mapping[str, Any], queue: str, limits: Limits, body_bytes_max: int) -> PublishBatch:
+    """A frame whose bodies are inside its ``messages``; raises as ``publish_batch``."""
+    if "messages" not in frame:
+        raise InvalidRequest("messages is missing.", field="messages")
+    messages = objects(frame["messages"], "messages")
+    _check_count(len(messages), limits, "messages")
+    columns = columns_from_messages(frame, messages, limits)
+    common = columns.pop("type", None)
+    types = columns.pop("types", None)
+    kinds: list[str] = []
+    bodies: list[bytes] = []
+    for index, message in enumerate(messages):
+        field = f"messages[{index}]"
+        if "body" not in message:
+            raise InvalidRequest(f"{field}.body is missing.", field=f"{field}.body")
+        kind = message.get("type") or (types[index] if types else None) or common or "json"
+        if kind not in ("json", "text", "bytes"):
+            raise InvalidRequest(f'{field}.type must be "json", "text" or "bytes".', field=f"{field}.type")
+        body = to_bytes(message["body"], kind, f"{field}.body")
+        if len(body) > body_bytes_max:
+            raise _too_large(body_bytes_max)
+        kinds.append(kind)
+        bodies.append(body)
+    if len(set(kinds)) > 1:
+        columns["types"] = kinds
+    elif kinds[0] != "json":
+        columns["type"] = kinds[0]
+    return PublishBatch(
+        queue=queue,
+        sizes=[len(body) for body in bodies],
+        bodies=b"".join(bodies),
+        attributes=columns,
+        declare=boolean(frame, "declare", True),
+    )
+
+
+def frame_number(frame: Mapping[str, Any], session: str | None) -> tuple[str, int] | None:
+    """Producer session and number of a numbered frame.
+
+    Raises:
+        InvalidRequest: the number is not an integer from 1, or there is no session.
+    """
+    number = integer(frame, "frame", 1, 2**53 - 1)
+    if number is None:
+        return None
+    if session is None:
+        raise InvalidRequest("A numbered frame needs a session, named in hello.", field="frame")
+    return session, number
+
+
+def _check_count(count: int, limits: Limits, field: str) -> None:
+    if not count:
+        raise InvalidRequest("A publish frame holds at least one message.", field=field)
+    if count > limits.messages_max:
+        raise LimitExceeded(
+            f"A publish frame may hold {limits.messages_max} messages.", limit="messages_max", value=limits.messages_max
+        )
+
+
+def _too_large(body_bytes_max: int) -> LimitExceeded:
+    return LimitExceeded(f"A body may have {body_bytes_max} bytes.", limit="body_bytes_max", value=body_bytes_max)
