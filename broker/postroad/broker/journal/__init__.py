@@ -1,0 +1,7 @@
+"""The journal: records and bytes on disk. It knows nothing of queues."""
+
+from .files import Buffer, Files, RealFiles
+from .journal import Journal
+from .options import Durability, JournalOptions, Recovered
+
+__all__ = ["Buffer", "Durability", "Files", "Journal", "JournalOptions", "RealFiles", "Recovered"]

@@ -1,0 +1,78 @@
+"""Which segments are free, and how they go.
+
+A segment may go when nobody refers to it, the oldest kept snapshot covers it, nobody reads it, and it is outside the
+history window. Order: the manifest names what is to go (a crash in between finishes the job at the next start), the
+files are renamed to spares or unlinked in ascending order, the directory is synced once; only then are they reused.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from itertools import pairwise
+
+from .files import Files
+from .manifest import Manifest, write_manifest
+from .options import JournalOptions
+from .segment import Segment
+from .shelf import Shelf
+from .spares import Spares
+
+
+def choose(segments: list[Segment], covered: int, now_ms: int, options: JournalOptions) -> list[Segment]:
+    """Segments that may go, ascending.
+
+    Args:
+        covered: Position of the oldest kept snapshot; 0 while there are too few.
+    """
+    free = []
+    newer_bytes = 0
+    for segment, later in zip(reversed(segments[:-1]), reversed(segments), strict=False):
+        newer_bytes += later.capacity
+        if segment.end is None or segment.header is None or later.header is None:
+            continue
+        old = now_ms - later.header.created_ms > options.history_ms or newer_bytes > options.history_bytes
+        if old and segment.end - 1 <= covered and not segment.live and not segment.pins:
+            free.append(segment)
+    return free[::-1]
+
+
+def collect(
+    files: Files,
+    shelf: Shelf,
+    mutex: threading.Lock,
+    spares: Spares,
+    manifest: Manifest,
+    options: JournalOptions,
+    *,
+    covered: int,
+    now_ms: int,
+) -> tuple[int, Manifest]:
+    """Free what may go; returns how many segments, and the manifest as it is on disk now."""
+    with mutex:
+        victims = choose(shelf.segments, covered, now_ms, options)
+        if not victims:
+            return 0, manifest
+        names = {segment.name for segment in victims}
+        kept = [segment for segment in shelf.segments if segment.name not in names]
+        shelf.segments[:] = kept
+    ends = {
+        segment.name: segment.end
+        for segment, later in pairwise(kept)
+        if segment.end is not None and segment.end != later.first
+    }
+    manifest = replace(manifest, ends=ends, dropped=[segment.name for segment in victims])
+    write_manifest(files, manifest)
+    recycled: list[str] = []
+    for segment in victims:
+        shelf.forget(segment.name)
+        if segment.capacity == options.segment_bytes and len(recycled) + spares.free < 4:
+            recycled.append(spares.new_name(recycled=True))
+            files.rename(segment.name, recycled[-1])
+        else:
+            files.unlink(segment.name)
+    files.dirsync()
+    for name in recycled:
+        spares.give(name)
+    spares.kick()
+    return len(victims), replace(manifest, dropped=[])

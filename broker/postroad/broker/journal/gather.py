@@ -1,0 +1,168 @@
+"""Appended, not yet written: where each record will be is settled here, with no I/O.
+
+All that is gathered while the disk syncs becomes one batch. A batch stays in one segment, so a unit that does not fit
+closes the batch and begins a segment, in memory only; the writer makes the file when it gets there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ..errors import LimitExceeded
+from .files import Buffer
+from .index import STRIDE_BYTES, SparseIndex
+from .record import BATCH_BYTES, FRAME_BYTES, RECORD_BYTES, TRAILER_BYTES
+from .segment import HEADER_BYTES, Segment, segment_name
+
+_BATCH_BYTES_SOFT = 4 * 1024 * 1024
+"""A batch beyond this is closed, so that one sync does not grow with the backlog."""
+
+
+class Gather:
+    """Records that become one batch."""
+
+    __slots__ = ("bodies", "end", "first", "headers", "offset", "segment")
+
+    def __init__(self, segment: Segment, offset: int, first: int) -> None:
+        self.segment = segment
+        self.offset = offset
+        self.first = first
+        self.end = offset + BATCH_BYTES
+        self.headers: list[bytes] = []
+        self.bodies: list[Buffer] = []
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.headers) - 1
+
+
+class Gathering:
+    """Lays out appended records and hands them to the writer.
+
+    Args:
+        mutex: Guards this and the list of segments; ``take`` and ``mark`` are called with it held.
+        segments: All segments, ascending; new ones are added at the end.
+        offset: Where the next batch starts in the last of them.
+        position: The last position given.
+        capacity: Bytes of a new segment.
+        epoch: Of this start.
+        claim: Called for each new segment.
+    """
+
+    def __init__(
+        self,
+        mutex: threading.Lock,
+        segments: list[Segment],
+        *,
+        offset: int,
+        position: int,
+        capacity: int,
+        epoch: int,
+        claim: Callable[[], None],
+    ) -> None:
+        self._mutex, self._segments, self._claim = mutex, segments, claim
+        self._capacity, self._epoch = capacity, epoch
+        self.position = position
+        self.unwritten: deque[Gather] = deque()
+        """Closed batches, also the one being written, oldest first."""
+        self._taken = 0
+        self.current = Gather(segments[-1], offset, position + 1)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing waits for the writer."""
+        return not self.current.headers and len(self.unwritten) == self._taken
+
+    @property
+    def left(self) -> int:
+        """Bytes left for records in the last segment."""
+        return self.current.segment.capacity - self.current.end - TRAILER_BYTES
+
+    def append(self, records: Sequence[tuple[bytes, Buffer | None]]) -> int:
+        """Add one atomic unit; returns the position of its first record."""
+        size = 0
+        sizes = []
+        for header, body in records:
+            length = (RECORD_BYTES + len(header) + (len(body) if body is not None else 0) + 7) & ~7
+            sizes.append(length)
+            size += length
+        with self._mutex:
+            gather = self.current
+            offset = gather.end
+            if offset + size + TRAILER_BYTES > gather.segment.capacity or (
+                offset - gather.offset > _BATCH_BYTES_SOFT and gather.headers
+            ):
+                gather = self._next(size)
+                offset = gather.end
+            index = gather.segment.index
+            position = first = self.position + 1
+            headers, bodies = gather.headers, gather.bodies
+            for length, (header, body) in zip(sizes, records, strict=True):
+                if index is not None and offset >= index.next_offset:
+                    index.add(position, offset)
+                headers.append(header)
+                bodies.append(b"" if body is None else body)
+                offset += length
+                position += 1
+            gather.end = offset
+            self.position = position - 1
+        return first
+
+    def take(self) -> list[Gather]:
+        """Everything gathered, as batches to write; the mutex is held."""
+        if self.current.headers:
+            self._close()
+        taken = list(self.unwritten)[self._taken :]
+        self._taken = len(self.unwritten)
+        return taken
+
+    def mark(self) -> Gather | None:
+        """An empty batch, if there is nothing to write and a place for it; the mutex is held."""
+        if not self.empty or self.left < FRAME_BYTES:
+            return None
+        return self._close()
+
+    def written(self) -> None:
+        """The oldest taken batch is in the file; the mutex is held."""
+        self.unwritten.popleft()
+        self._taken -= 1
+
+    def find(self, position: int) -> tuple[bytes, Buffer] | None:
+        """A record that is not in the file yet."""
+        with self._mutex:
+            for gather in (*self.unwritten, self.current):
+                if gather.first <= position <= gather.last:
+                    at = position - gather.first
+                    return gather.headers[at], gather.bodies[at]
+        return None
+
+    def _close(self) -> Gather:
+        gather = self.current
+        gather.end += TRAILER_BYTES
+        self.unwritten.append(gather)
+        self.current = Gather(gather.segment, gather.end, self.position + 1)
+        return gather
+
+    def _next(self, size: int) -> Gather:
+        limit = self._capacity - HEADER_BYTES - FRAME_BYTES
+        if size > limit:
+            raise LimitExceeded("One append is larger than a segment.", limit="segment_bytes", value=limit)
+        if self.current.headers:
+            self._close()
+        gather = self.current
+        if gather.end + size + TRAILER_BYTES > gather.segment.capacity:
+            first = self.position + 1
+            segment = Segment(segment_name(first, self._epoch), first, self._epoch, self._capacity)
+            segment.index = SparseIndex()
+            gather.segment.end = first
+            self._segments.append(segment)
+            self._claim()
+            self.current = gather = Gather(segment, HEADER_BYTES, first)
+        return gather
+
+
+def slack(records: int = 1) -> int:
+    """Bytes that framing may add, generously."""
+    return FRAME_BYTES + STRIDE_BYTES + records * (RECORD_BYTES + 8)

@@ -1,0 +1,353 @@
+"""The journal: one append-only sequence of records for everything a broker must remember.
+
+A record is a header and optional bodies, both opaque. Its position counts up from 1, without gaps. What ``append`` was
+given in one call is on disk whole or not at all. ``open`` → ``records`` → ``begin`` → the rest → ``close``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from ..clock import Clock, SystemClock
+from ..errors import InvalidState, StorageFull, Unavailable
+from . import checkpoint
+from .begin import begin
+from .collect import collect
+from .files import Buffer, Files
+from .gather import Gathering, slack
+from .index import SparseIndex
+from .manifest import Manifest, write_manifest
+from .options import JournalOptions, Recovered
+from .reader import SegmentReader
+from .record import BATCH_BYTES, records_of
+from .recover import Found, recover
+from .segment import Segment, segment_name
+from .shelf import Shelf
+from .spares import NO_SPACE, RESERVE, Spares
+from .writer import Post, Writer
+
+
+class Journal:
+    """One store. ``append``, ``flush``, ``has_room``, ``retain`` and ``release`` are cheap and do no I/O.
+
+    Args:
+        files: The directory.
+        options: Sizes and promises.
+        post: Runs a callback in the owner's thread, as ``loop.call_soon_threadsafe`` does.
+        clock: For the age of segments.
+
+    Attributes:
+        on_durable: Called through ``post`` with the new durable position.
+        on_failure: Called through ``post``, once, when a write or a sync failed. Nothing is confirmed after that.
+    """
+
+    on_durable: Callable[[int], None]
+    on_failure: Callable[[BaseException], None]
+
+    def __init__(self, files: Files, options: JournalOptions, *, post: Post, clock: Clock | None = None) -> None:
+        self._files, self._options, self._post = files, options, post
+        self._clock: Clock = clock or SystemClock()
+        self._mutex = threading.Lock()
+        self._housekeeping = threading.Lock()
+        self._shelf = Shelf(files, self._mutex)
+        self._spares = Spares(files, options.segment_bytes, options.retry_ms / 1000, self._spares_failed)
+        self._found: Found | None = None
+        self._gathering: Gathering | None = None
+        self._writer: Writer | None = None
+        self._manifest: Manifest | None = None
+        self._cut_bytes = 0
+        self._snapshots: list[int] = []
+        self._locked = False
+        self.on_durable = lambda position: None
+        self.on_failure = lambda error: None
+
+    def open(self) -> Recovered:
+        """Take the lock, read and check what is there.
+
+        Raises:
+            Unavailable: another process holds the store.
+            Corrupt: damage before a proven point; nothing was changed.
+            Unsupported: a later version wrote it; nothing was changed.
+        """
+        started = time.perf_counter()
+        self._files.lock()
+        self._locked = True
+        try:
+            found = self._found = recover(self._files)
+        except BaseException:
+            self.close()
+            raise
+        epoch = found.manifest.epoch + 1
+        segments = self._shelf.segments = list(found.segments)
+        if segments and segments[-1].first == found.proven + 1:
+            segments.pop()
+        elif segments:
+            segments[-1].end = found.proven + 1
+        first = found.proven + 1
+        segments.append(Segment(segment_name(first, epoch), first, epoch, self._options.segment_bytes))
+        self._cut_bytes = found.cut_bytes
+        self._snapshots = checkpoint.list_snapshots(self._files)
+        return Recovered(
+            snapshot=found.snapshot,
+            snapshot_position=found.snapshot_position,
+            store=found.manifest.store,
+            epoch=epoch,
+            last_position=found.last,
+            batches=found.batches,
+            cut_bytes=found.cut_bytes,
+            quarantine=found.quarantine,
+            skipped_snapshots=tuple(found.skipped),
+            duration_ms=int((time.perf_counter() - started) * 1000),
+        )
+
+    def records(self) -> Iterator[tuple[int, bytes]]:
+        """Position and header of every record after the snapshot, in order; between ``open`` and ``begin``."""
+        found = self._found
+        if found is None:
+            raise InvalidState("The journal is not open, or has begun.")
+        after = found.snapshot_position
+        for segment in found.segments[found.scanned :]:
+            assert segment.header is not None
+            end = found.last + 1 if segment is found.segments[-1] else segment.end
+            assert end is not None
+            index = SparseIndex()
+            handle = self._files.open(segment.name)
+            try:
+                for batch in SegmentReader(self._files, handle, segment.header):
+                    if batch.first >= end:
+                        break
+                    offset = batch.offset + BATCH_BYTES
+                    position = batch.first
+                    for header, start, length in records_of(batch.data, batch.count):
+                        if offset >= index.next_offset:
+                            index.add(position, offset)
+                        if position > after:
+                            yield position, header
+                        offset = batch.offset + ((start + length + 7) & ~7)
+                        position += 1
+            finally:
+                self._files.close(handle)
+            segment.index = index
+
+    def begin(self) -> None:
+        """Make what was read durable, and be ready to append.
+
+        Raises:
+            StorageFull: no space for one segment.
+            OSError: a failing disk.
+        """
+        found = self._found
+        if found is None:
+            raise InvalidState("The journal is not open, or has begun.")
+        self._found = None
+        segments = self._shelf.segments
+        try:
+            self._spares.load()
+            begun = begin(self._files, found, segments[-1], self._spares, self._clock)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise StorageFull("There is no space for a journal segment.") from error
+            raise
+        self._manifest = begun.manifest
+        self._gathering = Gathering(
+            self._mutex,
+            segments,
+            offset=begun.offset,
+            position=found.last,
+            capacity=self._options.segment_bytes,
+            epoch=begun.manifest.epoch,
+            claim=self._spares.claim,
+        )
+        self._writer = Writer(
+            self._files,
+            self._options,
+            self._mutex,
+            self._gathering,
+            self._spares,
+            self._clock,
+            store=bytes.fromhex(begun.manifest.store),
+            epoch=begun.manifest.epoch,
+            handle=begun.handle,
+            previous=begun.previous,
+            synced=found.last,
+            post=self._post,
+            durable=lambda position: self.on_durable(position),
+            failure=lambda error: self.on_failure(error),
+        )
+        self._spares.reserve()
+        self._spares.start()
+        self._writer.start()
+
+    def append(self, records: Sequence[tuple[bytes, Buffer | None]]) -> int:
+        """Gather records as one atomic unit; returns the position of the first. ``flush`` has them written.
+
+        The buffers are kept by reference and must not change.
+
+        Raises:
+            LimitExceeded: more than one segment holds.
+            Unavailable: a write has failed, or the journal is closed.
+        """
+        gathering, writer = self._gathering, self._writer
+        if gathering is None or writer is None or writer.failed is not None:
+            raise Unavailable("The journal takes no more records.")
+        return gathering.append(records)
+
+    def flush(self) -> None:
+        """Have everything gathered written: now if the disk is idle, else with the next sync."""
+        if self._writer is not None:
+            self._writer.wake()
+
+    @property
+    def position(self) -> int:
+        """The last position given."""
+        return self._gathering.position if self._gathering is not None else 0
+
+    @property
+    def durable_position(self) -> int:
+        """Everything up to here is durable, as ``JournalOptions.durability`` means it."""
+        return self._writer.durable if self._writer is not None else 0
+
+    @property
+    def earliest(self) -> int:
+        """The first position from which on nothing is missing."""
+        return self._shelf.earliest
+
+    def has_room(self, nbytes: int, *, settle: bool = False) -> bool:
+        """Whether an append of that many bytes in all has its place reserved on disk.
+
+        Args:
+            nbytes: Headers and bodies together.
+            settle: May use the reserve, which publishes leave alone.
+        """
+        gathering, writer = self._gathering, self._writer
+        if gathering is None or writer is None or writer.failed is not None:
+            return False
+        fits, free = nbytes + slack() <= gathering.left, self._spares.free
+        return (fits or free >= 1) if settle else (free > RESERVE or (fits and free >= RESERVE))
+
+    def read(self, position: int) -> tuple[bytes, memoryview]:
+        """Header and bodies of a record, also before it is durable.
+
+        Raises:
+            Gone: no longer kept; ``earliest`` says what is.
+            Corrupt: damaged; nothing of it is returned.
+        """
+        gathering, writer = self._gathering, self._writer
+        if gathering is None or writer is None:
+            raise InvalidState("The journal has not begun.")
+        if not 0 < position <= gathering.position:
+            raise InvalidState(f"There is no record {position} yet.")
+        if position > writer.written and (gathered := gathering.find(position)) is not None:
+            return gathered[0], memoryview(gathered[1])
+        return self._shelf.read(position)
+
+    def scan(self, first: int, last: int | None = None) -> Iterator[tuple[int, bytes, int]]:
+        """Position, header and bodies length of records ``first`` … ``last`` (the last durable one); in any thread.
+
+        Raises:
+            Gone: ``first`` is older than ``earliest``.
+            Corrupt: damage was met.
+        """
+        writer = self._writer
+        written = writer.written if writer is not None else 0
+        return self._shelf.scan(first, written if last is None else min(last, written))
+
+    def retain(self, position: int, count: int = 1) -> None:
+        """Keep the segment of a record; after ``open`` already."""
+        self._shelf.retain(position, count)
+
+    def release(self, position: int, count: int = 1) -> None:
+        self._shelf.release(position, count)
+
+    def write_snapshot(self, position: int, data: bytes) -> None:
+        """Make the owner's state as of a durable position a starting point. Blocks: call it in a thread.
+
+        Raises:
+            InvalidState: the position is not written yet.
+            Corrupt: it read back differently.
+        """
+        writer, manifest = self._writer, self._manifest
+        if writer is None or manifest is None or position > writer.written:
+            raise InvalidState(f"Position {position} is not written yet.")
+        with self._housekeeping:
+            if self._options.durability != "sync":
+                self._sync_through(position)
+            checkpoint.write_snapshot(self._files, bytes.fromhex(manifest.store), position, data)
+            self._snapshots = checkpoint.drop_snapshots(self._files, self._options.snapshots_kept)
+
+    def collect(self, now_ms: int) -> int:
+        """Delete or recycle segments that nobody needs; returns how many. Blocks: call it in a thread."""
+        with self._housekeeping:
+            if self._manifest is None:
+                return 0
+            enough = len(self._snapshots) >= self._options.snapshots_kept
+            count, self._manifest = collect(
+                self._files, self._shelf, self._mutex, self._spares, self._manifest, self._options,
+                covered=self._snapshots[0] if enough else 0, now_ms=now_ms,
+            )  # fmt: skip
+            return count
+
+    def stats(self) -> dict[str, object]:
+        """Numbers for metrics and the console; all cheap."""
+        with self._mutex:
+            segments = list(self._shelf.segments)
+        writer = self._writer
+        times = writer.times if writer is not None else None
+        return {
+            "segments": len(segments),
+            "bytes": sum(segment.capacity for segment in segments),
+            "live": sum(segment.live for segment in segments),
+            "spares": self._spares.free,
+            "full": self._spares.full,
+            "position": self.position,
+            "durable_position": self.durable_position,
+            "earliest": self.earliest,
+            "batches": writer.batches if writer is not None else 0,
+            "syncs": times.count if times is not None else 0,
+            "sync_p50_ms": times.quantile_ms(0.5) if times is not None else 0.0,
+            "sync_p99_ms": times.quantile_ms(0.99) if times is not None else 0.0,
+            "sync_max_ms": times.max_ms if times is not None else 0.0,
+            "cut_bytes": self._cut_bytes,
+            "snapshots": list(self._snapshots),
+        }
+
+    def close(self) -> None:
+        """Write what is gathered, prove it, mark the store clean, release the lock. Idempotent.
+
+        After a failure nothing is written any more; the next start sorts it out.
+        """
+        writer, manifest, self._writer = self._writer, self._manifest, None
+        try:
+            if writer is not None and manifest is not None:
+                writer.wake()
+                writer.stop()
+                self._spares.stop()
+                with self._housekeeping, contextlib.closing(writer):
+                    if writer.failed is None:
+                        proven, crc = writer.seal()
+                        write_manifest(self._files, replace(manifest, clean=True, proven=proven, proven_crc=crc))
+        finally:
+            self._manifest = None
+            self._shelf.close()
+            if self._locked:
+                self._locked = False
+                self._files.unlock()
+
+    def _spares_failed(self, error: BaseException) -> None:
+        if self._writer is not None:
+            self._writer.fail(error)
+
+    def _sync_through(self, position: int) -> None:
+        """Segments before the last are synced when it begins; so the last two files that hold it are enough."""
+        with self._mutex:
+            names = [s.name for s in self._shelf.segments if s.header is not None and s.first <= position][-2:]
+        for name in names:
+            handle = self._files.open(name)
+            try:
+                self._files.sync(handle)
+            finally:
+                self._files.close(handle)

@@ -1,0 +1,107 @@
+"""Single records out of a segment, by walking from the nearest index entry. Nothing unchecked is returned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from google_crc32c import extend
+
+from ..errors import Corrupt
+from .files import Files
+from .index import SparseIndex
+from .record import BATCH, BATCH_BYTES, BATCH_MAGIC, END, RECORD, RECORD_BYTES, TRAILER_BYTES, header_crc
+from .segment import HEADER_BYTES, Segment
+
+_CHUNK_BYTES = 16 * 1024
+
+Entry = tuple[int, int, bytes, int, int]
+"""Position, offset of the record, header, length and crc of its bodies."""
+
+
+def walk(files: Files, handle: int, segment: Segment, position: int, offset: int, end: int) -> Iterator[Entry]:
+    """Records from ``position``, which is at ``offset`` (or the batch that it begins), up to but not ``end``.
+
+    Headers are checked, bodies are skipped.
+
+    Raises:
+        Corrupt: what is there is not the record that should be.
+    """
+    header_of = segment.header
+    assert header_of is not None
+    seed, epoch, size = header_of.seed, header_of.epoch, files.size(handle)
+    chunk, base = b"", offset
+    while position < end:
+        at = offset - base
+        if at < 0 or at + BATCH_BYTES > len(chunk):
+            chunk, base, at = files.pread(handle, _CHUNK_BYTES, offset), offset, 0
+            if len(chunk) < RECORD_BYTES:
+                break
+        word = int.from_bytes(chunk[at : at + 4], "little")
+        if word == END:
+            offset += TRAILER_BYTES
+            continue
+        if word == BATCH_MAGIC:
+            if len(chunk) - at < BATCH_BYTES:
+                break
+            _, _, _, of_epoch, first, _, _, crc = BATCH.unpack_from(chunk, at)
+            if of_epoch != epoch or first != position or extend(seed, chunk[at : at + BATCH_BYTES - 4]) != crc:
+                break
+            offset += BATCH_BYTES
+            continue
+        header_length, bodies_length, bodies_crc, crc = RECORD.unpack_from(chunk, at)
+        start = at + RECORD_BYTES
+        if offset + RECORD_BYTES + header_length + bodies_length > size:
+            break
+        if start + header_length > len(chunk):
+            chunk, base = files.pread(handle, max(RECORD_BYTES + header_length, _CHUNK_BYTES), offset), offset
+            start = RECORD_BYTES
+        header = chunk[start : start + header_length]
+        if header_crc(seed, position, header, bodies_length, bodies_crc) != crc:
+            break
+        yield position, offset, header, bodies_length, bodies_crc
+        offset += (RECORD_BYTES + header_length + bodies_length + 7) & ~7
+        position += 1
+    if position < end:
+        raise Corrupt(
+            f"{segment.name} is damaged at offset {offset}, position {position}.",
+            segment=segment.name, offset=offset, position=position,
+        )  # fmt: skip
+
+
+def start_of(segment: Segment, position: int) -> tuple[int, int]:
+    """Position and offset to walk from."""
+    before = segment.index.before(position) if segment.index is not None else None
+    return before or (segment.first, HEADER_BYTES)
+
+
+def read_record(files: Files, handle: int, segment: Segment, position: int) -> tuple[bytes, memoryview]:
+    """Header and bodies of one record.
+
+    Raises:
+        Corrupt: damaged; says where.
+    """
+    at, start = start_of(segment, position)
+    *_, (_, offset, header, length, crc) = walk(files, handle, segment, at, start, position + 1)
+    assert segment.header is not None
+    bodies = files.pread(handle, length, offset + RECORD_BYTES + len(header)) if length else b""
+    if extend(segment.header.seed, bodies) != crc or len(bodies) != length:
+        raise Corrupt(
+            f"The bodies at position {position} in {segment.name} are damaged.",
+            segment=segment.name, offset=offset, position=position,
+        )  # fmt: skip
+    return header, memoryview(bodies)
+
+
+def build_index(files: Files, handle: int, segment: Segment, end: int) -> SparseIndex:
+    """The index of a segment from before this start, made when it is first read.
+
+    Damage ends it early; whoever reads behind that point gets the error.
+    """
+    index = SparseIndex()
+    try:
+        for position, offset, _, _, _ in walk(files, handle, segment, segment.first, HEADER_BYTES, end):
+            if offset >= index.next_offset:
+                index.add(position, offset)
+    except Corrupt:
+        pass
+    return index
