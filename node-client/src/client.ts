@@ -1,0 +1,199 @@
+import { atMost } from "./consume/consumer.js";
+import { InvalidName, type PostroadError } from "./errors.js";
+import { Link, type RequestOptions } from "./link.js";
+import type { MessageView } from "./live/message.js";
+import type { QueueView, Tap } from "./live/queue.js";
+import { LiveRegistry } from "./live/registry.js";
+import { type ConnectOptions, resolveOptions } from "./options.js";
+import { fromWire, toWire } from "./protocol/case.js";
+import type { MessageInfo, Overview, QueueEvent, QueueStats, Welcome } from "./protocol/types.js";
+import { Publisher } from "./publish/publisher.js";
+import { type Internals, Queue, type QueueOptions } from "./queue.js";
+import type { Status } from "./session/session.js";
+
+export interface WatchQueueOptions {
+  /** Begin with the last so many events, at most 1,000. */
+  readonly last?: number;
+  /** Begin after this position. */
+  readonly from?: number;
+  readonly onEvents?: Tap["onEvents"];
+  readonly onState?: (state: QueueView) => void;
+}
+
+export interface WatchMessageOptions {
+  /** The capability from the receipt; not needed with the right to peek. */
+  readonly watch?: string | undefined;
+  readonly onState: (state: MessageView) => void;
+}
+
+export interface ClientCloseOptions {
+  /** Let handlers finish and confirms arrive. @defaultValue `true` */
+  readonly drain?: boolean;
+  /** @defaultValue 10,000 */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Connects to a Postroad server. It returns at once; the connection is made in the background and made again whenever it
+ * is lost, and what was published or consumed goes on.
+ */
+export function connect(url: string, options: ConnectOptions = {}): Client {
+  return new Client(url, options);
+}
+
+export class Client {
+  /** Live state, for user interfaces: see {@link Client.watchQueue}, {@link Client.watchMessage}. @internal */
+  readonly live: LiveRegistry;
+  readonly #link: Link;
+  readonly #publisher: Publisher;
+  readonly #internals: Internals;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(url: string, options: ConnectOptions) {
+    this.#link = new Link(resolveOptions(url, options));
+    this.#publisher = new Publisher(this.#link);
+    this.#internals = { link: this.#link, publisher: this.#publisher, closers: new Set() };
+    this.live = new LiveRegistry(this.#link);
+  }
+
+  get status(): Status {
+    return this.#link.status;
+  }
+
+  /** What the server said about itself, once it has. */
+  get welcome(): Welcome | undefined {
+    return this.#link.welcome;
+  }
+
+  /** Why there is no connection. */
+  get error(): PostroadError | undefined {
+    return this.#link.lastError;
+  }
+
+  /** Time between `hello` and its answer, when last measured. */
+  get latencyMs(): number | undefined {
+    return this.#link.latencyMs;
+  }
+
+  /** Whether more may be sent without filling the buffer. */
+  get isWritable(): boolean {
+    return this.#publisher.isWritable;
+  }
+
+  /** Listens to changes of {@link Client.status}; call what it returns to stop. */
+  onStatus(listener: (status: Status) => void): () => void {
+    return this.#link.onStatus(listener);
+  }
+
+  /** Listens to errors that belong to no request; call what it returns to stop. */
+  onError(listener: (error: PostroadError) => void): () => void {
+    return this.#link.onError(listener);
+  }
+
+  /** Resolved while the connection is open; rejected if the client ends first. */
+  ready(): Promise<Welcome> {
+    return this.#link.ready();
+  }
+
+  /** @throws InvalidName if it breaks the rules for names. */
+  queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
+    if (!isQueueName(name)) throw new InvalidName(`"${name}" is not a queue name: 1 to 75 of a-z 0-9 . _ -, no dot at the ends or doubled.`);
+    return new Queue<T>(this, this.#internals, name, options);
+  }
+
+  /** Waits for the confirm of everything published so far; throws the first failure of what was published with `send`. */
+  flush(): Promise<void> {
+    return this.#publisher.flush();
+  }
+
+  /** Resolved when there is room for more. */
+  writable(): Promise<void> {
+    return this.#publisher.writable();
+  }
+
+  /** Any query of docs/protocol.md §6; the answer is as on the wire. */
+  query(what: string, args: object = {}, options?: RequestOptions): Promise<Readonly<Record<string, unknown>>> {
+    return this.#link.request({ op: "query", what, ...toWire(args) }, options);
+  }
+
+  /** Any operation of docs/protocol.md §6; the answer is as on the wire. */
+  operate(what: string, args: object = {}, options?: RequestOptions): Promise<Readonly<Record<string, unknown>>> {
+    return this.#link.request({ op: "operate", do: what, ...toWire(args) }, { repeat: false, ...options });
+  }
+
+  async overview(): Promise<Overview> {
+    return fromWire<Overview>(await this.query("overview"));
+  }
+
+  async queues(): Promise<readonly QueueStats[]> {
+    return fromWire<{ queues: QueueStats[] }>(await this.query("queues")).queues;
+  }
+
+  /** One message with state, timeline and body. */
+  async message(id: string): Promise<MessageInfo> {
+    return fromWire<{ message: MessageInfo }>(await this.query("message", { message: id })).message;
+  }
+
+  /** The last events of a queue, or of all for `null`; oldest first. */
+  async events(queue: string | null, last: number = 100): Promise<readonly QueueEvent[]> {
+    return fromWire<{ events: QueueEvent[] }>(await this.query("events", { ...(queue === null ? {} : { queue }), last })).events;
+  }
+
+  /** Cancels a message; a handler that works on it is told by its signal. */
+  async cancel(id: string): Promise<void> {
+    await this.operate("cancel", { message: id });
+  }
+
+  /**
+   * Follows a queue, or all for `null`, also across reconnects. Many watchers of one queue share one watch.
+   *
+   * @returns what ends it.
+   */
+  watchQueue(name: string | null, { last = 0, from, onEvents, onState }: WatchQueueOptions): () => void {
+    const source = from === undefined ? this.live.queue(name) : this.live.queueFrom(name, from);
+    const ends: (() => void)[] = [];
+    if (onState !== undefined) ends.push(source.state.subscribe(() => onState(source.state.get())));
+    if (onEvents !== undefined) ends.push(source.tap({ last, onEvents }));
+    if (onState !== undefined && source.state.get().status !== "loading") queueMicrotask(() => ends.length > 0 && onState(source.state.get()));
+    return () => {
+      for (const end of ends.splice(0)) end();
+    };
+  }
+
+  /** Follows one message. @returns what ends it. */
+  watchMessage(id: string, { watch, onState }: WatchMessageOptions): () => void {
+    const source = this.live.message(id, watch);
+    let isOver = false;
+    const end = source.subscribe(() => onState(source.get()));
+    if (source.get().status !== "loading") queueMicrotask(() => !isOver && onState(source.get()));
+    return () => {
+      isOver = true;
+      end();
+    };
+  }
+
+  /** Ends the client: consumers stop and let handlers finish, confirms are awaited, then the connection is closed. */
+  close(options: ClientCloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close({ drain = true, timeoutMs = 10_000 }: ClientCloseOptions): Promise<void> {
+    const { closers } = this.#internals;
+    if (drain && this.status !== "closed") {
+      const deadline = Date.now() + timeoutMs;
+      await Promise.all([...closers].map((close) => close({ drain, timeoutMs })));
+      await atMost(Math.max(0, deadline - Date.now()), this.#publisher.flush().catch(() => {}));
+    }
+    this.#link.close();
+  }
+}
+
+const NAME = /^(?=.{1,75}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
+export const isQueueName = (name: string): boolean => NAME.test(name);

@@ -1,0 +1,105 @@
+/** What is settled in one tick, on its way into one `settle` frame. */
+import { InvalidRequest, type PostroadError } from "../errors.js";
+import type { Header } from "../protocol/frame.js";
+import { Ranges, toRanges } from "../protocol/ranges.js";
+import { DEFAULT_LIMITS } from "../protocol/types.js";
+import { checkAttributes } from "../publish/attributes.js";
+import type { Delivery, Settlement } from "./delivery.js";
+import type { Done, Follower, NackOptions } from "./message.js";
+
+const REASON_MAX = 500;
+export const RESULT_BYTES_MAX = 65_536;
+
+export interface Answer {
+  isLost(number: number): boolean;
+  isSettled(number: number): boolean;
+}
+
+export class SettleBatch {
+  /** What it settles or extends, in no order. */
+  readonly deliveries: Delivery[] = [];
+  /** Shared by all that wait for it. */
+  readonly answered: Promise<Answer>;
+  resolve: (answer: Answer) => void = () => {};
+  reject: (error: PostroadError) => void = () => {};
+  /** How many of `deliveries` end with it. */
+  settled = 0;
+  id = 0;
+  isResent = false;
+  /** A length for the leases that it extends. */
+  leaseMs: number | undefined;
+  readonly #acks = new Ranges();
+  readonly #releases = new Ranges();
+  readonly #extends: number[] = [];
+  readonly #nacks: Record<string, unknown>[] = [];
+  readonly #done: Record<string, unknown>[] = [];
+  #parts: Header | undefined;
+
+  constructor() {
+    this.answered = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.answered.catch(() => {});
+  }
+
+  get isEmpty(): boolean {
+    return this.deliveries.length === 0;
+  }
+
+  add(delivery: Delivery, settlement: Settlement, done?: Record<string, unknown>): void {
+    this.deliveries.push(delivery);
+    this.settled++;
+    if (settlement.kind === "ack") this.#acks.add(delivery.number);
+    else if (settlement.kind === "release") this.#releases.add(delivery.number);
+    else if (settlement.kind === "nack") this.#nacks.push(encodeNack(delivery.number, settlement.options));
+    else if (done !== undefined) this.#done.push(done);
+  }
+
+  extend(deliveries: Iterable<Delivery>): void {
+    for (const delivery of deliveries) {
+      this.deliveries.push(delivery);
+      this.#extends.push(delivery.number);
+    }
+  }
+
+  /** The parts of the frame; the same each time, so that it can be sent again. */
+  parts(): Header {
+    if (this.#parts !== undefined) return this.#parts;
+    const parts: Record<string, unknown> = {};
+    if (!this.#acks.empty) parts["ack"] = this.#acks.take();
+    if (!this.#releases.empty) parts["release"] = this.#releases.take();
+    if (this.#extends.length > 0) parts["extend"] = toRanges(this.#extends);
+    if (this.#extends.length > 0 && this.leaseMs !== undefined) parts["lease_ms"] = this.leaseMs;
+    if (this.#nacks.length > 0) parts["nack"] = this.#nacks;
+    if (this.#done.length > 0) parts["done"] = this.#done;
+    this.#parts = parts;
+    return parts;
+  }
+}
+
+function encodeNack(number: number, { delayMs, reason, dead }: NackOptions): Record<string, unknown> {
+  const delay = delayMs === undefined || !Number.isFinite(delayMs) ? undefined : Math.max(0, Math.round(delayMs));
+  return { number, delay_ms: delay, reason: reason?.slice(0, REASON_MAX), dead: dead === true ? true : undefined };
+}
+
+/** @throws InvalidRequest or LimitExceeded if it could not be carried out, before anything is sent. */
+export function encodeDone(number: number, { result, publish }: Done): Record<string, unknown> {
+  const text = result === undefined ? undefined : (JSON.stringify(result) as string | undefined);
+  if (text !== undefined && text.length > RESULT_BYTES_MAX) throw new InvalidRequest(`A result has at most ${RESULT_BYTES_MAX} bytes.`);
+  return {
+    number,
+    ...(text === undefined ? {} : { result }),
+    ...(publish.length === 0 ? {} : { publish: publish.map(encodeFollower) }),
+  };
+}
+
+function encodeFollower({ queue, body, ...options }: Follower): Record<string, unknown> {
+  const attributes = checkAttributes(options, DEFAULT_LIMITS);
+  const isBytes = body instanceof Uint8Array;
+  const type = isBytes ? "bytes" : options.type === "text" ? "text" : undefined;
+  if ((JSON.stringify(body) as string | undefined) === undefined) throw new InvalidRequest("A body is not JSON.");
+  return { queue, messages: [{ ...attributes, type, body: isBytes ? toBase64(body) : body }] };
+}
+
+const toBase64 = (bytes: Uint8Array): string => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));

@@ -1,0 +1,174 @@
+/** What the server says about itself, queues and messages (docs/protocol.md §2, §3, §6, §7), in camelCase. */
+
+export interface Limits {
+  readonly frameBytesMax: number;
+  readonly bodyBytesMax: number;
+  readonly messagesMax: number;
+  readonly headersMax: number;
+  readonly headersBytesMax: number;
+  readonly prefetchMax: number;
+  readonly subscriptionsMax: number;
+  readonly leaseMsMax: number;
+}
+
+/** The defaults of docs/protocol.md §1.5, in force until `welcome` says others. */
+export const DEFAULT_LIMITS: Limits = Object.freeze({
+  frameBytesMax: 16_777_216,
+  bodyBytesMax: 1_048_576,
+  messagesMax: 8_192,
+  headersMax: 64,
+  headersBytesMax: 16_384,
+  prefetchMax: 16_384,
+  subscriptionsMax: 256,
+  leaseMsMax: 43_200_000,
+});
+
+export interface Welcome {
+  readonly server: { readonly name: string; readonly version: string };
+  readonly protocol: number;
+  /** Names the data set; another one means that everything before is forgotten. */
+  readonly store: string;
+  /** Counts the starts of that data set. */
+  readonly epoch: number;
+  readonly engine: string;
+  /** `sync`: a confirm means synced to disk; `os`: written, not synced; `memory`: neither. */
+  readonly durability: "sync" | "os" | "memory";
+  readonly capabilities: Readonly<Record<string, "native" | "emulated" | "gateway-local" | "unsupported">>;
+  readonly limits: Limits;
+  readonly session?: { readonly id: string; readonly lastFrame: number };
+  readonly now: number;
+}
+
+export interface QueueSettings {
+  readonly leaseMs?: number;
+  readonly attemptsMax?: number;
+  readonly backoffMs?: number;
+  readonly backoffMaxMs?: number;
+  /** A queue name; `null` drops exhausted messages. */
+  readonly deadLetter?: string | null;
+  readonly expireMs?: number | null;
+  readonly lengthMax?: number | null;
+  readonly bytesMax?: number | null;
+}
+
+export interface QueueStats {
+  readonly name: string;
+  readonly ready: number;
+  readonly delayed: number;
+  readonly retrying: number;
+  readonly leased: number;
+  readonly consumers: number;
+  readonly paused: boolean;
+  readonly publishedTotal: number;
+  readonly ackedTotal: number;
+  readonly deadTotal: number;
+  /** Messages a second over the last 5 s. */
+  readonly ratePublished: number;
+  readonly rateAcked: number;
+  /** Age of the oldest unsettled message. */
+  readonly oldestMs: number | null;
+  readonly bytes: number;
+  readonly deadLetterOf?: string;
+}
+
+export interface ConsumerInfo {
+  readonly consumer: string;
+  readonly subscription: string;
+  readonly client: string;
+  readonly prefetch: number;
+  readonly leased: number;
+  readonly oldestLeaseMs: number | null;
+  readonly connectedAt: number;
+}
+
+export type MessageState = "queued" | "delayed" | "delivered" | "retrying" | "done" | "dead" | "expired" | "purged" | "cancelled";
+
+export interface TimelineEntry {
+  readonly at: number;
+  readonly kind: "published" | "delivered" | "progress" | "returned" | "retrying" | "acked" | "dead" | "redriven" | "expired" | "purged" | "cancelled";
+  readonly attempt?: number;
+  readonly consumer?: string;
+  readonly reason?: string;
+  readonly due?: number;
+  readonly note?: string;
+  readonly percent?: number;
+  readonly queue?: string;
+  readonly position?: number;
+}
+
+export interface Progress {
+  readonly percent?: number;
+  readonly note?: string;
+  readonly at?: number;
+}
+
+export interface MessageInfo {
+  readonly id: string;
+  readonly queue: string;
+  readonly sequence: number;
+  readonly state: MessageState;
+  readonly type: "json" | "text" | "bytes";
+  readonly size: number;
+  readonly publishedAt: number;
+  readonly attempts: number;
+  readonly attemptsMax: number;
+  readonly headers?: Readonly<Record<string, string>> | null;
+  readonly key?: string | null;
+  readonly priority?: number | null;
+  readonly due?: number | null;
+  readonly reason?: string | null;
+  readonly consumer?: string | null;
+  readonly progress?: Progress | null;
+  readonly result?: unknown;
+  readonly timeline: readonly TimelineEntry[];
+  /** JSON, a string, or base64, by `type`; absent for those who may not see it. */
+  readonly body?: unknown;
+}
+
+export type EventKind =
+  | "declared"
+  | "deleted"
+  | "published"
+  | "acked"
+  | "returned"
+  | "retrying"
+  | "dead"
+  | "redriven"
+  | "purged"
+  | "expired"
+  | "cancelled"
+  | "paused"
+  | "resumed"
+  | "started";
+
+/** The summary of one durable record. */
+export interface QueueEvent {
+  readonly position: number;
+  readonly at: number;
+  readonly kind: EventKind;
+  readonly queue?: string;
+  /** Exact, while `ids` names at most 20. */
+  readonly count?: number;
+  readonly ids?: readonly string[];
+  readonly consumer?: string;
+  readonly attempt?: number;
+  readonly reason?: string;
+  readonly due?: number;
+  readonly to?: string;
+}
+
+/** Who got what since the last state. */
+export interface DeliveryNotice {
+  readonly id: string;
+  readonly consumer: string;
+  readonly attempt: number;
+  readonly at: number;
+}
+
+export interface Overview {
+  readonly queues: readonly QueueStats[];
+  readonly connections: number;
+  readonly engine: string;
+  readonly durability: Welcome["durability"];
+  readonly uptimeMs: number;
+}

@@ -1,0 +1,73 @@
+/** Checks one message's attributes before it joins a batch, because a frame is refused as a whole. */
+import { InvalidRequest, LimitExceeded } from "../errors.js";
+import { platform } from "#platform";
+import type { Attribute } from "../protocol/columns.js";
+import type { Limits } from "../protocol/types.js";
+
+export interface PublishOptions {
+  /** How the body is to be understood. @defaultValue `"bytes"` for a Uint8Array, else `"json"` */
+  readonly type?: "json" | "text" | "bytes";
+  /** Flat string pairs, at most 64 and 16 KiB. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Not delivered before that long from now: 0 to 10 years. */
+  readonly delayMs?: number;
+  /** The same key within 5 minutes is not stored again: 1 to 200 bytes. */
+  readonly dedupKey?: string;
+  /** 0 to 9, higher first. @defaultValue 0 */
+  readonly priority?: number;
+  /** Ordering key, 1 to 128 bytes: one message of a key is in flight at a time, in order. Excludes delay and priority. */
+  readonly key?: string;
+  /** Not delivered after that long from now. */
+  readonly expireMs?: number;
+  /** Stops waiting for the confirm; the message may be stored all the same. */
+  readonly signal?: AbortSignal;
+}
+
+export type Attributes = Partial<Record<Attribute, string | number | Readonly<Record<string, string>> | undefined>>;
+
+const TEN_YEARS_MS = 315_576_000_000;
+
+/** @throws InvalidRequest or LimitExceeded, naming the field. */
+export function checkAttributes(options: PublishOptions, limits: Limits): Attributes {
+  const { type, headers, delayMs, dedupKey, priority, key, expireMs } = options;
+  if (headers !== undefined) checkHeaders(headers, limits);
+  integer("delayMs", delayMs, 0, TEN_YEARS_MS);
+  integer("priority", priority, 0, 9);
+  integer("expireMs", expireMs, 1, Number.MAX_SAFE_INTEGER);
+  bytes("dedupKey", dedupKey, 200);
+  bytes("key", key, 128);
+  if (key !== undefined && (delayMs !== undefined || priority !== undefined)) throw invalid("key", "A key excludes delay and priority.");
+  return {
+    type: type === "json" ? undefined : type,
+    headers,
+    delay_ms: delayMs,
+    dedup_key: dedupKey,
+    priority,
+    key,
+    expire_ms: expireMs,
+  };
+}
+
+function checkHeaders(headers: Readonly<Record<string, string>>, limits: Limits): void {
+  const entries = Object.entries(headers);
+  if (entries.some(([, value]) => typeof value !== "string")) throw invalid("headers", "Message headers are flat pairs of strings.");
+  if (entries.length > limits.headersMax) throw exceeded("headers_max", limits.headersMax);
+  const size = entries.reduce((sum, [name, value]) => sum + platform.byteLength(name) + platform.byteLength(value), 0);
+  if (size > limits.headersBytesMax) throw exceeded("headers_bytes_max", limits.headersBytesMax);
+}
+
+function integer(field: string, value: number | undefined, min: number, max: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)) return;
+  throw invalid(field, `${field} must be an integer from ${min} to ${max}.`);
+}
+
+function bytes(field: string, value: string | undefined, max: number): void {
+  if (value === undefined) return;
+  const size = typeof value === "string" ? platform.byteLength(value) : 0;
+  if (size < 1 || size > max) throw invalid(field, `${field} must be a string of 1 to ${max} bytes.`);
+}
+
+const invalid = (field: string, message: string): InvalidRequest => new InvalidRequest(message, { details: { field } });
+
+export const exceeded = (limit: string, value: number): LimitExceeded =>
+  new LimitExceeded(`The limit ${limit} is ${value}.`, { details: { limit, value } });

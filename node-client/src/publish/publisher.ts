@@ -1,0 +1,274 @@
+/** Producing: what is published to a queue in one tick becomes one numbered frame with one confirm. */
+import { InvalidRequest, InvalidState, LimitExceeded, OutcomeUnknown, asPostroadError, type PostroadError } from "../errors.js";
+import type { Link, Participant } from "../link.js";
+import { platform } from "#platform";
+import type { Opening } from "../session/session.js";
+import { checkAttributes, exceeded, type Attributes, type PublishOptions } from "./attributes.js";
+import { Batch, type Body } from "./batch.js";
+import { Outbox, type OutboxFrame, WINDOW } from "./outbox.js";
+import { readConfirm, Receipt } from "./receipt.js";
+
+/** A frame is closed when its bodies reach this: larger ones are slower, also for the broker. */
+const FRAME_BYTES = 96 * 1024;
+
+export class Publisher implements Participant {
+  readonly #link: Link;
+  readonly #outbox: Outbox;
+  readonly #open = new Map<string, Batch>();
+  readonly #bytesMax: number;
+  #openBytes = 0;
+  #scheduled = false;
+  #joined = false;
+  #failure: PostroadError | undefined;
+  #writable: { promise: Promise<void>; resolve(): void } | undefined;
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.#bytesMax = link.options.offlineBytesMax;
+    this.#outbox = new Outbox(Math.ceil(this.#bytesMax / 2));
+  }
+
+  /** Whether more may be published without filling the buffer. */
+  get isWritable(): boolean {
+    return this.#outbox.messages < WINDOW.messages && this.#outbox.bytes + this.#openBytes < this.#bytesMax / 2;
+  }
+
+  publish(queue: string, declare: boolean, body: unknown, options: PublishOptions | undefined): Promise<Receipt> {
+    const signal = options?.signal;
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    let batch: Batch;
+    let index: number;
+    try {
+      batch = this.#batch(queue, declare, options?.type, body);
+      index = this.#add(batch, body, options);
+    } catch (error) {
+      return Promise.reject(asPostroadError(error));
+    }
+    const receipt = batch.confirmed.then((confirm) => new Receipt(confirm, index), (error: unknown) => this.#single(error, index));
+    return signal === undefined ? receipt : abortable(receipt, signal);
+  }
+
+  /** @throws LimitExceeded if the buffer is full. */
+  send(queue: string, declare: boolean, body: unknown, options: PublishOptions | undefined): boolean {
+    const batch = this.#batch(queue, declare, options?.type, body);
+    this.#add(batch, body, options);
+    batch.unwatched = true;
+    return this.isWritable;
+  }
+
+  /** Resolved when there is room again. */
+  writable(): Promise<void> {
+    if (this.isWritable) return Promise.resolve();
+    this.#flushOpen();
+    if (this.#writable === undefined) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#writable = { promise, resolve };
+    }
+    return this.#writable.promise;
+  }
+
+  /** Waits for the answer to everything published so far, and throws the first failure of what was sent. */
+  async flush(): Promise<void> {
+    this.#flushOpen();
+    const answers = await Promise.allSettled(this.#outbox.all().map((frame) => frame.batch.confirmed));
+    const separated = answers.flatMap((answer) => (answer.status === "rejected" && answer.reason instanceof Separated ? answer.reason.singles : []));
+    await Promise.allSettled(separated.map((single) => single.confirmed));
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+
+  opened({ welcome, first, known, downMs }: Opening): void {
+    const { resend, unknown, renew } = this.#outbox.reopen(welcome.session?.lastFrame ?? 0, first ? undefined : known, downMs);
+    for (const frame of unknown) {
+      this.#reject(frame, new OutcomeUnknown("The broker no longer knows whether it stored this."));
+    }
+    if (renew) {
+      this.#link.renewSession();
+      return;
+    }
+    for (const frame of resend) this.#transmit(frame);
+    this.#pump();
+  }
+
+  lost(): void {}
+
+  ended(error: PostroadError): void {
+    const frames = this.#outbox.all();
+    const batches = [...this.#open.values()];
+    this.#outbox.clear();
+    this.#open.clear();
+    for (const frame of frames) {
+      this.#reject(frame, frame.number === 0 ? error : new OutcomeUnknown("The client ended before the confirm.", { cause: error }));
+    }
+    for (const batch of batches) batch.reject(error);
+    this.#wake();
+  }
+
+  #batch(queue: string, declare: boolean, type: PublishOptions["type"], body: unknown): Batch {
+    if (this.#link.status === "closed") throw this.#link.lastError ?? new InvalidState("The client is closed.");
+    if (!this.#joined) {
+      this.#joined = true;
+      this.#link.join(this);
+    }
+    const kind = body instanceof Uint8Array && type !== "json" && type !== "text" ? "bytes" : "text";
+    const key = declare ? queue : `!${queue}`;
+    let batch = this.#open.get(key);
+    if (batch !== undefined && batch.kind !== kind) {
+      this.#close(key, batch);
+      batch = undefined;
+    }
+    if (batch === undefined) {
+      batch = new Batch(queue, declare, kind);
+      this.#open.set(key, batch);
+      this.#schedule();
+    }
+    return batch;
+  }
+
+  #add(batch: Batch, body: unknown, options: PublishOptions | undefined): number {
+    const { limits } = this.#link;
+    const content = encodeBody(body, options?.type, batch.kind);
+    const length = content.length;
+    // A string's length is a lower bound of its bytes, and a third of an upper one.
+    if (length > limits.bodyBytesMax || (typeof content === "string" && length * 3 > limits.bodyBytesMax && platform.byteLength(content) > limits.bodyBytesMax)) {
+      throw exceeded("body_bytes_max", limits.bodyBytesMax);
+    }
+    if (this.#outbox.bytes + this.#openBytes + length > this.#bytesMax) {
+      throw new LimitExceeded(`${this.#bytesMax} bytes of messages wait for their confirm.`, {
+        retryable: true,
+        details: { limit: "offline_bytes_max", value: this.#bytesMax },
+      });
+    }
+    let attributes: Attributes | undefined;
+    if (options !== undefined) attributes = checkAttributes(options, limits);
+    if (batch.kind === "bytes") attributes = { ...attributes, type: "bytes" };
+    const index = batch.add(content, attributes);
+    this.#openBytes += length;
+    if (batch.size >= FRAME_BYTES || batch.count >= limits.messagesMax) {
+      this.#close(batch.declare ? batch.queue : `!${batch.queue}`, batch);
+      this.#pump();
+    }
+    return index;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    platform.endOfTick(() => {
+      this.#scheduled = false;
+      this.#flushOpen();
+    });
+  }
+
+  #flushOpen(): void {
+    for (const [key, batch] of this.#open) this.#close(key, batch);
+    this.#pump();
+  }
+
+  #close(key: string, batch: Batch): void {
+    this.#open.delete(key);
+    this.#openBytes -= batch.size;
+    if (batch.count > 0) this.#outbox.add(batch);
+  }
+
+  #pump(): void {
+    while (this.#link.status === "open") {
+      const frame = this.#outbox.next(() => this.#link.requests.nextId());
+      if (frame === undefined) return;
+      this.#transmit(frame);
+    }
+  }
+
+  #transmit(frame: OutboxFrame): void {
+    this.#link.requests.expect(frame.id, {
+      ok: (header) => {
+        this.#outbox.remove(frame, true);
+        frame.batch.resolve(readConfirm(header));
+        this.#answered();
+      },
+      failed: (error) => this.#failed(frame, error),
+    });
+    if (frame.bytes !== undefined) this.#link.send(frame.bytes);
+  }
+
+  #failed(frame: OutboxFrame, error: PostroadError): void {
+    // A stopping server stores nothing more: the frame stays and goes to its successor under the same number.
+    if (error.code === "unavailable" && this.#link.status === "draining") return;
+    this.#outbox.remove(frame, false);
+    if (error.code === "conflict" && frame.batch.hasDedupKeys && frame.count > 1) this.#separate(frame.batch);
+    else this.#reject(frame, error);
+    this.#answered();
+  }
+
+  /** One message's dedup key refused the whole frame: nothing of it was stored, so each goes alone. */
+  #separate(batch: Batch): void {
+    const singles = batch.split();
+    for (const single of singles) this.#outbox.add(single);
+    const separated = new Separated(singles);
+    if (batch.unwatched) for (const single of singles) single.unwatched = true;
+    batch.reject(separated);
+  }
+
+  /** Finds a message of a batch that was separated. */
+  #single(error: unknown, index: number): Promise<Receipt> {
+    const single = error instanceof Separated ? error.singles[index] : undefined;
+    return single === undefined ? Promise.reject(error as Error) : single.confirmed.then((confirm) => new Receipt(confirm, 0));
+  }
+
+  #reject(frame: OutboxFrame, error: PostroadError): void {
+    if (frame.batch.unwatched) this.#failure ??= error;
+    frame.batch.reject(error);
+  }
+
+  #answered(): void {
+    this.#pump();
+    if (this.isWritable) this.#wake();
+  }
+
+  #wake(): void {
+    this.#writable?.resolve();
+    this.#writable = undefined;
+  }
+}
+
+class Separated extends OutcomeUnknown {
+  readonly singles: readonly Batch[];
+
+  constructor(singles: readonly Batch[]) {
+    super("The frame was separated.");
+    this.singles = singles;
+  }
+}
+
+function encodeBody(body: unknown, type: PublishOptions["type"], kind: Batch["kind"]): Body {
+  if (kind === "bytes" && body instanceof Uint8Array) {
+    // Copied, because the caller may use the array again before the frame is built.
+    return body.slice();
+  }
+  if (type === "bytes") throw new InvalidRequest("A body of type bytes is a Uint8Array.", { details: { field: "body" } });
+  if (type === "text") {
+    if (typeof body !== "string") throw new InvalidRequest("A body of type text is a string.", { details: { field: "body" } });
+    // A half of a surrogate pair has no UTF-8, and two of them from neighbours would become one character.
+    return body.isWellFormed() ? body : body.toWellFormed();
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(body) as string | undefined;
+  } catch (cause) {
+    throw new InvalidRequest("The body is not JSON.", { cause, details: { field: "body" } });
+  }
+  if (text === undefined) throw new InvalidRequest("The body is not JSON.", { details: { field: "body" } });
+  return text;
+}
+
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

@@ -1,0 +1,3 @@
+"use client";
+export * from "./hooks.js";
+export * from "./provider.js";

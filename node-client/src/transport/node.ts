@@ -1,0 +1,29 @@
+import WebSocket from "ws";
+import type { Transport } from "./transport.js";
+
+/** The largest frame that is taken from a server. */
+const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+
+/** WebSocket by `ws`: no compression, because frames are batches and the network is near. */
+export const transport: Transport = (url, subprotocol, events) => {
+  let failure: unknown;
+  const socket = new WebSocket(url, subprotocol, { perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX });
+  socket.on("open", () => events.opened());
+  socket.on("message", (data: Buffer, isBinary: boolean) => events.message(isBinary ? data : data.toString("utf8")));
+  socket.on("ping", () => events.alive());
+  socket.on("pong", () => events.alive());
+  socket.on("error", (error) => {
+    failure = error;
+  });
+  socket.on("close", (code, reason) => events.closed(code, reason.toString("utf8"), failure));
+  return {
+    send: (data) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(data);
+    },
+    close: (code, reason) => socket.close(code, cut(reason)),
+    terminate: () => socket.terminate(),
+  };
+};
+
+/** A close reason has at most 123 bytes. */
+const cut = (reason: string): string => Buffer.from(reason).subarray(0, 120).toString("utf8").replaceAll("\ufffd", "");
