@@ -41,7 +41,7 @@ def _checked(text: object, length_max: int) -> str:
     if not _NAME.match(text) or text.endswith(".") or ".." in text:
         raise InvalidName(
             "A name may use a-z, 0-9, '.', '_' and '-', with no empty word between dots; "
-            f"{ascii(text[:NAME_LENGTH_MAX])} does not."
+            f"{text[:NAME_LENGTH_MAX]!a} does not."
         )
     return text
 

@@ -64,7 +64,7 @@ def _checked(name: str, value: object) -> object:
     if name == "dead_letter":
         return value if value is None or value == "" else queue_name(value)
     if name not in _RANGES:
-        raise InvalidRequest(f"There is no queue setting {ascii(name[:75])}.", field=field)
+        raise InvalidRequest(f"There is no queue setting {name[:75]!a}.", field=field)
     low, high, optional = _RANGES[name]
     if value is None and optional:
         return None

@@ -8,7 +8,7 @@ from ..errors import QueueNotFound
 from .command import CancelConsumer, Consume, Consuming, Detach, SetPrefetch, Stall
 from .declare import define
 from .dispatch import Live, lease
-from .effect import End
+from .effect import End, Returned
 from .failure import Failed, fail
 from .lease import Lease, missing
 from .subscription import Subscription
@@ -122,7 +122,7 @@ def cancel_consumer(machine: Machine, command: CancelConsumer) -> None:
     subscription.ended = True
     if subscription in live.consumers:
         live.consumers.remove(subscription)
-    _return_free(live, subscription.leases.take(subscription.begun + 1, subscription.next_number))
+    return_free(machine, live, subscription.leases.take(subscription.begun + 1, subscription.next_number))
     if not subscription.leases.count:
         del machine.subscriptions[subscription.id]
     machine.dispatch(subscription.queue)
@@ -150,13 +150,16 @@ def end_detached(machine: Machine, subscription: Subscription) -> None:
 def give_back(machine: Machine, live: Live, subscription: Subscription, reason: str) -> None:
     """Return all leases of a subscription, counting an attempt for what was begun."""
     begun = subscription.leases.take(1, subscription.begun) if subscription.begun else []
-    _return_free(live, subscription.leases.clear())
+    return_free(machine, live, subscription.leases.clear())
     if begun:
         live.leased -= sum(held.count for held in begun)
         fail(machine, live.queue, [Failed(held, 0) for held in begun], reason, subscription.consumer)
 
 
-def _return_free(live: Live, leases: list[Lease]) -> None:
+def return_free(machine: Machine, live: Live, leases: list[Lease]) -> None:
+    """Back to their place among the ready, no attempt counted."""
     for held in leases:
         live.leased -= held.count
-        live.queue.group.add_ready(held.sequence, held.sequence + held.count - 1, held.priority)
+        last = held.sequence + held.count - 1
+        live.queue.group.add_ready(held.sequence, last, held.priority)
+        machine.effects.append(Returned(live.queue.number, held.sequence, last))

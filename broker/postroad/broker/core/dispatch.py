@@ -43,7 +43,7 @@ def dispatch(machine: Machine, live: Live) -> None:
     """Grant ready messages while some are ready and some consumer has room."""
     queue = live.queue
     group = queue.group
-    if queue.paused or live.held_until != 0 or group.retrying.members.count >= RETRYING_MAX:
+    if not machine.delivering or queue.paused or live.held_until != 0 or group.retrying.members.count >= RETRYING_MAX:
         return
     consumers = live.consumers
     while ready := group.ready_count:
@@ -76,7 +76,10 @@ def _grant(machine: Machine, live: Live, subscription: Subscription, count: int)
     if group.attempts:
         counted = [group.attempts.get(sequence, 0) + 1 for sequence in range(first, last + 1)]
         attempts = counted if max(counted) > 1 else None
-    machine.effects.append(Deliver(subscription.id, live.queue.number, number, first, taken, attempts))
+    pieces = list(live.queue.log.pieces(first, last))
+    machine.effects.append(
+        Deliver(subscription.id, live.queue.number, number, first, taken, pieces, attempts, machine.now)
+    )
     return taken
 
 

@@ -12,7 +12,9 @@ class Deliver:
     """Hand messages ``sequence`` … to a subscription under the delivery numbers ``number`` …
 
     Attributes:
+        pieces: Where they are: ``(position, index, count, sequence)`` for each publish record they are of.
         attempts: Number of this attempt for each message, or None if all are first ones.
+        at: When they were granted, milliseconds.
     """
 
     subscription: int
@@ -20,7 +22,9 @@ class Deliver:
     number: int
     sequence: int
     count: int
+    pieces: list[tuple[int, int, int, int]]
     attempts: list[int] | None
+    at: int
 
 
 @dataclass(slots=True)
@@ -41,6 +45,15 @@ class End:
 
 
 @dataclass(slots=True)
+class Returned:
+    """Messages came back from a lease without a counted attempt. Not durable."""
+
+    log: int
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
 class Progressed:
     """A handler reported progress. Not durable."""
 
@@ -50,4 +63,4 @@ class Progressed:
     note: str | None
 
 
-Effect = Deliver | Revoke | End | Progressed
+Effect = Deliver | Revoke | End | Returned | Progressed

@@ -60,8 +60,15 @@ def _bury(machine: Machine, queue: Queue, dead: list[tuple[int, int, int]], reas
         machine.settle(queue, "dropped", runs, consumer, reason)
         return
     entries = [
-        (target.log.next + offset, *queue.log.locate(sequence), queue.log.size_of(sequence), sequence, attempts)
-        for offset, (sequence, attempts, _) in enumerate(dead)
+        (
+            target.log.next + offset,
+            *queue.log.locate(sequence),
+            queue.log.size_of(sequence),
+            sequence,
+            attempts,
+            granted_at,
+        )
+        for offset, (sequence, attempts, granted_at) in enumerate(dead)
     ]
     machine.commit(Place(machine.now, target.number, "dead", queue.number, entries, reason, consumer))
     machine.settle(queue, "dead", runs, consumer, reason)

@@ -50,6 +50,7 @@ class Machine:
     """Attributes:
     now: Time of the command being handled, milliseconds; never goes backwards.
     records: ``(position, record)`` since the caller last took them.
+    delivering: False once the broker is stopping: nothing is granted any more.
     effects: Since the caller last took them, each paired by order with the records before it.
     """
 
@@ -66,6 +67,7 @@ class Machine:
         self.closed_sessions: dict[str, int] = {}
         self.granted = 0
         self.next_subscription = 1
+        self.delivering = True
 
     def handle(self, command: object, at_ms: int) -> Any:
         """Carry out one command. Returns its reply (see ``command.py``).
@@ -95,6 +97,12 @@ class Machine:
         """Commit that these messages are done with (see ``record.Settle``)."""
         places = queue.log.places(runs, PLACES_MAX)
         self.commit(Settle(self.now, queue.number, how, runs, consumer, reason, places, results))
+
+    def take(self) -> tuple[list[tuple[int, Record]], list[Effect]]:
+        """Records and effects since the last call; the caller's from now on."""
+        taken = self.records, self.effects
+        self.records, self.effects = [], []
+        return taken
 
     def next_due(self) -> int | None:
         """When a ``Tick`` is wanted next, milliseconds; None: not before another command."""

@@ -38,7 +38,7 @@ def redrive(machine: Machine, command: Redrive) -> int:
     for origin, chosen in by_origin.items():
         target = machine.state.logs[origin]
         entries = [
-            (target.log.next + offset, *queue.log.locate(sequence), queue.log.size_of(sequence), sequence, 0)
+            (target.log.next + offset, *queue.log.locate(sequence), queue.log.size_of(sequence), sequence, 0, 0)
             for offset, sequence in enumerate(chosen)
         ]
         machine.commit(Place(machine.now, target.number, "redriven", queue.number, entries))

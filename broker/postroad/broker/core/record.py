@@ -118,14 +118,15 @@ class Place:
     """Messages stored before are now (also) in another log: dead-lettered or redriven. No body is copied.
 
     Attributes:
-        entries: ``(sequence in the new log, position, index, size, sequence in the old log, attempts)``.
+        entries: ``(sequence in the new log, position, index, size, sequence in the old log, attempts, granted_at)``;
+            ``granted_at`` is that of the delivery that ended here, 0 if there was none.
     """
 
     at: int
     log: int
     why: str
     origin: int
-    entries: list[tuple[int, int, int, int, int, int]]
+    entries: list[tuple[int, int, int, int, int, int, int]]
     reason: str | None = None
     consumer: str | None = None
 

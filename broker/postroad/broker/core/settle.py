@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LeaseLost
 from .command import Complete, Published, SettleDeliveries, SettleReply
+from .consume import return_free
 from .effect import Progressed
 from .failure import Failed, fail
 from .lease import Lease, missing
@@ -56,9 +57,7 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
             fail(machine, queue, [Failed(lease, nack.delay_ms, nack.dead) for lease in leases],
                  nack.reason or "nack", subscription.consumer)  # fmt: skip
     for first, last in command.releases:
-        for lease in _take(subscription, first, last, lost):
-            live.leased -= lease.count
-            queue.group.add_ready(lease.sequence, lease.sequence + lease.count - 1, lease.priority)
+        return_free(machine, live, _take(subscription, first, last, lost))
     if command.extends:
         deadline = machine.now + (command.lease_ms or subscription.lease_ms)
         for first, last in command.extends:

@@ -111,7 +111,7 @@ class State:
 
     def _place(self, record: Place, position: int) -> None:
         queue = self.logs[record.log]
-        for sequence, at, index, size, _, _ in record.entries:
+        for sequence, at, index, size, *_ in record.entries:
             first = queue.log.append(1, at, index, size)
             assert first == sequence, f"{queue.name}: placed at {sequence}, log is at {first}"
             queue.log.placed[sequence] = (position, record.origin)

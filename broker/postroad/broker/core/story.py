@@ -17,12 +17,14 @@ _STATES = {"acked": "done", "dropped": "dead", "purged": "purged", "expired": "e
 
 class Story:
     """Attributes:
+    id: The message's id.
     log, sequence: Where the message is, or was last.
     state: As in docs/protocol.md §6.
-    granted: Delivery entries already told live, by time and consumer, not to be told again by the record that ends them.
+    dead_in: Log of the dead-letter queue it is in.
     """
 
-    def __init__(self, publish: Publish, index: int) -> None:
+    def __init__(self, id: str, publish: Publish, index: int) -> None:
+        self.id = id
         self.index = index
         self.log, first = publish.targets[0]
         self.sequence = first + index
@@ -71,9 +73,9 @@ class Story:
                         self._settled(position, record, granted_at)
                         return True
             case Place() if record.origin == self.log:
-                for sequence, _, _, _, former, attempts in record.entries:
+                for sequence, _, _, _, former, attempts, granted_at in record.entries:
                     if former == self.sequence:
-                        self._placed(position, record, sequence, attempts)
+                        self._placed(position, record, sequence, attempts, granted_at)
                         return True
         return False
 
@@ -125,7 +127,9 @@ class Story:
             self.result = record.results[self.sequence]
         self._tell(entry | {"position": position})
 
-    def _placed(self, position: int, record: Place, sequence: int, attempts: int) -> None:
+    def _placed(self, position: int, record: Place, sequence: int, attempts: int, granted_at: int) -> None:
+        if record.why == "dead":
+            self._was_granted(granted_at, record.consumer, attempts)
         self.log, self.sequence = record.log, sequence
         self.consumer, self.progress, self.due = None, None, None
         if record.why == "dead":

@@ -1,0 +1,80 @@
+"""Bodies live in the journal; a bounded cache keeps what was published or read last, so that a consumer who keeps up costs no read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from itertools import accumulate
+from typing import Any
+
+from ...core.codec import decode
+from ...core.record import Publish
+from ...errors import Corrupt
+from ...journal import Journal
+from ..engine import Buffer
+
+CACHE_BYTES = 16 * 1024 * 1024
+ENTRY_OVERHEAD = 512
+
+
+class Stored:
+    """One publish record with its bodies.
+
+    Attributes:
+        prefix: Of the ids.
+        at: When it was published, milliseconds.
+    """
+
+    __slots__ = ("_offsets", "at", "attributes", "bodies", "prefix", "sizes")
+
+    def __init__(self, prefix: str, at: int, sizes: list[int], attributes: dict[str, Any], bodies: Buffer) -> None:
+        self.prefix = prefix
+        self.at = at
+        self.sizes = sizes
+        self.attributes = attributes
+        self.bodies = bodies
+        self._offsets: list[int] | None = None
+
+    def cut(self, index: int, count: int) -> Buffer:
+        """The bodies of messages ``index`` … back to back, without copying."""
+        if count == len(self.sizes):
+            return self.bodies
+        if self._offsets is None:
+            self._offsets = list(accumulate(self.sizes, initial=0))
+        return memoryview(self.bodies)[self._offsets[index] : self._offsets[index + count]]
+
+    def attribute(self, scalar: str, column: str, index: int) -> Any:
+        value = self.attributes.get(column)
+        return value[index] if isinstance(value, list) else self.attributes.get(scalar)
+
+
+class Bodies:
+    """Publish records by position; at most ``cache_bytes`` of them in memory."""
+
+    def __init__(self, journal: Journal, cache_bytes: int = CACHE_BYTES) -> None:
+        self._journal = journal
+        self._cache: OrderedDict[int, Stored] = OrderedDict()
+        self._room = cache_bytes
+
+    def put(self, position: int, stored: Stored) -> None:
+        self._cache[position] = stored
+        self._room -= len(stored.bodies) + ENTRY_OVERHEAD
+        while self._room < 0 and len(self._cache) > 1:
+            _, oldest = self._cache.popitem(last=False)
+            self._room += len(oldest.bodies) + ENTRY_OVERHEAD
+
+    def get(self, position: int, prefix: str) -> Stored:
+        """The record at ``position``.
+
+        Raises:
+            Gone: it is no longer in the journal.
+            Corrupt: it is damaged, or not a publish.
+        """
+        stored = self._cache.get(position)
+        if stored is None:
+            header, bodies = self._journal.read(position)
+            record = decode(header)
+            if not isinstance(record, Publish):
+                raise Corrupt(f"The record at position {position} is no publish.", position=position)
+            stored = Stored(prefix, record.at, record.sizes, record.attributes, bodies)
+            self.put(position, stored)
+        return stored

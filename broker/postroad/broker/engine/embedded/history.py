@@ -1,0 +1,106 @@
+"""Reading the journal back: one message's story, and past events. Scans run in a thread; the loop goes on."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ...core.codec import decode, prefix
+from ...core.event import concerns, event_of
+from ...core.ids import parse_id
+from ...core.machine import Machine
+from ...core.record import Place, Publish
+from ...core.story import Story
+from ...errors import Gone, MessageNotFound
+from ...journal import Journal
+from ..engine import Json
+
+PLACE = b'{"k":"place",'
+PUBLISH = b'{"k":"publish",'
+EVENTS_MAX = 1000
+LOOK_BACK = 64
+"""Records a search for the last n events goes back by at first; it doubles."""
+
+
+class History:
+    """What the journal still knows. ``last`` arguments are durable positions."""
+
+    def __init__(self, machine: Machine, journal: Journal) -> None:
+        self._machine = machine
+        self._journal = journal
+
+    def find(self, message: str) -> tuple[int, int, Publish]:
+        """Position, index and publish record of a message id.
+
+        Raises:
+            MessageNotFound: there never was one, in this store. Gone: the journal no longer has it.
+        """
+        state = self._machine.state
+        epoch, position, index = parse_id(message)
+        if not 0 < position <= state.position or state.epoch_of(position) != epoch:
+            raise MessageNotFound(f"There is no message {message[:64]!a}.", message_id=message[:64])
+        header, _ = self._journal.read(position)
+        record = decode(header)
+        if not isinstance(record, Publish) or index >= len(record.sizes):
+            raise MessageNotFound(f"There is no message {message[:64]!a}.", message_id=message[:64])
+        return position, index, record
+
+    async def story(self, message: str, last: int) -> Story:
+        """The story of a message up to position ``last``.
+
+        Raises:
+            MessageNotFound, Gone.
+        """
+        position, index, publish = self.find(message)
+        story = Story(message, publish, index)
+        return await asyncio.to_thread(self._read, story, position, last)
+
+    def _read(self, story: Story, position: int, last: int) -> Story:
+        wanted = self._wanted(story)
+        for at, header, _ in self._journal.scan(position + 1, last):
+            if not header.startswith(wanted):
+                continue
+            record = decode(header)
+            if story.apply(at, record):
+                if story.is_over:
+                    break
+                if isinstance(record, Place):
+                    wanted = self._wanted(story)
+        return story
+
+    def _wanted(self, story: Story) -> tuple[bytes, ...]:
+        return prefix("settle", story.log), prefix("return", story.log), PLACE
+
+    async def events_after(self, queue: str | None, first: int, last: int) -> tuple[list[Json], int | None]:
+        """Events of ``queue`` (None: all) after position ``first`` up to ``last``; and, if the journal no longer reaches back so
+        far, the earliest position it has."""
+        earliest = self._journal.earliest
+        trimmed = earliest if first + 1 < earliest else None
+        return await asyncio.to_thread(self._events, queue, max(first + 1, earliest), last), trimmed
+
+    async def last_events(self, queue: str | None, count: int, last: int) -> list[Json]:
+        """The last ``count`` events of ``queue`` up to position ``last``, oldest first."""
+        return await asyncio.to_thread(self._last, queue, min(count, EVENTS_MAX), last)
+
+    def _last(self, queue: str | None, count: int, last: int) -> list[Json]:
+        step = max(count * 2, LOOK_BACK)
+        events: list[Json] = []
+        end = last
+        while end > 0 and len(events) < count:
+            first = max(end - step, self._journal.earliest - 1)
+            if first >= end:
+                break
+            events = self._events(queue, first + 1, end) + events
+            end, step = first, step * 2
+        return events[-count:] if count else []
+
+    def _events(self, queue: str | None, first: int, last: int) -> list[Json]:
+        state = self._machine.state
+        events = []
+        try:
+            for position, header, _ in self._journal.scan(first, last):
+                event = event_of(decode(header), position, state)
+                if event is not None and concerns(event, queue):
+                    events.append(event)
+        except Gone:  # the window moved on while we read
+            return events
+        return events

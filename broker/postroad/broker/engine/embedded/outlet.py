@@ -1,0 +1,103 @@
+"""Where released outputs go: replies, consumers' sinks, watchers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ...core.effect import Deliver, Effect, End, Revoke
+from ...core.machine import Machine
+from ...errors import PostroadError
+from ..engine import ConsumerSink
+from .bodies import Bodies
+from .delivery import batches
+from .gate import Output
+from .stats import Stats
+from .watching import Watching, logs_of
+
+log = logging.getLogger("postroad.engine")
+
+Unreadable = Callable[[int, int, int, PostroadError], None]
+
+
+class Outlet:
+    """Carries out what the gate lets through. A sink that raises is our bug: it is logged, and the others are served."""
+
+    def __init__(
+        self, machine: Machine, bodies: Bodies, watching: Watching, stats: Stats, unreadable: Unreadable
+    ) -> None:
+        self._machine = machine
+        self._bodies = bodies
+        self._watching = watching
+        self._stats = stats
+        self._unreadable = unreadable
+        self._sinks: dict[int, ConsumerSink] = {}
+
+    def attach(self, subscription: int, sink: ConsumerSink) -> None:
+        self._sinks[subscription] = sink
+
+    def detach(self, subscription: int) -> None:
+        self._sinks.pop(subscription, None)
+
+    def close(self, error: PostroadError) -> None:
+        for sink in list(self._sinks.values()):
+            sink.ended(error)
+        self._sinks.clear()
+
+    def release(self, outputs: list[Output]) -> None:
+        """Replies first, in order; then what consumers get, joined to few large batches; then watchers."""
+        grants: dict[int, list[Deliver]] = {}
+        for output in outputs:
+            if output.reply is not None:
+                try:
+                    output.reply()
+                except Exception:
+                    log.exception("a reply could not be given")
+            for effect in output.effects:
+                self._sort(effect, grants)
+        for subscription, wanted in grants.items():
+            self._deliver(subscription, wanted)
+        for output in outputs:
+            self._note(output)
+
+    def _sort(self, effect: Effect, grants: dict[int, list[Deliver]]) -> None:
+        if isinstance(effect, Deliver):
+            grants.setdefault(effect.subscription, []).append(effect)
+        elif isinstance(effect, Revoke | End):
+            self._deliver(effect.subscription, grants.pop(effect.subscription, []))
+            sink = self._sinks.get(effect.subscription)
+            if sink is None:
+                return
+            if isinstance(effect, Revoke):
+                sink.revoked(effect.numbers, effect.reason)
+            else:
+                del self._sinks[effect.subscription]
+                if effect.error is not None:
+                    sink.ended(effect.error)
+
+    def _deliver(self, subscription: int, grants: list[Deliver]) -> None:
+        sink = self._sinks.get(subscription)
+        if sink is None or not grants:
+            return
+        try:
+            made = list(batches(grants, self._machine.state, self._bodies))
+        except PostroadError as error:
+            if len(grants) > 1:
+                for grant in grants:
+                    self._deliver(subscription, [grant])
+            else:
+                self._unreadable(subscription, grants[0].number, grants[0].number + grants[0].count - 1, error)
+            return
+        for batch in made:
+            try:
+                sink.deliver(batch)
+            except Exception:
+                log.exception("a delivery could not be given")
+
+    def _note(self, output: Output) -> None:
+        logs = self._machine.state.logs
+        for _, record in output.records:
+            for number in logs_of(record):
+                if (queue := logs.get(number)) is not None:
+                    self._stats.moved(queue)
+        self._watching.saw(output.records, output.effects, self._machine.now)

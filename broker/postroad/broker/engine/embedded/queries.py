@@ -1,0 +1,230 @@
+"""Looking without touching: the ``query`` operations of docs/protocol.md §6."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ...core.codec import decode
+from ...core.declare import DEAD_LETTER_SUFFIX
+from ...core.machine import Machine
+from ...core.queue import Queue
+from ...core.record import Place
+from ...core.runs import Runs
+from ...errors import InvalidRequest, PostroadError
+from ...journal import Journal
+from ..engine import Json
+from .bodies import Bodies
+from .history import History
+from .stats import Stats
+from .watching import message_json
+
+BROWSE_MAX = 200
+BROWSE_BODY_BYTES = 64 * 1024
+STATES = ("ready", "delayed", "leased", "dead")
+
+
+class Queries:
+    def __init__(self, machine: Machine, journal: Journal, bodies: Bodies, stats: Stats, history: History) -> None:
+        self._machine = machine
+        self._journal = journal
+        self._bodies = bodies
+        self._stats = stats
+        self._history = history
+        self._started_at = machine.now
+
+    async def answer(self, what: str, args: Mapping[str, Any], last: int) -> Json:
+        """Answer a query as of now; what is read from the journal, up to position ``last``.
+
+        Raises:
+            InvalidRequest, QueueNotFound, MessageNotFound, Gone.
+        """
+        match what:
+            case "overview":
+                return {"queues": self.queues(), "uptime_ms": self._machine.now - self._started_at}
+            case "queues":
+                return {"queues": self.queues()}
+            case "queue":
+                return self.queue(text_of(args, "queue"))
+            case "messages":
+                return self.browse(text_of(args, "queue"), args)
+            case "message":
+                return {
+                    "message": await self.message(text_of(args, "message"), last, body=args.get("body", True) is True)
+                }
+            case "events":
+                queue = args.get("queue")
+                if queue is not None:
+                    self._machine.queue(text_of(args, "queue"))
+                return {"events": await self._history.last_events(queue, _integer(args, "last", 100), last)}
+        raise InvalidRequest(f"There is no query {what[:40]!a}.", field="what")
+
+    def queues(self) -> list[Json]:
+        queues = self._machine.state.queues
+        return [self._stats.of(queues[name], self._machine.now) for name in sorted(queues)]
+
+    def queue(self, name: str) -> Json:
+        """Raises: QueueNotFound."""
+        queue = self._machine.queue(name)
+        return {
+            "queue": self._stats.of(queue, self._machine.now),
+            "settings": queue.settings.to_json(),
+            "consumers": self._stats.consumers(queue, self._machine.now),
+        }
+
+    def browse(self, name: str, args: Mapping[str, Any]) -> Json:
+        """Messages of a queue by state, in order of sequence, after ``after``.
+
+        Raises:
+            QueueNotFound, InvalidRequest.
+        """
+        queue = self._machine.queue(name)
+        wanted = args.get("state") or "ready"
+        if wanted not in STATES:
+            raise InvalidRequest(f"state must be one of {', '.join(STATES)}.", field="state")
+        after, limit = _integer(args, "after", -1), min(_integer(args, "limit", 50), BROWSE_MAX)
+        if wanted == "dead" and queue.dead_letter_of is None:
+            dead = self._machine.state.queues.get(queue.settings.dead_letter or queue.name + DEAD_LETTER_SUFFIX)
+            if dead is None or queue.settings.dead_letter is None:
+                return {"messages": [], "next": None}
+            queue = dead
+        sequences = self._members(queue, wanted).after(after, limit + 1)
+        messages = [self.row(queue, sequence) for sequence in sequences[:limit]]
+        return {"messages": messages, "next": sequences[limit - 1] if len(sequences) > limit else None}
+
+    async def message(self, id: str, last: int, *, body: bool = True) -> Json:
+        """One message with its timeline.
+
+        Raises:
+            MessageNotFound, Gone.
+        """
+        story = await self._history.story(id, last)
+        self.add_lease(story)
+        found = message_json(story, self._machine)
+        if body:
+            position, index, _ = self._history.find(id)
+            stored = self._bodies.get(position, self._machine.state.id_prefix(position))
+            found |= {"headers": story.headers, "key": story.key} | _body(story.type, stored.cut(index, 1))
+        return found
+
+    def add_lease(self, story: Any) -> None:
+        """Leases are not in the journal: add who holds the message now."""
+        queue = self._machine.state.logs.get(story.log)
+        if queue is None or story.is_over:
+            return
+        if queue.group.is_settled(story.sequence):
+            return
+        for subscription in self._machine.subscriptions.values():
+            if subscription.queue is queue and (held := subscription.leases.find_sequence(story.sequence)):
+                attempt = queue.group.attempts.get(story.sequence, 0) + 1
+                story.granted(held.granted_at, subscription.consumer, attempt)
+                return
+
+    def row(self, queue: Queue, sequence: int) -> Json:
+        """A message as a line of a list: where it stands, its body if that is not large."""
+        state = self._machine.state
+        position, index = queue.log.locate(sequence)
+        row: Json = {"id": f"{state.id_prefix(position)}{index}", "queue": queue.name, "sequence": sequence}
+        group = queue.group
+        try:
+            stored = self._bodies.get(position, state.id_prefix(position))
+        except PostroadError as error:
+            return row | {"state": "unreadable", "reason": error.message}
+        kind = stored.attribute("type", "types", index) or "json"
+        due = group.retrying.due_of(sequence) or group.delayed.due_of(sequence)
+        attempts = group.attempts.get(sequence, 0)
+        row |= {
+            "state": "retrying" if attempts and due else "delayed" if due else "queued",
+            "type": kind,
+            "size": stored.sizes[index],
+            "published_at": stored.at,
+            "attempts": attempts,
+            "attempts_max": queue.settings.attempts_max,
+            "headers": stored.attribute("headers", "headers", index),
+            "key": stored.attribute("key", "keys", index),
+            "priority": stored.attribute("priority", "priorities", index) or 0,
+            "due": due,
+            "consumer": None,
+        }
+        if not due:
+            row |= self._holder(queue, sequence)
+        if sequence in queue.log.placed:
+            row |= self._placed(queue, sequence)
+        if stored.sizes[index] <= BROWSE_BODY_BYTES:
+            row |= _body(kind, stored.cut(index, 1))
+        return row
+
+    def _holder(self, queue: Queue, sequence: int) -> Json:
+        for subscription in self._machine.subscriptions.values():
+            if subscription.queue is queue and (held := subscription.leases.find_sequence(sequence)):
+                return {"state": "delivered", "consumer": subscription.consumer, "granted_at": held.granted_at}
+        return {}
+
+    def _placed(self, queue: Queue, sequence: int) -> Json:
+        """Why it is here, from the record that placed it."""
+        position, origin = queue.log.placed[sequence]
+        try:
+            record = decode(self._journal.read(position)[0])
+        except PostroadError:
+            return {}
+        if not isinstance(record, Place) or record.why != "dead":
+            return {}
+        attempts = next((entry[5] for entry in record.entries if entry[0] == sequence), 0)
+        return {
+            "state": "dead",
+            "reason": record.reason,
+            "attempts": attempts,
+            "dead_at": record.at,
+            "dead_letter_of": self._machine.state.names.get(origin),
+            "last_consumer": record.consumer,
+        }
+
+    def _members(self, queue: Queue, wanted: str) -> Runs:
+        group = queue.group
+        members = Runs()
+        if wanted == "leased":
+            for subscription in self._machine.subscriptions.values():
+                if subscription.queue is queue:
+                    for held in subscription.leases:
+                        members.add(held.sequence, held.sequence + held.count - 1)
+            return members
+        sources = [*group.ready.values()] if wanted != "delayed" else []
+        if wanted != "ready":
+            sources += [group.delayed.members, group.retrying.members]
+        for runs in sources:
+            for first, last in runs:
+                members.add(first, last)
+        return members
+
+
+def text_of(args: Mapping[str, Any], name: str) -> str:
+    """Raises: InvalidRequest: the field is missing or no string."""
+    value = args.get(name)
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} must be a string.", field=name)
+    return value
+
+
+def _integer(args: Mapping[str, Any], name: str, default: int) -> int:
+    value = args.get(name)
+    if value is None:
+        return default
+    if type(value) is not int or value < -1:
+        raise InvalidRequest(f"{name} must be an integer.", field=name)
+    return value
+
+
+def _body(kind: str, body: bytes | bytearray | memoryview) -> Json:
+    """The body as JSON can carry it; what is not what its type says comes as base64, marked."""
+    raw = bytes(body)
+    try:
+        if kind == "json":
+            return {"body": orjson.loads(raw)}
+        if kind == "text":
+            return {"body": raw.decode()}
+    except ValueError:
+        return {"body": base64.b64encode(raw).decode(), "body_encoding": "base64"}
+    return {"body": base64.b64encode(raw).decode(), "body_encoding": "base64"}

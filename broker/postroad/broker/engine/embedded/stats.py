@@ -1,0 +1,88 @@
+"""Numbers of a queue as docs/protocol.md §6 gives them."""
+
+from __future__ import annotations
+
+from ...core.machine import Machine
+from ...core.queue import Queue
+from ...errors import PostroadError
+from ..engine import Json
+from .bodies import Bodies
+from .meters import Meter
+
+
+class Stats:
+    """Computes stats; holds the meters of queues that are moving."""
+
+    def __init__(self, machine: Machine, bodies: Bodies) -> None:
+        self._machine = machine
+        self._bodies = bodies
+        self._meters: dict[int, Meter] = {}
+
+    def moved(self, queue: Queue) -> None:
+        """Something happened on this queue: measure its rates from now on."""
+        if queue.number not in self._meters:
+            meter = self._meters[queue.number] = Meter()
+            meter.sample(queue, self._machine.now)
+
+    def sample(self, at_ms: int) -> list[Queue]:
+        """Once a second: sample what moves; returns those queues."""
+        moving = []
+        for number, meter in list(self._meters.items()):
+            queue = self._machine.state.logs.get(number)
+            if queue is None or not meter.sample(queue, at_ms):
+                del self._meters[number]
+            if queue is not None:
+                moving.append(queue)
+        return moving
+
+    def of(self, queue: Queue, at_ms: int) -> Json:
+        live = self._machine.live_of(queue)
+        group, totals = queue.group, queue.totals
+        meter = self._meters.get(queue.number)
+        published, acked = meter.rates(queue, at_ms) if meter else (0.0, 0.0)
+        stats: Json = {
+            "name": queue.name,
+            "ready": group.ready_count,
+            "delayed": group.delayed.members.count,
+            "retrying": group.retrying.members.count,
+            "leased": live.leased,
+            "consumers": len(live.consumers),
+            "paused": queue.paused,
+            "published_total": totals["published"],
+            "acked_total": totals["acked"],
+            "dead_total": totals["dead"] + totals["dropped"],
+            "retried_total": totals["retried"],
+            "rate_published": published,
+            "rate_acked": acked,
+            "oldest_ms": self._oldest_ms(queue, at_ms),
+            "bytes": queue.log.bytes,
+        }
+        if queue.pause_reason:
+            stats["pause_reason"] = queue.pause_reason
+        if queue.dead_letter_of:
+            stats["dead_letter_of"] = queue.dead_letter_of
+        return stats
+
+    def consumers(self, queue: Queue, at_ms: int) -> list[Json]:
+        return [
+            {
+                "consumer": subscription.consumer,
+                "subscription": subscription.token,
+                "client": subscription.client,
+                "prefetch": subscription.prefetch,
+                "leased": subscription.leases.count,
+                "oldest_lease_ms": max((at_ms - held.granted_at for held in subscription.leases), default=None),
+                "connected_at": subscription.connected_at,
+            }
+            for subscription in self._machine.live_of(queue).consumers
+        ]
+
+    def _oldest_ms(self, queue: Queue, at_ms: int) -> int | None:
+        floor = queue.group.floor
+        if floor >= queue.log.next:
+            return None
+        position, _ = queue.log.locate(floor)
+        try:
+            return max(at_ms - self._bodies.get(position, self._machine.state.id_prefix(position)).at, 0)
+        except PostroadError:
+            return None

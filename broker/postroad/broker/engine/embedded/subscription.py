@@ -1,0 +1,50 @@
+"""A live consumer of the embedded engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...core import command as c
+from ...errors import PostroadError
+from ..engine import Done, SettleBatch, Settled
+from .translate import settle_command
+
+if TYPE_CHECKING:
+    from .engine import EmbeddedEngine
+
+
+class EmbeddedSubscription:
+    """See ``engine.Subscription``."""
+
+    def __init__(self, engine: EmbeddedEngine, consuming: c.Consuming, position: int) -> None:
+        self._engine = engine
+        self._id = consuming.subscription
+        self.token = consuming.token
+        self.lease_ms = consuming.lease_ms
+        self.lost = consuming.lost
+        self.position = position
+
+    def prefetch(self, count: int) -> None:
+        self._engine.tell(c.SetPrefetch(subscription=self._id, prefetch=count))
+
+    def pause(self) -> None:
+        self._engine.tell(c.Stall(subscription=self._id, stalled=True))
+
+    def resume(self) -> None:
+        self._engine.tell(c.Stall(subscription=self._id, stalled=False))
+
+    def settle(self, batch: SettleBatch, done: Done[Settled]) -> None:
+        def reply(answer: c.SettleReply | PostroadError) -> None:
+            if isinstance(answer, PostroadError):
+                done(answer)
+            else:
+                done(Settled(position=self._engine.position, lost=answer.lost, settled=answer.settled))
+
+        publishes = [publish for completion in batch.completions for publish in completion.publishes]
+        self._engine.settle(settle_command(self._id, batch), publishes, reply)
+
+    def cancel(self) -> None:
+        self._engine.tell(c.CancelConsumer(subscription=self._id))
+
+    def detach(self) -> None:
+        self._engine.detach(self._id)

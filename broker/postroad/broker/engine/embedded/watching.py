@@ -1,0 +1,274 @@
+"""Who follows what: queues' events and numbers, and single messages.
+
+Everything here sees only what the gate has released, so a watcher never knows more than the disk.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from ...core.effect import Deliver, Effect, Progressed, Returned
+from ...core.event import concerns, event_of
+from ...core.machine import Machine
+from ...core.record import Define, Place, Publish, Record, Return, Settle
+from ...core.story import Story
+from ..engine import Json, WatchSink
+from .stats import Stats
+
+QUEUE_STATE_S = 0.1
+MESSAGE_STATE_S = 0.05
+DELIVERIES_MAX = 50
+
+
+class QueueWatch:
+    """A watcher of one queue, or of all (``queue`` None)."""
+
+    def __init__(self, queue: str | None, sink: WatchSink) -> None:
+        self.queue = queue
+        self.sink = sink
+        self.dirty: dict[str, None] = {}
+        self.deliveries: list[Json] = []
+
+
+class MessageWatch:
+    def __init__(self, story: Story, sink: WatchSink) -> None:
+        self.story = story
+        self.sink = sink
+
+
+class Watching:
+    """All watches of an engine. ``saw`` is fed by the gate, in order."""
+
+    def __init__(self, machine: Machine, stats: Stats, loop: AbstractEventLoop) -> None:
+        self._machine = machine
+        self._stats = stats
+        self._loop = loop
+        self._queues: list[QueueWatch] = []
+        self._messages: dict[int, dict[int, list[MessageWatch]]] = {}
+        self._tails: list[list[tuple[int, Record]]] = []
+        self._dirty: dict[MessageWatch, None] = {}
+        self._queue_timer: TimerHandle | None = None
+        self._message_timer: TimerHandle | None = None
+
+    def add_queue(self, watch: QueueWatch) -> None:
+        self._queues.append(watch)
+
+    def remove_queue(self, watch: QueueWatch) -> None:
+        if watch in self._queues:
+            self._queues.remove(watch)
+
+    def add_message(self, watch: MessageWatch) -> None:
+        at = self._messages.setdefault(watch.story.log, {})
+        at.setdefault(watch.story.sequence, []).append(watch)
+
+    def remove_message(self, watch: MessageWatch) -> None:
+        self._dirty.pop(watch, None)
+        self._unplace(watch)
+
+    def _unplace(self, watch: MessageWatch) -> None:
+        at = self._messages.get(watch.story.log, {})
+        watches = at.get(watch.story.sequence, [])
+        if watch in watches:
+            watches.remove(watch)
+            if not watches:
+                del at[watch.story.sequence]
+            if not at:
+                del self._messages[watch.story.log]
+
+    @contextmanager
+    def tail(self) -> Iterator[list[tuple[int, Record]]]:
+        """Within it, the list grows by every record that is released."""
+        tail: list[tuple[int, Record]] = []
+        self._tails.append(tail)
+        try:
+            yield tail
+        finally:
+            self._tails = [other for other in self._tails if other is not tail]
+
+    def saw(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
+        """Records and effects are out: tell whoever follows them."""
+        for tail in self._tails:
+            tail.extend(records)
+        if self._queues:
+            self._tell_queues(records, effects, at_ms)
+        if self._messages:
+            self._tell_messages(records, effects, at_ms)
+
+    def touch(self, names: Iterable[str]) -> None:
+        """The numbers of these queues changed."""
+        names = list(names)
+        for watch in self._queues:
+            for name in names:
+                if watch.queue is None or watch.queue == name:
+                    watch.dirty[name] = None
+        if self._queue_timer is None and any(watch.dirty for watch in self._queues):
+            self._queue_timer = self._loop.call_later(QUEUE_STATE_S, self._send_queues)
+
+    def close(self) -> None:
+        for timer in (self._queue_timer, self._message_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def _tell_queues(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
+        state = self._machine.state
+        touched: dict[str, None] = {}
+        events = []
+        for position, record in records:
+            event = event_of(record, position, state)
+            if event is not None:
+                events.append(event)
+            for log in logs_of(record):
+                touched[state.names[log]] = None
+        for effect in effects:
+            if isinstance(effect, Deliver | Returned):
+                touched[state.names[effect.log]] = None
+            if isinstance(effect, Deliver):
+                self._note_delivery(effect, at_ms)
+        if events:
+            for watch in self._queues:
+                wanted = [event for event in events if concerns(event, watch.queue)]
+                if wanted:
+                    watch.sink.events(wanted, None)
+        self.touch(touched)
+
+    def _note_delivery(self, grant: Deliver, at_ms: int) -> None:
+        state = self._machine.state
+        subscription = self._machine.subscriptions.get(grant.subscription)
+        consumer = subscription.consumer if subscription else ""
+        name = state.names[grant.log]
+        rows: list[Json] = []
+        for position, index, count, sequence in grant.pieces[-DELIVERIES_MAX:]:
+            prefix = state.id_prefix(position)
+            for offset in range(max(count - DELIVERIES_MAX, 0), count):
+                at = sequence - grant.sequence + offset
+                attempt = grant.attempts[at] if grant.attempts else 1
+                row = {
+                    "id": f"{prefix}{index + offset}",
+                    "queue": name,
+                    "consumer": consumer,
+                    "attempt": attempt,
+                    "at": at_ms,
+                }
+                rows.append(row)
+        for watch in self._queues:
+            if watch.queue is None or watch.queue == name:
+                watch.deliveries = (watch.deliveries + rows)[-DELIVERIES_MAX:]
+
+    def _send_queues(self) -> None:
+        self._queue_timer = None
+        computed: dict[str, Json] = {}
+        for watch in list(self._queues):
+            if not watch.dirty and not watch.deliveries:
+                continue
+            changed = []
+            for name in watch.dirty:
+                queue = self._machine.state.queues.get(name)
+                if queue is not None:
+                    if name not in computed:
+                        computed[name] = self._stats.of(queue, self._machine.now)
+                    changed.append(computed[name])
+            state: Json = {}
+            if watch.queue is None:
+                state["queues"] = changed
+            elif changed:
+                state["queue"] = changed[0]
+            if watch.deliveries:
+                state["deliveries"] = watch.deliveries
+            watch.dirty, watch.deliveries = {}, []
+            watch.sink.state(state)
+
+    def _tell_messages(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
+        for position, record in records:
+            for watch in list(self._concerned(record)):
+                self._unplace(watch)
+                if watch.story.apply(position, record):
+                    self._dirty[watch] = None
+                self.add_message(watch)
+        for effect in effects:
+            if isinstance(effect, Deliver):
+                for watch in self._at(effect.log, effect.sequence, effect.sequence + effect.count - 1):
+                    subscription = self._machine.subscriptions.get(effect.subscription)
+                    attempts = effect.attempts
+                    attempt = attempts[watch.story.sequence - effect.sequence] if attempts else 1
+                    watch.story.granted(effect.at, subscription.consumer if subscription else "", attempt)
+                    self._dirty[watch] = None
+            elif isinstance(effect, Returned):
+                for watch in self._at(effect.log, effect.first, effect.last):
+                    watch.story.released(at_ms)
+                    self._dirty[watch] = None
+            elif isinstance(effect, Progressed):
+                for watch in self._at(effect.log, effect.sequence, effect.sequence):
+                    watch.story.progressed(at_ms, effect.percent, effect.note)
+                    self._dirty[watch] = None
+        if self._message_timer is None and self._dirty:
+            self._message_timer = self._loop.call_later(MESSAGE_STATE_S, self._send_messages)
+
+    def _send_messages(self) -> None:
+        self._message_timer = None
+        dirty, self._dirty = self._dirty, {}
+        for watch in dirty:
+            watch.sink.state({"message": message_json(watch.story, self._machine)})
+
+    def _concerned(self, record: Record) -> Iterator[MessageWatch]:
+        match record:
+            case Settle():
+                for first, last, _ in record.runs:
+                    yield from self._at(record.log, first, last)
+            case Return():
+                for sequence, *_ in record.entries:
+                    yield from self._at(record.log, sequence, sequence)
+            case Place():
+                for entry in record.entries:
+                    yield from self._at(record.origin, entry[4], entry[4])
+            case _:
+                return
+
+    def _at(self, log: int, first: int, last: int) -> list[MessageWatch]:
+        by_sequence = self._messages.get(log)
+        if not by_sequence:
+            return []
+        if last - first < len(by_sequence):
+            return [watch for s in range(first, last + 1) for watch in by_sequence.get(s, ())]
+        return [watch for s, watches in by_sequence.items() if first <= s <= last for watch in watches]
+
+
+def logs_of(record: Record) -> list[int]:
+    """The logs whose numbers this record changes."""
+    match record:
+        case Publish():
+            return [log for log, _ in record.targets]
+        case Place():
+            return [record.log, record.origin]
+        case Settle() | Return() | Define():
+            return [record.log]
+        case _:
+            return [record.log] if hasattr(record, "log") else []
+
+
+def message_json(story: Story, machine: Machine) -> Json:
+    """The *message* object of docs/protocol.md §6, without body, headers and key."""
+    state = machine.state
+    queue = state.logs.get(story.log)
+    attempts_max = queue.settings.attempts_max if queue else None
+    if story.dead_in is not None and queue and queue.dead_letter_of in state.queues:
+        attempts_max = state.queues[queue.dead_letter_of].settings.attempts_max
+    return {
+        "id": story.id,
+        "queue": state.names.get(story.log),
+        "sequence": story.sequence,
+        "state": story.state,
+        "type": story.type,
+        "size": story.size,
+        "published_at": story.published_at,
+        "attempts": story.attempts,
+        "attempts_max": attempts_max,
+        "priority": story.priority or 0,
+        "due": story.due,
+        "reason": story.reason,
+        "consumer": story.consumer,
+        "progress": story.progress,
+        "result": story.result,
+        "timeline": story.timeline,
+    }
