@@ -1,0 +1,42 @@
+/** A request that was answered with a problem, or not at all. */
+export class RequestError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly fields: readonly { readonly field: string; readonly detail: string }[];
+
+  constructor(code: string, detail: string, retryable: boolean, fields: RequestError["fields"] = []) {
+    super(detail);
+    this.name = "RequestError";
+    this.code = code;
+    this.retryable = retryable;
+    this.fields = fields;
+  }
+}
+
+/** The app's only fetch. @throws RequestError */
+async function send<T>(method: string, url: string, body?: unknown): Promise<T> {
+  const init: RequestInit = { method, cache: "no-store" };
+  if (body !== undefined) {
+    init.headers = { "content-type": "application/json" };
+    init.body = JSON.stringify(body);
+  }
+  const answer = await fetch(url, init).catch(() => null);
+  if (answer === null) throw new RequestError("unavailable", "There was no answer.", true);
+  const json: unknown = answer.status === 204 ? null : await answer.json().catch(() => null);
+  if (!answer.ok) throw problem(answer.status, json);
+  return json as T;
+}
+
+function problem(status: number, json: unknown): RequestError {
+  const { code, detail, retryable, errors } = (typeof json === "object" && json !== null ? json : {}) as {
+    code?: string;
+    detail?: string;
+    retryable?: boolean;
+    errors?: RequestError["fields"];
+  };
+  return new RequestError(code ?? `http-${status}`, detail ?? `The answer was ${status}.`, retryable === true, errors);
+}
+
+export const getJson = <T>(url: string): Promise<T> => send<T>("GET", url);
+export const postJson = <T>(url: string, body: unknown = {}): Promise<T> => send<T>("POST", url, body);
+export const deleteJson = (url: string): Promise<null> => send<null>("DELETE", url);

@@ -1,0 +1,39 @@
+import { type ReactNode, useMemo } from "react";
+import { Link, Route, Switch } from "wouter";
+import { Demo } from "./api/demo.js";
+import type { Config } from "./api/config.js";
+import { DemoPage } from "./features/demo/page.js";
+import { MessagePage } from "./features/message/page.js";
+import { OverviewPage } from "./features/overview/page.js";
+import { QueuePage } from "./features/queue/page.js";
+import { QueuesPage } from "./features/queues/page.js";
+import { Shell } from "./features/shell/shell.js";
+import { Empty, PageHead, Panel } from "./ui/views.js";
+
+/** Every address of the app. With a demo behind it, the front page is the demo. */
+export function App({ config }: { config: Config }): ReactNode {
+  const demo = useMemo(() => (config.demo === null ? null : new Demo(config.demo.api, config.demo.stage)), [config]);
+  return (
+    <Shell demo={demo !== null}>
+      <Switch>
+        <Route path="/">{demo === null ? <OverviewPage /> : <DemoPage demo={demo} />}</Route>
+        <Route path="/overview">
+          <OverviewPage />
+        </Route>
+        <Route path="/queues">
+          <QueuesPage />
+        </Route>
+        <Route path="/queues/:name">{({ name }) => <QueuePage key={name} name={decodeURIComponent(name)} />}</Route>
+        <Route path="/messages/:id">{({ id }) => <MessagePage key={id} id={decodeURIComponent(id)} />}</Route>
+        <Route>
+          <PageHead title="Not on the map" />
+          <Panel title="No such page">
+            <Empty title="There is no page at this address">
+              <Link href="/">Back to the front page</Link>
+            </Empty>
+          </Panel>
+        </Route>
+      </Switch>
+    </Shell>
+  );
+}

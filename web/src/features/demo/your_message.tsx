@@ -1,0 +1,110 @@
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import { messagePath } from "../../format/address.js";
+import { duration } from "../../format/duration.js";
+import { exact } from "../../format/time.js";
+import type { MessageState, TimelineEntry } from "../../live/types.js";
+import { Copy } from "../../ui/copy.js";
+import { Shape, State } from "../../ui/state.js";
+import { Timeline } from "../message/timeline.js";
+import type { Mine } from "./mine.js";
+
+export interface Followed {
+  readonly state: MessageState | null;
+  readonly attempts: number;
+  readonly attemptsMax: number;
+  readonly percent: number | null;
+  readonly note: string | null;
+  readonly timeline: readonly TimelineEntry[];
+  readonly failure: string | null;
+}
+
+interface Props {
+  readonly mine: Mine | null;
+  readonly others: readonly Mine[];
+  readonly show: (id: string) => void;
+  readonly followed: Followed;
+  readonly arrived: boolean;
+}
+
+/** What is announced to a screen reader: outcomes, not every tick. */
+function outcome(state: MessageState | null, attempts: number, arrived: boolean): string {
+  if (arrived) return "Your letter has arrived.";
+  if (state === "retrying") return `Attempt ${attempts} failed; it will be tried again.`;
+  if (state === "dead") return "Your message was set aside as a dead letter.";
+  return "";
+}
+
+/** The visitor's own message: its state now and every step so far. */
+export function YourMessage({ mine, others, show, followed, arrived }: Props): ReactNode {
+  const { state, attempts, attemptsMax, percent, note, timeline, failure } = followed;
+  return (
+    <section className="your-message" aria-label="Your message">
+      <header>
+        <h2>Your message</h2>
+        {mine !== null && state !== null && <State state={state} />}
+        {attempts > 1 && (
+          <span className="small muted">
+            attempt {attempts} of {attemptsMax}
+          </span>
+        )}
+        {mine !== null && (
+          <span className="your-id">
+            <Link href={messagePath(mine.id)} className="mono" title="All about this message">
+              {mine.id}
+            </Link>
+            <Copy text={mine.id} label="Copy message id" />
+          </span>
+        )}
+      </header>
+      {mine === null ? (
+        <p className="your-none muted">
+          Nothing on the road yet. Sign up, and your message appears here: every step, how long it took, and who did it.
+        </p>
+      ) : (
+        <>
+          {failure !== null && <p className="dead small">{failure}</p>}
+          <div className="progress" role="progressbar" aria-label="Progress" aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent ?? 0} data-idle={state !== "delivered" || undefined}>
+            <span className={`progress-bar p${Math.round((state === "done" ? 100 : (percent ?? 0)) / 10)}`} />
+            <span className="small muted">{state === "delivered" ? (note ?? "") : ""}</span>
+          </div>
+          <Timeline
+            steps={timeline}
+            before={
+              <li className="step">
+                <Shape tone="done" />
+                <span className="step-title">Accepted by Express, 202</span>
+                <time className="step-at" title={exact(mine.acceptedAt)}>
+                  {duration(mine.answerMs)}
+                </time>
+              </li>
+            }
+            after={
+              arrived ? (
+                <li className="step">
+                  <Shape tone="done" />
+                  <span className="step-title">
+                    <strong>The letter is in the mailbox</strong>
+                  </span>
+                </li>
+              ) : undefined
+            }
+          />
+        </>
+      )}
+      <p className="visually-hidden" aria-live="polite">
+        {outcome(state, attempts, arrived)}
+      </p>
+      {others.length > 1 && (
+        <p className="your-others small">
+          <span className="muted">Yours so far:</span>
+          {others.map((one) => (
+            <button key={one.id} type="button" aria-pressed={one.id === mine?.id} onClick={() => show(one.id)}>
+              {one.name}
+            </button>
+          ))}
+        </p>
+      )}
+    </section>
+  );
+}

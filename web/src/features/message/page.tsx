@@ -1,0 +1,116 @@
+import { useMessage } from "postroad/react";
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import { queuePath } from "../../format/address.js";
+import { pretty } from "../../format/body.js";
+import { bytes } from "../../format/bytes.js";
+import { duration } from "../../format/duration.js";
+import { useClient, useSocketUrl } from "../../live/client.js";
+import type { MessageInfo } from "../../live/types.js";
+import { useQuery } from "../../live/use_query.js";
+import { Code } from "../../ui/code.js";
+import { Copy } from "../../ui/copy.js";
+import { State } from "../../ui/state.js";
+import { Ago } from "../../ui/time.js";
+import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
+import { asCurl, asTypeScript } from "./copy_as.js";
+import { Timeline } from "./timeline.js";
+import "./message.css";
+
+/** How long a message took from its first step to its last, when it has ended. */
+function took(message: MessageInfo): number | null {
+  if (!["done", "dead", "expired", "purged", "cancelled"].includes(message.state)) return null;
+  const last = message.timeline.at(-1)?.at;
+  return last === undefined ? null : last - message.publishedAt;
+}
+
+/** One message: what happened to it, what is in it, and how to publish it again. */
+export function MessagePage({ id }: { id: string }): ReactNode {
+  const mq = useClient();
+  const url = useSocketUrl();
+  const live = useMessage(id);
+  // The watch never carries body and headers: they are read once, and again when the state changes.
+  const read = useQuery(`${id} ${live.state ?? ""}`, () => mq.message(id));
+  const first = useQuery(id, () => mq.message(id));
+  const message = read.data ?? first.data;
+  const head = (
+    <PageHead
+      title={
+        <span className="message-id">
+          <code>{id}</code>
+          <Copy text={id} label="Copy message id" />
+        </span>
+      }
+      lead={message === undefined ? undefined : <>A message of <Link href={queuePath(message.queue)}>{message.queue}</Link></>}
+    />
+  );
+  if (message === undefined) {
+    const code = (first.error as { code?: string } | null)?.code;
+    return (
+      <>
+        {head}
+        <Panel title="Message">
+          {first.error === null ? (
+            <Skeleton rows={6} label="Loading the message" />
+          ) : code === "message-not-found" || code === "gone" ? (
+            <Empty title={code === "gone" ? "Older than the history" : "There is no such message"}>
+              {code === "gone" ? "The journal keeps what was settled for a day; this message was settled before that." : "The id may be cut short, or of another broker."}
+            </Empty>
+          ) : (
+            <ErrorView title="The message could not be read" error={first.error} retry={first.reload} />
+          )}
+        </Panel>
+      </>
+    );
+  }
+  const state = live.state ?? message.state;
+  const timeline = live.timeline !== undefined && live.timeline.length >= message.timeline.length ? live.timeline : message.timeline;
+  const now: MessageInfo = { ...message, state, timeline };
+  const ended = took(now);
+  const headers = Object.entries(message.headers ?? {});
+  return (
+    <>
+      {head}
+      <dl className="figures message-figures live">
+        <Figure label="State">
+          <State state={state} />
+        </Figure>
+        <Figure label="Attempts">
+          {live.attempts ?? message.attempts} of {message.attemptsMax}
+        </Figure>
+        <Figure label={ended === null ? "Published" : "From publish to end"}>{ended === null ? <Ago at={message.publishedAt} /> : duration(ended)}</Figure>
+        <Figure label="Size">{bytes(message.size)}</Figure>
+        <Figure label="Priority">{message.priority ?? 0}</Figure>
+        <Figure label="Ordering key">{message.key ? <code>{message.key}</code> : <span className="muted">none</span>}</Figure>
+      </dl>
+      <div className="message-columns live">
+        <Panel title="What happened">
+          <Timeline steps={timeline} />
+        </Panel>
+        <div className="message-side">
+          {message.body === undefined ? (
+            <Panel title="Body">
+              <p className="muted">The body is not shown to those who may only follow the message.</p>
+            </Panel>
+          ) : (
+            <Code label={message.type === "json" ? "Body, JSON" : message.type === "text" ? "Body, text" : "Body, base64"} text={pretty(message.body)} />
+          )}
+          {message.result !== undefined && message.result !== null && <Code label="Result" text={pretty(message.result)} />}
+          {headers.length > 0 && <Code label="Headers" text={headers.map(([name, value]) => `${name}: ${value}`).join("\n")} />}
+          {message.body !== undefined && (
+            <Panel title="Publish the same again">
+              <div className="message-again">
+                <Copy text={asCurl(message, url)} label="Copy as curl">
+                  Copy as curl
+                </Copy>
+                <Copy text={asTypeScript(message, url)} label="Copy as TypeScript">
+                  Copy as TypeScript
+                </Copy>
+              </div>
+            </Panel>
+          )}
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,85 @@
+import type { ReactNode } from "react";
+import { duration } from "../../format/duration.js";
+import { count, counted } from "../../format/number.js";
+import { rate } from "../../format/rate.js";
+import { useClient, useSocketUrl } from "../../live/client.js";
+import { useAllQueues } from "../../live/queues.js";
+import { useQuery } from "../../live/use_query.js";
+import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
+import { Feed } from "../feed/feed.js";
+import { attention, byAttention } from "../queues/sort.js";
+import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
+import { QueueTable } from "../queues/table.js";
+import { TotalRates } from "./total_rates.js";
+import "../queues/queues.css";
+import "./overview.css";
+
+/** What each durability promises, in words. */
+const DURABILITY: Readonly<Record<string, string>> = {
+  sync: "every confirm is synced to disk",
+  os: "confirms are written, not synced: a power cut may lose some",
+  memory: "nothing is on disk: a restart loses everything",
+};
+
+/** The whole broker on one page. */
+export function OverviewPage(): ReactNode {
+  const mq = useClient();
+  const url = useSocketUrl();
+  const { queues, loading } = useAllQueues();
+  const overview = useQuery("overview", () => mq.overview(), 2_000);
+  const sum = (of: (queue: (typeof queues)[number]) => number): number => queues.reduce((total, queue) => total + of(queue), 0);
+  const waiting = sum((queue) => (queue.deadLetterOf === undefined ? queue.ready + queue.delayed : 0));
+  const dead = sum((queue) => (queue.deadLetterOf === undefined ? 0 : queue.ready));
+  const looking = queues.filter((queue) => attention(queue) !== null);
+  const about = overview.data;
+  return (
+    <>
+      <PageHead
+        title="Overview"
+        lead={
+          about === undefined
+            ? "One broker, live."
+            : `${about.engine} engine, up for ${duration(about.uptimeMs)}, ${counted(about.connections, "connection")}; ${DURABILITY[about.durability] ?? about.durability}.`
+        }
+      />
+      {overview.error !== null && about === undefined && <ErrorView title="The overview was not answered" error={overview.error} retry={overview.reload} />}
+      <section className="overview-top live" aria-label="Now">
+        <div className="big-figure">
+          <span className="big">{count(waiting)}</span>
+          <span className="muted">{waiting === 1 ? "message waits" : "messages wait"}</span>
+        </div>
+        <dl className="figures">
+          <Figure label="In hand">{count(sum((queue) => queue.leased))}</Figure>
+          <Figure label="Published">{rate(sum((queue) => queue.ratePublished))}</Figure>
+          <Figure label="Done">{rate(sum((queue) => queue.rateAcked))}</Figure>
+          <Figure label="Done in all">{count(sum((queue) => queue.ackedTotal))}</Figure>
+          <Figure label="Dead letters" {...(dead > 0 ? { tone: "dead" } : {})}>
+            {count(dead)}
+          </Figure>
+        </dl>
+      </section>
+      {loading ? (
+        <Panel title="Queues">
+          <Skeleton rows={4} label="Loading queues" />
+        </Panel>
+      ) : queues.length === 0 ? (
+        <Panel title="Start here">
+          <Empty title="The broker is running and empty" code={FIRST_MESSAGE("emails", url)}>
+            Publish the first message; the queue is made by it.
+          </Empty>
+          <Empty title="Then consume it" code={FIRST_CONSUMER("emails", url)} />
+        </Panel>
+      ) : (
+        <>
+          <Panel title="Rates of all queues" className="live">
+            <TotalRates names={queues.map((queue) => queue.name)} />
+          </Panel>
+          <Panel title={looking.length > 0 ? `${counted(looking.length, "queue")} to look at` : "Largest queues"} flush className="live">
+            <QueueTable queues={byAttention(looking.length > 0 ? looking : queues).slice(0, 8)} />
+          </Panel>
+        </>
+      )}
+      <Feed queue={null} />
+    </>
+  );
+}

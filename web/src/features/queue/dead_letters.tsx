@@ -1,0 +1,236 @@
+import { type ReactNode, useState } from "react";
+import { Link } from "wouter";
+import { messagePath } from "../../format/address.js";
+import { preview } from "../../format/body.js";
+import { counted } from "../../format/number.js";
+import { useClient } from "../../live/client.js";
+import type { MessageInfo } from "../../live/types.js";
+import { Button } from "../../ui/button.js";
+import { Dialog } from "../../ui/dialog.js";
+import { Ago } from "../../ui/time.js";
+import { useToasts } from "../../ui/toast.js";
+import { Empty, ErrorView, Panel, Skeleton } from "../../ui/views.js";
+import { Timeline } from "../message/timeline.js";
+import { useBrowse } from "./use_browse.js";
+
+const LIMIT = 50;
+const NONE: ReadonlySet<string> = new Set();
+
+/** When and why a message was set aside. */
+function death(message: MessageInfo): { at: number; reason: string } {
+  const step = message.timeline.findLast((one) => one.kind === "dead");
+  const failed = message.timeline.findLast((one) => one.reason !== undefined && one.reason !== null);
+  return { at: step?.at ?? message.publishedAt, reason: message.reason ?? step?.reason ?? failed?.reason ?? "" };
+}
+
+/** A dead-letter queue: the reason of each, its attempts, and the way back. */
+export function DeadLetters({ queue, origin, total }: { queue: string; origin: string; total: number }): ReactNode {
+  const mq = useClient();
+  const { say, fail } = useToasts();
+  const [selected, setSelected] = useState(NONE);
+  const [opened, setOpened] = useState<string | null>(null);
+  const [pointed, setPointed] = useState(false);
+  const [discarding, setDiscarding] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const list = useBrowse(queue, String(total), (pointed || selected.size > 0) && !busy, (after) =>
+    mq.queue(queue).peek({ state: "ready", limit: LIMIT, ...(after === null ? {} : { after }) }),
+  );
+  const messages = list.messages ?? [];
+  const chosen = messages.filter((message) => selected.has(message.id)).map((message) => message.id);
+
+  const run = (done: (count: number) => string, failed: string, act: () => Promise<{ count: number }>): void => {
+    setBusy(true);
+    act()
+      .then(
+        ({ count }) => {
+          say(done(count));
+          setSelected(NONE);
+          list.refresh();
+        },
+        (error: unknown) => fail(failed, error),
+      )
+      .finally(() => setBusy(false));
+  };
+  const redrive = (ids: readonly string[] | null): void =>
+    run(
+      (count) => `${counted(count, "message")} sent back to ${origin}.`,
+      "Nothing was redriven.",
+      () => mq.queue(queue).redrive(ids === null ? {} : { messages: ids }),
+    );
+  const toggle = (id: string): void => {
+    const next = new Set(selected);
+    if (!next.delete(id)) next.add(id);
+    setSelected(next);
+  };
+  return (
+    <Panel
+      title="Dead letters"
+      flush
+      className="live"
+      aside={
+        <div className="filters">
+          {list.changed && (
+            <button type="button" className="pill" onClick={list.refresh}>
+              Changed: show
+            </button>
+          )}
+          {chosen.length > 0 && (
+            <>
+              <Button className="small" data-key="r" busy={busy} onClick={() => redrive(chosen)}>
+                Redrive {chosen.length} selected
+              </Button>
+              <Button className="small" kind="danger" disabled={busy} onClick={() => setDiscarding(true)}>
+                Discard {chosen.length} selected
+              </Button>
+            </>
+          )}
+          <Button className="small" kind="primary" busy={busy} disabled={total === 0} onClick={() => redrive(null)}>
+            Redrive all
+          </Button>
+        </div>
+      }
+    >
+      {list.error !== null && list.messages === null ? (
+        <ErrorView title="The dead letters could not be read" error={list.error} retry={list.refresh} />
+      ) : list.messages === null ? (
+        <Skeleton rows={5} label="Loading dead letters" />
+      ) : messages.length === 0 ? (
+        <Empty title="No dead letters">
+          A message lands here when its last attempt has failed. It keeps its id, its body and the reason, and can be sent back.
+        </Empty>
+      ) : (
+        <div className="table-wrap" onPointerEnter={() => setPointed(true)} onPointerLeave={() => setPointed(false)}>
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col">
+                  <input
+                    type="checkbox"
+                    aria-label="Select all shown"
+                    checked={chosen.length === messages.length}
+                    onChange={(event) => setSelected(event.target.checked ? new Set(messages.map((message) => message.id)) : NONE)}
+                  />
+                </th>
+                <th scope="col">Id</th>
+                <th scope="col">Reason</th>
+                <th scope="col" className="num">
+                  Attempts
+                </th>
+                <th scope="col">Set aside</th>
+                <th scope="col">Body</th>
+                <th scope="col">
+                  <span className="visually-hidden">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {messages.map((message) => (
+                <Row
+                  key={message.id}
+                  message={message}
+                  selected={selected.has(message.id)}
+                  opened={opened === message.id}
+                  busy={busy}
+                  toggle={() => toggle(message.id)}
+                  open={() => setOpened(opened === message.id ? null : message.id)}
+                  redrive={() => redrive([message.id])}
+                />
+              ))}
+            </tbody>
+          </table>
+          {list.more && (
+            <p className="table-more">
+              <Button className="small" onClick={list.loadMore}>
+                Show {LIMIT} more
+              </Button>
+            </p>
+          )}
+        </div>
+      )}
+      <Dialog title={`Discard ${counted(chosen.length, "dead letter")}?`} open={discarding} close={() => setDiscarding(false)}>
+        <div className="dialog-content">
+          <p>
+            {counted(chosen.length, "message")} in <code>{queue}</code> will be settled as purged. This cannot be undone.
+          </p>
+          <div className="dialog-actions">
+            <Button onClick={() => setDiscarding(false)}>Keep them</Button>
+            <Button
+              kind="danger"
+              onClick={() => {
+                setDiscarding(false);
+                run(
+                  (count) => `${counted(count, "message")} discarded.`,
+                  "Nothing was discarded.",
+                  () => mq.queue(queue).discard(chosen),
+                );
+              }}
+            >
+              Discard {chosen.length}
+            </Button>
+          </div>
+        </div>
+      </Dialog>
+    </Panel>
+  );
+}
+
+interface RowProps {
+  readonly message: MessageInfo;
+  readonly selected: boolean;
+  readonly opened: boolean;
+  readonly busy: boolean;
+  readonly toggle: () => void;
+  readonly open: () => void;
+  readonly redrive: () => void;
+}
+
+function Row({ message, selected, opened, busy, toggle, open, redrive }: RowProps): ReactNode {
+  const { at, reason } = death(message);
+  return (
+    <>
+      <tr aria-selected={selected}>
+        <td>
+          <input type="checkbox" aria-label={`Select ${message.id}`} checked={selected} onChange={toggle} />
+        </td>
+        <td>
+          <Link className="row-link" href={messagePath(message.id)} data-row>
+            {message.id}
+          </Link>
+        </td>
+        <td className="clip" title={reason}>
+          {reason}
+        </td>
+        <td className="num">
+          <button type="button" className="text-button" aria-expanded={opened} aria-label={`Attempts of ${message.id}`} onClick={open}>
+            {message.attempts} of {message.attemptsMax}
+          </button>
+        </td>
+        <td className="muted nowrap">
+          <Ago at={at} />
+        </td>
+        <td className="clip mono muted">{preview(message.body ?? "")}</td>
+        <td className="right">
+          <Button className="small" disabled={busy} aria-label={`Redrive ${message.id}`} onClick={redrive}>
+            Redrive
+          </Button>
+        </td>
+      </tr>
+      {opened && (
+        <tr>
+          <td />
+          <td colSpan={6} className="attempts">
+            <Attempts id={message.id} so={message} />
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+/** The attempt history, read when it is opened: lists may come without it. */
+function Attempts({ id, so }: { id: string; so: MessageInfo }): ReactNode {
+  const mq = useClient();
+  const list = useBrowse(`message ${id}`, "", false, async () => ({ messages: [await mq.message(id)], next: null }));
+  const message = list.messages?.[0] ?? so;
+  return <Timeline steps={message.timeline} label={`Attempts of ${id}`} />;
+}

@@ -1,0 +1,153 @@
+import { Pause, Play } from "lucide-react";
+import { useQueue } from "postroad/react";
+import { type ReactNode, useState } from "react";
+import { Link } from "wouter";
+import { bytes } from "../../format/bytes.js";
+import { duration } from "../../format/duration.js";
+import { queuePath } from "../../format/address.js";
+import { count } from "../../format/number.js";
+import { rate } from "../../format/rate.js";
+import { useClient, useSocketUrl } from "../../live/client.js";
+import { HISTORY_SLOTS, HISTORY_SPAN, useRates } from "../../live/history.js";
+import { useQuery } from "../../live/use_query.js";
+import { Button } from "../../ui/button.js";
+import { RateChart } from "../../ui/chart.js";
+import { Tag } from "../../ui/state.js";
+import { useToasts } from "../../ui/toast.js";
+import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
+import { Feed } from "../feed/feed.js";
+import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
+import { Consumers } from "./consumers.js";
+import { DeadLetters } from "./dead_letters.js";
+import { Messages } from "./messages.js";
+import { Publish } from "./publish.js";
+import { Purge } from "./purge.js";
+import { Settings } from "./settings.js";
+import "../overview/overview.css";
+import "./queue.css";
+
+const ASK_EVERY_MS = 1_000;
+
+/** One queue: how deep, how fast, who consumes, what is in it. */
+export function QueuePage({ name }: { name: string }): ReactNode {
+  const mq = useClient();
+  const url = useSocketUrl();
+  const { say, fail } = useToasts();
+  const queue = useQueue(name);
+  const history = useRates(name);
+  const detail = useQuery(name, () => mq.queue(name).inspect(), ASK_EVERY_MS);
+  const [dialog, setDialog] = useState<"publish" | "purge" | null>(null);
+
+  if (detail.error !== null && detail.data === undefined) {
+    const missing = (detail.error as { code?: string }).code === "queue-not-found";
+    return (
+      <>
+        <PageHead title={<code>{name}</code>} />
+        <Panel title={missing ? "No such queue" : "Not answered"}>
+          {missing ? (
+            <Empty title="There is no queue of this name" code={FIRST_MESSAGE(name, url)}>
+              It begins with its first message or its first consumer. A dead-letter queue begins with the first message that failed for good.
+            </Empty>
+          ) : (
+            <ErrorView title="The queue could not be read" error={detail.error} retry={detail.reload} />
+          )}
+        </Panel>
+      </>
+    );
+  }
+  const stats = detail.data?.queue;
+  const origin = stats?.deadLetterOf;
+  const paused = queue.paused ?? stats?.paused ?? false;
+  const ready = queue.ready ?? stats?.ready ?? 0;
+  const delayed = queue.delayed ?? stats?.delayed ?? 0;
+  const retrying = queue.retrying ?? stats?.retrying ?? 0;
+  const leased = queue.leased ?? stats?.leased ?? 0;
+  const oldest = queue.oldestMs ?? null;
+  const close = (): void => setDialog(null);
+  const togglePause = (): void => {
+    const handle = mq.queue(name);
+    (paused ? handle.resume() : handle.pause()).then(
+      () => say(paused ? `${name} delivers again.` : `${name} is paused: nothing is delivered.`),
+      (error: unknown) => fail(`${name} was not ${paused ? "resumed" : "paused"}.`, error),
+    );
+  };
+  return (
+    <>
+      <PageHead
+        title={
+          <span className="queue-title">
+            <code>{name}</code> {paused && <Tag tone="retrying">paused</Tag>}
+          </span>
+        }
+        lead={
+          origin === undefined ? undefined : (
+            <>
+              Dead letters of <Link href={queuePath(origin)}>{origin}</Link>: what used up its attempts, with the reason.
+            </>
+          )
+        }
+        actions={
+          <>
+            <Button kind={origin === undefined ? "primary" : "plain"} onClick={() => setDialog("publish")}>
+              Publish
+            </Button>
+            <Button data-key="p" onClick={togglePause}>
+              {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />} {paused ? "Resume" : "Pause"}
+            </Button>
+            <Button kind="danger" disabled={ready + delayed === 0} onClick={() => setDialog("purge")}>
+              Purge
+            </Button>
+          </>
+        }
+      />
+      <section className="overview-top live" aria-label="Depth">
+        <div className="big-figure">
+          <span className="big">{count(ready)}</span>
+          <span className="muted">{origin === undefined ? "ready" : ready === 1 ? "dead letter" : "dead letters"}</span>
+        </div>
+        <dl className="figures">
+          <Figure label="Delayed">{count(delayed)}</Figure>
+          <Figure label="Of those retrying" {...(retrying > 0 ? { tone: "retrying" } : {})}>
+            {count(retrying)}
+          </Figure>
+          <Figure label="Leased">{count(leased)}</Figure>
+          <Figure label="Done">{rate(queue.rateAcked ?? 0)}</Figure>
+          <Figure label="Oldest">{oldest === null ? "none" : duration(oldest)}</Figure>
+          <Figure label="Bodies">{bytes(stats?.bytes ?? 0)}</Figure>
+        </dl>
+      </section>
+      {origin === undefined ? (
+        <>
+          <div className="queue-columns live">
+            <Panel title="Rates">
+              <RateChart
+                slots={HISTORY_SLOTS}
+                span={HISTORY_SPAN}
+                series={[
+                  { name: "Published", tone: "queued", values: history.published },
+                  { name: "Done", tone: "done", values: history.acked },
+                ]}
+              />
+            </Panel>
+            <Panel title="Consumers" flush>
+              {detail.data === undefined ? (
+                <Skeleton rows={3} label="Loading consumers" />
+              ) : detail.data.consumers.length === 0 ? (
+                <Empty title="Nobody consumes this queue" code={FIRST_CONSUMER(name, url)} />
+              ) : (
+                <Consumers consumers={detail.data.consumers} />
+              )}
+            </Panel>
+          </div>
+          <Messages queue={name} change={`${ready}/${delayed}/${leased}`} />
+        </>
+      ) : (
+        <DeadLetters queue={name} origin={origin} total={ready} />
+      )}
+      <Feed queue={name} />
+      <Panel title="Settings">{detail.data === undefined ? <Skeleton rows={3} label="Loading settings" /> : <Settings settings={detail.data.settings} />}</Panel>
+      <Publish queue={name} open={dialog === "publish"} close={close} />
+      <Purge queue={name} total={ready + delayed} open={dialog === "purge"} close={close} />
+    </>
+  );
+}

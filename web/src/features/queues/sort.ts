@@ -1,0 +1,20 @@
+import type { QueueStats } from "../../live/types.js";
+
+/** What waits in a queue, in whatever way. */
+export const backlog = (queue: QueueStats): number => queue.ready + queue.delayed + queue.leased;
+
+/** Dead letters, no consumer for what waits, paused with a backlog: the queues that somebody should look at. */
+export function attention(queue: QueueStats): string | null {
+  if (queue.deadLetterOf !== undefined) return queue.ready > 0 ? "dead letters wait" : null;
+  if (queue.paused) return "paused";
+  if (queue.consumers === 0 && queue.ready > 0) return "no consumer";
+  if (queue.retrying > 0) return "retrying";
+  return null;
+}
+
+/** What needs attention first, then the largest backlog, then by name. */
+export function byAttention(queues: readonly QueueStats[]): readonly QueueStats[] {
+  return [...queues].sort(
+    (a, b) => Number(attention(b) !== null) - Number(attention(a) !== null) || backlog(b) - backlog(a) || (a.name < b.name ? -1 : 1),
+  );
+}

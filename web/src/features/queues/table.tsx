@@ -1,0 +1,91 @@
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import { queuePath } from "../../format/address.js";
+import { duration } from "../../format/duration.js";
+import { count } from "../../format/number.js";
+import { rate } from "../../format/rate.js";
+import { HISTORY_SLOTS, HISTORY_SPAN, useRates } from "../../live/history.js";
+import type { QueueStats } from "../../live/types.js";
+import { Sparkline } from "../../ui/chart.js";
+import { Tag } from "../../ui/state.js";
+import { attention } from "./sort.js";
+import "../../ui/table.css";
+
+/** Queues as rows, every figure live. */
+export function QueueTable({ queues }: { queues: readonly QueueStats[] }): ReactNode {
+  return (
+    <div className="table-wrap">
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">Queue</th>
+            <th scope="col" className="num">
+              Ready
+            </th>
+            <th scope="col" className="num">
+              Delayed
+            </th>
+            <th scope="col" className="num">
+              Leased
+            </th>
+            <th scope="col" className="num">
+              Dead so far
+            </th>
+            <th scope="col" className="num">
+              Published
+            </th>
+            <th scope="col" className="num">
+              Done
+            </th>
+            <th scope="col" className="num">
+              Done, last {HISTORY_SPAN}
+            </th>
+            <th scope="col" className="num">
+              Consumers
+            </th>
+            <th scope="col" className="num">
+              Oldest
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {queues.map((queue) => (
+            <Row key={queue.name} queue={queue} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ queue }: { queue: QueueStats }): ReactNode {
+  const history = useRates(queue.name);
+  const note = attention(queue);
+  return (
+    <tr>
+      <td>
+        <span className="queue-name">
+          <Link className="row-link" href={queuePath(queue.name)} data-row>
+            {queue.name}
+          </Link>
+          {note !== null && <Tag tone={queue.deadLetterOf !== undefined ? "dead" : "retrying"}>{note}</Tag>}
+        </span>
+      </td>
+      <Num value={queue.ready} />
+      <Num value={queue.delayed} />
+      <Num value={queue.leased} />
+      <Num value={queue.deadTotal} />
+      <td className="num">{rate(queue.ratePublished)}</td>
+      <td className="num">{rate(queue.rateAcked)}</td>
+      <td>
+        <Sparkline values={history.acked} slots={HISTORY_SLOTS} label={`${queue.name}: ${rate(queue.rateAcked)} done`} />
+      </td>
+      <Num value={queue.consumers} />
+      <td className="num">{queue.oldestMs === null ? <span className="muted">none</span> : duration(queue.oldestMs)}</td>
+    </tr>
+  );
+}
+
+function Num({ value }: { value: number }): ReactNode {
+  return <td className={value === 0 ? "num zero" : "num"}>{count(value)}</td>;
+}

@@ -1,0 +1,67 @@
+import { Command } from "cmdk";
+import { type ReactNode, useState } from "react";
+import { useLocation } from "wouter";
+import { messagePath, queuePath } from "../../format/address.js";
+import type { QueueStats } from "../../live/types.js";
+import { Dialog } from "../../ui/dialog.js";
+import { THEMES, type Theme } from "./theme.js";
+
+interface Props {
+  readonly open: boolean;
+  readonly close: () => void;
+  readonly demo: boolean;
+  readonly queues: readonly QueueStats[];
+  readonly chooseTheme: (theme: Theme) => void;
+  readonly help: () => void;
+}
+
+/** Everything that can be reached, by typing. */
+export function Palette({ open, close, demo, queues, chooseTheme, help }: Props): ReactNode {
+  const [, go] = useLocation();
+  const [text, setText] = useState("");
+  const run = (what: () => void) => () => {
+    close();
+    setText("");
+    what();
+  };
+  const id = text.trim();
+  return (
+    <Dialog title="Go to" open={open} close={close} plain>
+      <Command label="Go to" className="palette">
+        <Command.Input autoFocus value={text} onValueChange={setText} placeholder="A queue, a page, or a message id" />
+        <Command.List>
+          <Command.Empty>Nothing has that name.</Command.Empty>
+          {/^\d+-[\w-]+$/.test(id) && (
+            <Command.Item value={`${id} message`} onSelect={run(() => go(messagePath(id)))}>
+              Message <code>{id}</code>
+            </Command.Item>
+          )}
+          <Command.Group heading="Pages">
+            {demo && <Command.Item onSelect={run(() => go("/"))}>Sign-up demo</Command.Item>}
+            <Command.Item onSelect={run(() => go(demo ? "/overview" : "/"))}>Overview</Command.Item>
+            <Command.Item onSelect={run(() => go("/queues"))}>Queues</Command.Item>
+          </Command.Group>
+          {queues.length > 0 && (
+            <Command.Group heading="Queues">
+              {queues.map((queue) => (
+                <Command.Item key={queue.name} value={`queue ${queue.name}`} onSelect={run(() => go(queuePath(queue.name)))}>
+                  <code>{queue.name}</code>
+                </Command.Item>
+              ))}
+            </Command.Group>
+          )}
+          <Command.Group heading="Settings">
+            {THEMES.map((theme) => (
+              <Command.Item key={theme} value={`theme ${theme}`} onSelect={run(() => chooseTheme(theme))}>
+                Theme: {theme}
+              </Command.Item>
+            ))}
+            <Command.Item value="keys help" onSelect={run(help)}>
+              Keys
+            </Command.Item>
+          </Command.Group>
+        </Command.List>
+      </Command>
+    </Dialog>
+  );
+}

@@ -1,0 +1,60 @@
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { useLocation } from "wouter";
+import { clock } from "../../format/time.js";
+import { rates } from "../../live/history.js";
+import { useLink } from "../../live/link.js";
+import { useAllQueues } from "../../live/queues.js";
+import { Shape } from "../../ui/state.js";
+import { byAttention } from "../queues/sort.js";
+import { Help } from "./help.js";
+import { useKeys } from "./keys.js";
+import { Nav } from "./nav.js";
+import { Palette } from "./palette.js";
+import { useTheme } from "./theme.js";
+import "./shell.css";
+
+/** Navigation, palette, keys and the note that the data is old, around every page. */
+export function Shell({ demo, children }: { demo: boolean; children: ReactNode }): ReactNode {
+  const { queues } = useAllQueues();
+  const link = useLink();
+  const [theme, chooseTheme] = useTheme();
+  const [dialog, setDialog] = useState<"palette" | "help" | null>(null);
+  const [path] = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const palette = useCallback(() => setDialog((was) => (was === "palette" ? null : "palette")), []);
+  const help = useCallback(() => setDialog("help"), []);
+  const close = useCallback(() => setDialog(null), []);
+  useKeys({ palette, help });
+
+  useEffect(() => rates.feed(queues), [queues]);
+  useEffect(() => rates.start(), []);
+
+  // A page that was followed by a link starts at its top, for the eye and for a screen reader.
+  const before = useRef(path);
+  useEffect(() => {
+    if (before.current === path) return;
+    before.current = path;
+    window.scrollTo(0, 0);
+    main.current?.focus({ preventScroll: true });
+  }, [path]);
+
+  const names = [...queues].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return (
+    <div className={link.state === "lost" || link.state === "closed" ? "shell stale" : "shell"}>
+      <a className="skip" href="#main">
+        Skip to the page
+      </a>
+      <Nav demo={demo} queues={names} theme={theme} chooseTheme={chooseTheme} palette={palette} help={help} />
+      <main id="main" className="main" ref={main} tabIndex={-1}>
+        {link.lostAt !== null && (
+          <p className="stale-note" role="status">
+            <Shape tone="retrying" /> The connection is lost. What you see is of {clock(link.lostAt)}; it goes on by itself when the broker answers.
+          </p>
+        )}
+        {children}
+      </main>
+      <Palette open={dialog === "palette"} close={close} demo={demo} queues={byAttention(queues)} chooseTheme={chooseTheme} help={help} />
+      <Help open={dialog === "help"} close={close} />
+    </div>
+  );
+}

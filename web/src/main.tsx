@@ -1,0 +1,46 @@
+import "@fontsource-variable/geist/wght.css";
+import "@fontsource-variable/geist-mono/wght.css";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import { connect } from "postroad";
+import { PostroadProvider } from "postroad/react";
+import { StrictMode } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import { App } from "./app.js";
+import { type Config, loadConfig } from "./api/config.js";
+import { applyTheme, storedTheme } from "./features/shell/theme.js";
+import { socketUrl } from "./format/address.js";
+import { ClientContext, SocketUrlContext } from "./live/client.js";
+import { ToastProvider } from "./ui/toast.js";
+import { ErrorView } from "./ui/views.js";
+
+applyTheme(storedTheme());
+const element = document.getElementById("root");
+if (element === null) throw new Error("index.html has no #root.");
+start(createRoot(element));
+
+function start(root: Root): void {
+  loadConfig().then(
+    (config) => render(root, config),
+    (error: unknown) =>
+      root.render(<ErrorView title="The gateway did not tell the console where to connect" error={error} retry={() => start(root)} />),
+  );
+}
+
+function render(root: Root, config: Config): void {
+  const url = socketUrl(config.ws, window.location);
+  const mq = connect(url, { name: "postroad-console" });
+  root.render(
+    <StrictMode>
+      <PostroadProvider client={mq}>
+        <ClientContext value={mq}>
+          <SocketUrlContext value={url}>
+            <ToastProvider>
+              <App config={config} />
+            </ToastProvider>
+          </SocketUrlContext>
+        </ClientContext>
+      </PostroadProvider>
+    </StrictMode>,
+  );
+}
