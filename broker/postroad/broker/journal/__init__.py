@@ -3,5 +3,17 @@
 from .files import Buffer, Files, RealFiles
 from .journal import Journal
 from .options import Durability, JournalOptions, Recovered
+from .verify import Problem, VerifyReport, verify
 
-__all__ = ["Buffer", "Durability", "Files", "Journal", "JournalOptions", "RealFiles", "Recovered"]
+__all__ = [
+    "Buffer",
+    "Durability",
+    "Files",
+    "Journal",
+    "JournalOptions",
+    "Problem",
+    "RealFiles",
+    "Recovered",
+    "VerifyReport",
+    "verify",
+]

@@ -82,7 +82,8 @@ class Writer:
         self._files, self._options, self._mutex = files, options, mutex
         self._gathering, self._spares, self._clock = gathering, spares, clock
         self._store, self._epoch = store, epoch
-        self._segment, self._handle, self._previous = gathering.current.segment, handle, previous
+        self._segment, self._previous = gathering.current.segment, previous
+        self._handle: int | None = handle
         self._post, self._on_durable, self._on_failure = post, durable, failure
         self._sync = options.durability == "sync"
         self._wake = threading.Lock()
@@ -122,6 +123,7 @@ class Writer:
         """After ``stop``: prove the last batch; returns the last position and crc on disk."""
         with self._mutex:
             mark = self._gathering.mark()
+        assert self._handle is not None
         self._files.sync(self._handle)
         self._synced = self.written
         if mark is not None:
@@ -130,7 +132,9 @@ class Writer:
         return self._synced, self._previous
 
     def close(self) -> None:
-        self._files.close(self._handle)
+        if self._handle is not None:
+            handle, self._handle = self._handle, None
+            self._files.close(handle)
 
     def fail(self, error: BaseException) -> None:
         """Note the first failure and tell the owner; nothing is reported after it."""
@@ -174,7 +178,7 @@ class Writer:
     def _write(self, batch: Gather) -> None:
         if batch.segment is not self._segment:
             self._turn(batch.segment)
-        assert batch.segment.header is not None
+        assert batch.segment.header is not None and self._handle is not None
         buffers, crc = encode_batch(
             batch.headers,
             batch.bodies,
@@ -202,10 +206,11 @@ class Writer:
 
     def _turn(self, segment: Segment) -> None:
         """Begin the next segment. Its file appears only after all before it is on disk: its existence proves that."""
+        assert self._handle is not None
         if not self._sync:
             self._files.sync(self._handle)
             self._synced = self.written
-        self._files.close(self._handle)
+        self.close()
         spare = self._spares.take()
         header = SegmentHeader(
             store=self._store, epoch=self._epoch, first=segment.first, previous=self._previous,
