@@ -44,8 +44,7 @@ def test_positions_are_consecutive_across_units_segments_and_starts() -> None:
     seen = []
     for _ in range(3):
         rig = Rig(files).start()
-        for _ in range(20):
-            seen.append(rig.put((b"a", b"x" * 1000), (b"b", None), (b"c", b"y" * 2000)))
+        seen += [rig.put((b"a", b"x" * 1000), (b"b", None), (b"c", b"y" * 2000)) for _ in range(20)]
         rig.close()
 
     assert seen == list(range(1, 180, 3))

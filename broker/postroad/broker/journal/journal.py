@@ -27,7 +27,7 @@ from .record import BATCH_BYTES, records_of
 from .recover import Found, recover
 from .segment import Segment, segment_name
 from .shelf import Shelf
-from .spares import NO_SPACE, RESERVE, Spares
+from .spares import NO_SPACE, SETTLE_SHARE, START_RESERVE, Spares
 from .writer import Post, Writer
 
 
@@ -226,8 +226,12 @@ class Journal:
         gathering, writer = self._gathering, self._writer
         if gathering is None or writer is None or writer.failed is not None:
             return False
-        fits, free = nbytes + slack() <= gathering.left, self._spares.free
-        return (fits or free >= 1) if settle else (free > RESERVE or (fits and free >= RESERVE))
+        need, free = nbytes + slack(), self._spares.free
+        if free > START_RESERVE:
+            return True
+        if not settle:
+            need += self._options.segment_bytes // SETTLE_SHARE
+        return need <= gathering.left and (settle or free == START_RESERVE)
 
     def read(self, position: int) -> tuple[bytes, memoryview]:
         """Header and bodies of a record, also before it is durable.

@@ -4,7 +4,8 @@ A thread reserves the blocks of each file at once (that is when a full disk show
 syncs, so that later syncs touch data only. Files of deleted segments are taken over as they are: their blocks are
 written already, and the salt of the next segment makes their old content meaningless.
 
-One spare is the *reserve*: publishes leave it alone, so that settles still find room on a full disk.
+On a full disk the last spare is left alone, so that the next start can begin its segment in it; and publishes leave the
+last quarter of the segment before it to settles.
 """
 
 from __future__ import annotations
@@ -17,9 +18,14 @@ from collections.abc import Callable
 from .files import Files, zero_fill
 
 TARGET = 2
-"""Spares to have: one to go on with, and the reserve."""
+"""Spares to have: one to go on with, and one for the next start."""
 
-RESERVE = 1
+START_RESERVE = 1
+"""Spares that nothing appended may use."""
+
+SETTLE_SHARE = 4
+"""On a full disk publishes leave one part in so many of a segment to settles."""
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _STEP_BYTES = 1 << 20
@@ -89,7 +95,8 @@ class Spares:
         if self._thread is not None:
             self._thread.join()
         for _, handle in self._raw:
-            self._files.close(handle)
+            if handle >= 0:
+                self._files.close(handle)
         self._raw.clear()
 
     def kick(self) -> None:
@@ -193,6 +200,7 @@ class Spares:
             if self.free < TARGET and not self.full:
                 self._allocate()
         self._files.sync(handle)
+        self._raw[0] = (name, -1)
         self._files.close(handle)
         ready = name.removesuffix(_MAKING) + _ZEROED
         self._files.rename(name, ready)

@@ -87,8 +87,8 @@ class _Checker:
             kept.append((name, header))
         yield from kept
 
-    def segment(self, name: str, header: SegmentHeader, end: int | None, follows: set[int] | None) -> set[int]:
-        """Check one; ``end`` is where the next begins. Returns the crcs that the next may continue from."""
+    def segment(self, name: str, header: SegmentHeader, end: int | None, follows: set[int] | None) -> set[int] | None:
+        """Check one; ``end`` is where the next begins. Returns the crcs the next may continue from (None: any)."""
         if follows is not None and header.previous not in follows:
             self.problem(name, 0, header.first, "does not continue the segment before")
         handle = self.files.open(name)
@@ -106,7 +106,8 @@ class _Checker:
                 self._records(name, header, batch)
             if end is not None and self.last != end - 1:
                 self.problem(name, reader.offset, reader.position, f"damaged; records to {end - 1} are unreadable")
-            elif end is None:
+                return None
+            if end is None:
                 self._tail(name, reader)
             return crcs
         finally:
