@@ -1,0 +1,81 @@
+/** The server's side of frames, for the fake gateway. */
+import { platform } from "#platform";
+import { attributeAt } from "../protocol/columns.js";
+import { decodeFrame, encodeBytes, type Frame, type Header } from "../protocol/frame.js";
+
+export interface FakeMessage {
+  readonly id: string;
+  readonly sequence: number;
+  readonly publishedAt: number;
+  readonly body: Uint8Array;
+  readonly type: string | undefined;
+  readonly headers: unknown;
+  readonly key: unknown;
+  readonly priority: unknown;
+  attempt: number;
+}
+
+/** One frame that a client sent. */
+export interface ReceivedFrame {
+  readonly op: string;
+  readonly header: Header;
+  /** Bodies of a binary frame, as they came. */
+  readonly bodies: readonly Uint8Array[];
+}
+
+export function receive(data: string | Uint8Array): ReceivedFrame {
+  const frame = decodeFrame(data);
+  return { op: String(frame.header["op"]), header: frame.header, bodies: bodiesOf(frame) };
+}
+
+function bodiesOf({ bytes, start, sizes }: Frame): Uint8Array[] {
+  let offset = start;
+  return bytes === undefined ? [] : sizes.map((size) => bytes.subarray(offset, (offset += size)));
+}
+
+export const textOf = (body: Uint8Array): string => platform.utf8(body, 0, body.length);
+
+export function utf8(text: string): Uint8Array {
+  const bytes = platform.allocate(platform.byteLength(text));
+  platform.write(text, bytes, 0);
+  return bytes;
+}
+
+/** The messages of a publish frame, binary or text. */
+export function readPublish({ header, bodies }: ReceivedFrame): Omit<FakeMessage, "id" | "sequence" | "publishedAt">[] {
+  if (Array.isArray(header["messages"])) {
+    return (header["messages"] as readonly Header[]).map((message) => {
+      const { type, body, headers, key, priority } = message;
+      const text = typeof body === "string" && type === "text" ? body : JSON.stringify(body);
+      return { body: utf8(text), type: type as string | undefined, headers, key, priority, attempt: 1 };
+    });
+  }
+  return bodies.map((body, index) => ({
+    body,
+    type: attributeAt(header["type"], header["types"], index) as string | undefined,
+    headers: attributeAt(header["headers"], header["headers"], index),
+    key: attributeAt(header["key"], header["keys"], index),
+    priority: attributeAt(header["priority"], header["priorities"], index),
+    attempt: 1,
+  }));
+}
+
+export function deliverFrame(sub: number, number: number, messages: readonly FakeMessage[]): Uint8Array<ArrayBuffer> {
+  const column = <T>(values: readonly T[], plain: T): readonly T[] | undefined => (values.every((value) => value === plain) ? undefined : values);
+  const header = {
+    op: "deliver",
+    sub,
+    number,
+    runs: messages.map(({ id, sequence, publishedAt }) => {
+      const [, prefix = "", index = ""] = /^(.*?)(\d+)$/.exec(id) ?? [];
+      return [sequence, 1, prefix, Number(index), publishedAt];
+    }),
+    sizes: messages.map(({ body }) => body.length),
+    attempts: column(messages.map(({ attempt }) => attempt), 1),
+    types: column(messages.map(({ type }) => type ?? "json"), "json"),
+    headers: column(messages.map(({ headers }) => headers ?? null), null),
+    keys: column(messages.map(({ key }) => key ?? null), null),
+    priorities: column(messages.map(({ priority }) => priority ?? null), null),
+  };
+  return encodeBytes(header, messages.map(({ body }) => body));
+}
