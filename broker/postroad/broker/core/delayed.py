@@ -11,11 +11,14 @@ from __future__ import annotations
 from array import array
 from bisect import insort
 from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 from .runs import Runs
 
 BUCKET_MS = 1000
+
+ROWS_SPARE = 1024
+"""Rows of settled messages that may lie about before they are cleared away."""
 
 Row = tuple[int, int, int, int]
 """``(due, first, last, priority)``."""
@@ -28,7 +31,7 @@ class Delayed:
         members: Which sequences wait here.
     """
 
-    __slots__ = ("_buckets", "_current", "_current_key", "_heap", "members")
+    __slots__ = ("_buckets", "_current", "_current_key", "_heap", "_row_count", "members")
 
     def __init__(self) -> None:
         self.members = Runs()
@@ -36,9 +39,11 @@ class Delayed:
         self._heap: list[int] = []
         self._current: list[Row] = []
         self._current_key = -1
+        self._row_count = 0
 
     def add(self, due_ms: int, first: int, last: int, priority: int) -> None:
         self.members.add(first, last)
+        self._row_count += 1
         key = due_ms // BUCKET_MS
         if key <= self._current_key:
             insort(self._current, (due_ms, first, last, priority), key=_latest_first)
@@ -59,11 +64,16 @@ class Delayed:
 
     def take_due(self, at_ms: int) -> list[tuple[int, int, int]]:
         """Remove what is due at ``at_ms``: ``(first, last, priority)`` in order of due time."""
-        taken: list[tuple[int, int, int]] = []
+        return [(first, last, priority) for _, first, last, priority in self.take_due_rows(at_ms)]
+
+    def take_due_rows(self, at_ms: int) -> list[Row]:
+        """``take_due`` with the due times."""
+        taken: list[Row] = []
         while True:
             while self._current and self._current[-1][0] <= at_ms:
-                _, first, last, priority = self._current.pop()
-                taken.extend((a, b, priority) for a, b in self.members.remove(first, last))
+                due, first, last, priority = self._current.pop()
+                self._row_count -= 1
+                taken.extend((due, a, b, priority) for a, b in self.members.remove(first, last))
             if not self._heap or self._heap[0] * BUCKET_MS > at_ms:
                 return taken
             self._current_key = heappop(self._heap)
@@ -72,9 +82,15 @@ class Delayed:
     def remove(self, first: int, last: int) -> list[tuple[int, int]]:
         """Take out what of ``first`` … ``last`` waits here (settled before its time)."""
         removed = self.members.remove(first, last)
-        if removed and not self.members:
-            self.__init__()  # type: ignore[misc]  # nothing waits: let the rows go at once
+        if removed and self._row_count > 2 * self.members.count + ROWS_SPARE:
+            self._take_over(self.rows())
         return removed
+
+    def _take_over(self, flat: list[int]) -> None:
+        """Start anew from these rows: those of what no longer waits are let go."""
+        self.__init__()  # type: ignore[misc]  # the shortest way to say "as new"
+        for due, first, last, priority in _rows(flat):
+            self.add(due, first, last, priority)
 
     def due_of(self, sequence: int) -> int | None:
         """When this sequence comes due; None if it does not wait here."""
@@ -94,11 +110,7 @@ class Delayed:
     @classmethod
     def from_rows(cls, flat: list[int]) -> Delayed:
         delayed = cls()
-        for due, first, last, priority in _rows(flat):
-            delayed.members.add(first, last)
-            delayed._buckets.setdefault(due // BUCKET_MS, array("Q")).extend((due, first, last, priority))
-        delayed._heap = list(delayed._buckets)
-        heapify(delayed._heap)
+        delayed._take_over(flat)
         return delayed
 
     def _all(self) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .effect import Deliver
+from .expiry import expire
 from .lease import Lease
 from .queue import Queue
 from .subscription import Subscription
@@ -43,6 +44,8 @@ def dispatch(machine: Machine, live: Live) -> None:
     """Grant ready messages while some are ready and some consumer has room."""
     queue = live.queue
     group = queue.group
+    if group.expiring.members and (due := group.expiring.next_due()) is not None and due <= machine.now:
+        expire(machine, queue)
     if not machine.delivering or queue.paused or live.held_until != 0 or group.retrying.members.count >= RETRYING_MAX:
         return
     consumers = live.consumers
@@ -66,8 +69,25 @@ def dispatch(machine: Machine, live: Live) -> None:
 
 def _grant(machine: Machine, live: Live, subscription: Subscription, count: int) -> int:
     """Lease the next run of up to ``count`` ready messages; returns how many."""
-    group = live.queue.group
+    log, group = live.queue.log, live.queue.group
     first, last, priority = group.take_ready(count)
+    if not log.keys:
+        _hand_over(machine, live, subscription, first, last, priority)
+        return last - first + 1
+    granted, start = 0, first
+    for sequence in range(first, last + 1):
+        if not group.order.may_go(log.key_of(sequence), sequence):
+            if start < sequence:
+                _hand_over(machine, live, subscription, start, sequence - 1, priority)
+            granted += sequence - start
+            start = sequence + 1
+    if start <= last:
+        _hand_over(machine, live, subscription, start, last, priority)
+    return granted + last + 1 - start
+
+
+def _hand_over(machine: Machine, live: Live, subscription: Subscription, first: int, last: int, priority: int) -> None:
+    group = live.queue.group
     taken = last - first + 1
     number = subscription.next_number
     subscription.next_number += taken
@@ -80,7 +100,6 @@ def _grant(machine: Machine, live: Live, subscription: Subscription, count: int)
     machine.effects.append(
         Deliver(subscription.id, live.queue.number, number, first, taken, pieces, attempts, machine.now)
     )
-    return taken
 
 
 def lease(
@@ -92,4 +111,8 @@ def lease(
     machine.granted += 1
     subscription.served = machine.granted
     live.leased += count
+    log = live.queue.log
+    if log.keys:
+        for taken in range(sequence, sequence + count):
+            live.queue.group.order.hold(log.key_of(taken), taken)
     machine.timers.at("leases", subscription.id, deadline)

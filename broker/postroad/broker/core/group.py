@@ -5,7 +5,8 @@ Every sequence of the log is in exactly one of these states, kept as runs:
 - *settled*: below ``floor``, or in ``settled``;
 - *ready*: in ``ready``, by priority;
 - *delayed* or *retrying*: waiting for its time;
-- *leased*: in none of the above. Leases are volatile, so after a restart, and in a snapshot, they are ready.
+- *parked*: its ordering key is held by an earlier one (``order``);
+- *leased*: in none of the above. Leases are volatile, and so are parked keys: after a restart, and in a snapshot, both are ready.
 
 Only messages that were tried and failed have an entry of their own (``attempts``).
 """
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .delayed import Delayed
+from .log import Log
+from .ordering import KeyOrder
 from .runs import Runs
 
 
@@ -23,9 +26,10 @@ class Group:
     """Attributes:
     floor: Every sequence below it is settled.
     attempts: Sequence → counted attempts, where there are any.
+    expiring: When messages expire, where they do; the row stays until the message is settled.
     """
 
-    __slots__ = ("attempts", "delayed", "floor", "ready", "retrying", "settled")
+    __slots__ = ("attempts", "delayed", "expiring", "floor", "order", "ready", "retrying", "settled")
 
     def __init__(self) -> None:
         self.floor = 0
@@ -34,6 +38,8 @@ class Group:
         self.delayed = Delayed()
         self.retrying = Delayed()
         self.attempts: dict[int, int] = {}
+        self.expiring = Delayed()
+        self.order = KeyOrder()
 
     @property
     def ready_count(self) -> int:
@@ -41,8 +47,9 @@ class Group:
 
     @property
     def unsettled(self) -> int:
-        """Ready, delayed and retrying; not what is leased."""
-        return self.ready_count + self.delayed.members.count + self.retrying.members.count
+        """Ready, parked, delayed and retrying; not what is leased."""
+        waiting = self.delayed.members.count + self.retrying.members.count + self.order.parked.count
+        return self.ready_count + waiting
 
     def is_settled(self, sequence: int) -> bool:
         return sequence < self.floor or sequence in self.settled
@@ -91,12 +98,17 @@ class Group:
         else:
             self.add_ready(sequence, sequence, priority)
 
-    def settle(self, first: int, last: int) -> None:
+    def settle(self, first: int, last: int, log: Log) -> None:
         """``first`` … ``last``, none of them settled yet, are done with."""
+        if log.keys:
+            for sequence in range(first, last + 1):
+                following = self.order.settled(log.key_of(sequence), sequence)
+                if following is not None:
+                    self.add_ready(following, following, 0)
         for runs in self.ready.values():
             if runs:
                 runs.remove(first, last)
-        for waiting in (self.delayed, self.retrying):
+        for waiting in (self.delayed, self.retrying, self.expiring):
             if waiting.members:
                 waiting.remove(first, last)
         if self.attempts:
@@ -127,6 +139,8 @@ class Group:
     def to_json(self, leased: list[tuple[int, int, int]]) -> dict[str, object]:
         """Durable form: leases are volatile, so ``leased`` runs ``(first, last, priority)`` count as ready."""
         ready = {priority: Runs(runs) for priority, runs in self.ready.items() if runs}
+        for first, last in self.order.parked:
+            ready.setdefault(0, Runs()).add(first, last)
         for first, last, priority in leased:
             ready.setdefault(priority, Runs()).add(first, last)
         return {
@@ -136,6 +150,7 @@ class Group:
             "delayed": self.delayed.rows(),
             "retrying": self.retrying.rows(),
             "attempts": sorted(self.attempts.items()),
+            "expiring": self.expiring.rows(),
         }
 
     @classmethod
@@ -147,4 +162,5 @@ class Group:
         group.delayed = Delayed.from_rows(data["delayed"])
         group.retrying = Delayed.from_rows(data["retrying"])
         group.attempts = dict(data["attempts"])
+        group.expiring = Delayed.from_rows(data["expiring"])
         return group

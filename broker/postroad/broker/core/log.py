@@ -1,7 +1,9 @@
 """A log: messages in order, as places in the journal.
 
-One entry a batch, in parallel arrays: 28 bytes whatever the number of messages in it. Message ``sequence`` of the entry
+One entry a batch, in parallel arrays: 36 bytes whatever the number of messages in it. Message ``sequence`` of the entry
 is message ``index + sequence - first`` of the publish record at ``position``.
+Where ordering keys are used, every message has four bytes more: a hash of its key. Two keys with the same hash only wait for each
+other for nothing.
 An entry's ``live`` count falls as its messages are settled; at zero nothing in this log needs that record any more.
 """
 
@@ -9,21 +11,24 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-_ARRAYS = ("firsts", "positions", "indexes", "live", "sizes")
-_TYPES = "QQIIQ"
+_ARRAYS = ("firsts", "positions", "indexes", "live", "sizes", "times")
+_TYPES = "QQIIQQ"
 
 
 class Log:
     """Attributes:
     next: Sequence of the next message appended; the first is 0.
     bytes: Body bytes of live messages, exact for whole batches and in proportion within one.
+    keys: Hash of each message's ordering key from sequence ``keys_from`` on, 0: none; empty while no key was ever used.
     placed: Sequence → (position of the record that placed it here, log it came from), for messages that came by reference.
     """
 
-    __slots__ = ("bytes", "firsts", "head", "indexes", "live", "next", "placed", "positions", "sizes")
+    __slots__ = (
+        "bytes", "firsts", "head", "indexes", "keys", "keys_from", "live", "next", "placed", "positions", "sizes", "times",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.firsts = array("Q")
@@ -31,22 +36,42 @@ class Log:
         self.indexes = array("I")
         self.live = array("I")
         self.sizes = array("Q")
+        self.times = array("Q")
+        self.keys = array("I")
+        self.keys_from = 0
         self.head = 0
         self.next = 0
         self.bytes = 0
         self.placed: dict[int, tuple[int, int]] = {}
 
-    def append(self, count: int, position: int, index: int, size: int) -> int:
-        """Add ``count`` messages of one record; returns the sequence of the first."""
+    def append(
+        self, count: int, position: int, index: int, size: int, at: int, keys: Sequence[int] | None = None
+    ) -> int:
+        """Add ``count`` messages of one record, published ``at``; ``keys``: hashes. Returns the sequence of the first."""
         first = self.next
         self.firsts.append(first)
         self.positions.append(position)
         self.indexes.append(index)
         self.live.append(count)
         self.sizes.append(size)
+        self.times.append(at)
+        if keys is not None:
+            if not self.keys:
+                self.keys_from = first
+            self.keys.extend(keys)
+        elif self.keys:
+            self.keys.extend(bytes(count))
         self.next = first + count
         self.bytes += size
         return first
+
+    def key_of(self, sequence: int) -> int:
+        """Hash of the message's ordering key; 0: it has none."""
+        return self.keys[sequence - self.keys_from] if self.keys and sequence >= self.keys_from else 0
+
+    def time_of(self, sequence: int) -> int:
+        """When a live message was published, milliseconds."""
+        return self.times[bisect_right(self.firsts, sequence, self.head) - 1]
 
     def locate(self, sequence: int) -> tuple[int, int]:
         """Position of the publish record and index in it."""
@@ -112,6 +137,10 @@ class Log:
             for name in _ARRAYS:
                 del getattr(self, name)[:head]
             self.head = 0
+            if self.keys:
+                first = self.firsts[0] if self.firsts else self.next
+                del self.keys[: max(first - self.keys_from, 0)]
+                self.keys_from = max(first, self.keys_from)
 
     def references(self) -> Iterator[int]:
         """Every position this log still needs, with repetitions, for counting at start."""
@@ -122,8 +151,11 @@ class Log:
             yield position
 
     def to_parts(self) -> tuple[dict[str, object], list[bytes]]:
-        head = {"next": self.next, "bytes": self.bytes, "placed": sorted(self.placed.items())}
-        return head, [getattr(self, name)[self.head :].tobytes() for name in _ARRAYS]
+        first = self.firsts[self.head] if self.head < len(self.firsts) else self.next
+        keys_from = max(first, self.keys_from)
+        head = {"next": self.next, "bytes": self.bytes, "placed": sorted(self.placed.items()), "keys_from": keys_from}
+        parts = [getattr(self, name)[self.head :].tobytes() for name in _ARRAYS]
+        return head, [*parts, self.keys[keys_from - self.keys_from :].tobytes()]
 
     @classmethod
     def from_parts(cls, head: dict[str, Any], parts: list[bytes]) -> Log:
@@ -131,7 +163,9 @@ class Log:
         log.next = head["next"]
         log.bytes = head["bytes"]
         log.placed = {sequence: (place[0], place[1]) for sequence, place in head["placed"]}
-        for name, kind, part in zip(_ARRAYS, _TYPES, parts, strict=True):
+        log.keys_from = head["keys_from"]
+        log.keys.frombytes(parts[-1])
+        for name, kind, part in zip(_ARRAYS, _TYPES, parts[:-1], strict=True):
             values = array(kind)
             values.frombytes(part)
             setattr(log, name, values)

@@ -20,6 +20,8 @@ leased → ready                          release, unbegun disconnect, restart  
 leased → ready, retrying                nack, expiry, begun disconnect (attempt + 1)    ``return``
 leased → acked                          settle                                          ``settle``
 leased → dead                           attempts used up, or asked for                  ``place`` + ``settle``
+ready → parked; parked → ready          its ordering key is held; is free               no
+any but leased → expired                time                                            ``settle``
 any → purged, cancelled, redriven       operator (a lease is revoked)                   ``settle``
 ======================================  ==============================================  =================
 
@@ -42,6 +44,9 @@ from .record import PLACES_MAX, Record, Settle
 from .state import State
 from .subscription import Subscription
 from .timers import Timers
+
+OVERDUE_MS = 500
+"""How often to look after expired messages that someone holds; one that comes back is seen at once."""
 
 Handler = Callable[["Machine", Any], Any]
 
@@ -130,6 +135,8 @@ class Machine:
         due = queue.group.next_due()
         if due is not None:
             self.timers.at("due", queue.number, due)
+        if (expires := queue.group.expiring.next_due()) is not None:
+            self.timers.at("expiry", queue.number, expires if expires > self.now else self.now + OVERDUE_MS)
 
 
 def _handlers() -> dict[type, Handler]:

@@ -97,7 +97,7 @@ def _waiting(queue: Queue) -> Runs:
     """All that is unsettled and not leased."""
     group = queue.group
     waiting = Runs()
-    for runs in (*group.ready.values(), group.delayed.members, group.retrying.members):
+    for runs in (*group.ready.values(), group.order.parked, group.delayed.members, group.retrying.members):
         for first, last in runs:
             waiting.add(first, last)
     return waiting

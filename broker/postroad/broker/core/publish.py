@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import Conflict, OutcomeUnknown, QueueFull, QueueNotFound
+from ..errors import Conflict, InvalidRequest, OutcomeUnknown, QueueFull, QueueNotFound
 from .command import Published, PublishMessages
 from .declare import define
 from .queue import Queue
@@ -13,6 +13,9 @@ from .record import Publish
 
 if TYPE_CHECKING:
     from .machine import Machine
+
+
+_WAITING = frozenset(("delay_ms", "delays_ms", "priority", "priorities"))
 
 
 def publish(machine: Machine, command: PublishMessages) -> Published:
@@ -39,6 +42,8 @@ def check(machine: Machine, commands: Sequence[PublishMessages]) -> None:
                 raise QueueNotFound(f'There is no queue named "{command.queue}".', queue=command.queue)
             continue
         settings = queue.settings
+        if ("key" in command.attributes or "keys" in command.attributes) and _WAITING.intersection(command.attributes):
+            raise InvalidRequest("A message with an ordering key can have neither delay nor priority.", field="key")
         if settings.length_max is not None or settings.bytes_max is not None:
             count, size = added.get(queue.name, (0, 0))
             count, size = count + len(command.sizes), size + sum(command.sizes)
@@ -59,6 +64,8 @@ def store(machine: Machine, command: PublishMessages) -> Published:
     state = machine.state
     queue = state.queues.get(command.queue) or define(machine, command.queue)
     count = len(command.sizes)
+    if queue.settings.expire_ms is not None and "expires_ms" not in command.attributes:
+        command.attributes.setdefault("expire_ms", queue.settings.expire_ms)
     duplicates = _duplicates(machine, queue, command) if command.digests is not None else {}
     if not duplicates:
         record = Publish(machine.now, [(queue.number, queue.log.next)], command.sizes, command.attributes,

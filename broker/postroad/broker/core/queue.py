@@ -8,6 +8,7 @@ from ..settings import QueueSettings
 from .dedup import DedupWindow
 from .group import Group
 from .log import Log
+from .ordering import key_hash
 
 TOTALS = ("published", "acked", "dead", "dropped", "purged", "expired", "cancelled", "redriven", "retried")
 
@@ -49,13 +50,14 @@ class Queue:
     def append(self, sequence: int, sizes: list[int], attributes: dict[str, Any], at: int, position: int) -> None:
         """The messages of a publish record arrive; ``sequence`` is that of the first."""
         count = len(sizes)
-        first = self.log.append(count, position, 0, sum(sizes))
+        first = self.log.append(count, position, 0, sum(sizes), at, _key_hashes(attributes, count))
         assert first == sequence, f"{self.name}: record says sequence {sequence}, log is at {first}"
         self.totals["published"] += count
         last = first + count - 1
         if not attributes:
             self.group.add_ready(first, last, 0)
             return
+        self._note_expiry(first, last, attributes, at)
         dues = attributes.get("delays_ms")
         priorities = attributes.get("priorities")
         due = at + delay if (delay := attributes.get("delay_ms")) else 0
@@ -76,8 +78,28 @@ class Queue:
         assert state is not None
         self._arrive(start, last, *state)
 
+    def _note_expiry(self, first: int, last: int, attributes: dict[str, Any], at: int) -> None:
+        expiries = attributes.get("expires_ms")
+        if expiries is None:
+            if expire := attributes.get("expire_ms"):
+                self.group.expiring.add(at + expire, first, last, 0)
+            return
+        for sequence, expire in enumerate(expiries, first):
+            if expire:
+                self.group.expiring.add(at + expire, sequence, sequence, 0)
+
     def _arrive(self, first: int, last: int, due: int, priority: int) -> None:
         if due:
             self.group.add_delayed(due, first, last, priority)
         else:
             self.group.add_ready(first, last, priority)
+
+
+def _key_hashes(attributes: dict[str, Any], count: int) -> list[int] | None:
+    if not attributes:
+        return None
+    if (keys := attributes.get("keys")) is not None:
+        return [key_hash(key) for key in keys]
+    if (key := attributes.get("key")) is not None:
+        return [key_hash(key)] * count
+    return None

@@ -97,8 +97,8 @@ class State:
                         place = queue.log.locate(sequence)
                         if self.placements.get(place) == (record.log, sequence):
                             del self.placements[place]
+            queue.group.settle(first, last, queue.log)
             self.released.extend(queue.log.settle(first, last))
-            queue.group.settle(first, last)
             count += last - first + 1
         queue.totals[record.how] += count
 
@@ -110,9 +110,10 @@ class State:
         queue.totals["retried"] += len(record.entries)
 
     def _place(self, record: Place, position: int) -> None:
-        queue = self.logs[record.log]
-        for sequence, at, index, size, *_ in record.entries:
-            first = queue.log.append(1, at, index, size)
+        queue, origin = self.logs[record.log], self.logs.get(record.origin)
+        for sequence, at, index, size, former, *_ in record.entries:
+            key = origin.log.key_of(former) if origin else 0
+            first = queue.log.append(1, at, index, size, record.at, [key] if key else None)
             assert first == sequence, f"{queue.name}: placed at {sequence}, log is at {first}"
             queue.log.placed[sequence] = (position, record.origin)
             queue.group.add_ready(sequence, sequence, 0)

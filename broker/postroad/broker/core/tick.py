@@ -24,6 +24,9 @@ def start(machine: Machine, command: Start) -> None:
     for queue in machine.state.queues.values():
         queue.group.come_due(machine.now)
         machine.watch_due(queue)
+        for first, last in queue.group.retrying.members if queue.log.keys else ():
+            for sequence in range(first, last + 1):
+                queue.group.order.hold(queue.log.key_of(sequence), sequence)
         if queue.group.unsettled:
             machine.live_of(queue).held_until = None
     for session in machine.state.producers:
@@ -46,6 +49,9 @@ def tick(machine: Machine, command: Tick) -> None:
                     end_detached(machine, subscription)
                 else:
                     machine.timers.at("detached", subscription.id, subscription.detached_at + RESUME_MS)
+        elif kind == "expiry":
+            if (queue := machine.state.logs.get(int(key))) is not None:
+                machine.dispatch(queue)
         elif kind == "held":
             live = machine.live.get(int(key))
             if live is not None:

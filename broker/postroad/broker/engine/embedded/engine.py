@@ -18,7 +18,7 @@ from ...core import snapshot
 from ...core.codec import decode, encode
 from ...core.machine import Machine
 from ...core.record import Publish
-from ...errors import Internal, PostroadError, StorageFull, Unavailable, Unsupported
+from ...errors import Internal, PostroadError, StorageFull, Unavailable
 from ...journal import Files, Journal, JournalOptions
 from ...limits import Limits
 from ...names import queue_name
@@ -53,10 +53,8 @@ log = logging.getLogger("postroad.engine")
 CAPABILITIES = Capabilities(
     delay="native", dedup="native", producer_sessions="native", retry="native", dead_letter="native", redrive="native",
     peek="native", timeline="native", live_events="native", results="native", atomic_ack_publish="native",
-    pause="native", cancel="native", priority="native",
+    pause="native", cancel="native", priority="native", ordering_key="native", expiry="native",
 )  # fmt: skip
-
-_UNSUPPORTED = ("key", "keys", "expire_ms", "expires_ms")
 
 
 class EmbeddedEngine:
@@ -197,9 +195,6 @@ class EmbeddedEngine:
     def _refused(self, batch: PublishBatch) -> PostroadError | None:
         if self._is_closing or self._failed is not None:
             return Unavailable("The broker is stopping.")
-        for name in _UNSUPPORTED if batch.attributes else ():
-            if name in batch.attributes:
-                return Unsupported(f'The embedded engine does not know "{name}" yet.', field=name)
         if not self._journal.has_room(len(batch.bodies) + 16 * len(batch.sizes) + 1024):
             return StorageFull("The disk has no room for more messages; consuming goes on.")
         return None

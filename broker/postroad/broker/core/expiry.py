@@ -1,0 +1,29 @@
+"""Messages that are not delivered in time. A leased one is left to its holder; should it come back, it has expired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .lease import missing
+from .queue import Queue
+from .runs import Runs
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def expire(machine: Machine, queue: Queue) -> None:
+    """Settle what has expired and nobody holds."""
+    group = queue.group
+    overdue = Runs()
+    for due, first, last, _ in group.expiring.take_due_rows(machine.now):
+        waiting = Runs()
+        for runs in (*group.ready.values(), group.order.parked, group.delayed.members, group.retrying.members):
+            for a, b in runs.within(first, last):
+                waiting.add(a, b)
+                overdue.add(a, b)
+        for a, b in missing(first, last, list(waiting)):
+            group.expiring.add(due, a, b, 0)
+    machine.watch_due(queue)
+    if overdue:
+        machine.settle(queue, "expired", [(first, last, 0) for first, last in overdue])
