@@ -82,6 +82,7 @@ def test_a_failed_snapshot_leaves_the_older_ones(operation: str) -> None:
 
     with pytest.raises(OSError):
         rig.journal.write_snapshot(8, b"eight")
+    assert [error.errno for error in rig.failures] == [errno.EIO]  # type: ignore[attr-defined]
     rig.close()
 
     rig = Rig(memory).start()

@@ -72,6 +72,23 @@ def test_collecting_segments_makes_room_at_once() -> None:
     rig.close()
 
 
+def test_a_disk_full_to_the_last_byte_recovers_by_snapshots_and_collecting() -> None:
+    clock = FakeClock()
+    files = MemoryFiles(capacity=SMALL * 6)
+    rig = Rig(files, clock=clock, retry_ms=5, history_bytes=0).start()
+    while rig.journal.has_room(1000):
+        rig.put((b"p", b"x" * 1000))
+    rig.until(lambda: rig.journal.stats()["full"])
+    files.capacity = files.used
+
+    cover(rig)
+    rig.journal.collect(clock.now_ms())
+
+    rig.until(lambda: rig.journal.has_room(1000))
+    assert rig.failures == []
+    rig.close()
+
+
 def test_a_start_on_a_full_disk_uses_the_spare() -> None:
     files = MemoryFiles(capacity=SMALL * 4 + 8192)
     rig = Rig(files).start()

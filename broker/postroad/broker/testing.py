@@ -186,11 +186,17 @@ class MemoryFiles:
         """The bytes of a file, to look at or to damage."""
         return self._names[name].live
 
+    @property
+    def used(self) -> int:
+        """Bytes taken on the "disk", by open files without a name too."""
+        with self._mutex:
+            files = {id(file): file for file in (*self._names.values(), *self._handles.values())}
+            return sum(file.allocated for file in files.values())
+
     def _grow(self, file: _File, size: int) -> None:
         if size <= file.allocated:
             return
-        used = sum(f.allocated for f in {id(f): f for f in (*self._names.values(), *self._handles.values())}.values())
-        if self.capacity is not None and used + size - file.allocated > self.capacity:
+        if self.capacity is not None and self.used + size - file.allocated > self.capacity:
             raise OSError(errno.ENOSPC, "no space left on device")
         file.allocated = size
 

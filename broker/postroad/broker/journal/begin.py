@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..clock import Clock
-from .files import Files, write_all, zero_fill
+from .files import NO_SPACE, Files, write_all, zero_fill
 from .manifest import Manifest, write_manifest
 from .reader import SegmentReader
 from .record import FRAME_BYTES, RECORD_BYTES, encode_batch, records_of
@@ -19,6 +19,8 @@ from .recover import Found
 from .segment import HEADER_BYTES, Segment, SegmentHeader
 from .spares import Spares, is_recycled
 from .writer import begin_file
+
+_SMALL_BYTES = 1024 * 1024
 
 
 class Begun:
@@ -57,7 +59,7 @@ def begin(files: Files, found: Found, segment: Segment, spares: Spares, clock: C
     files.sync(handle)
     files.rename(spare, segment.name)
     files.dirsync()
-    for name in found.useless:
+    for name in (*found.useless, *(name for name in files.list() if name.endswith(".tmp"))):
         files.unlink(name)
     if found.segments and found.segments[-1].first == segment.first:
         files.unlink(found.segments[-1].name)  # all of it is in the new one
@@ -68,14 +70,21 @@ def begin(files: Files, found: Found, segment: Segment, spares: Spares, clock: C
 def _file_for(files: Files, found: Found, segment: Segment, spares: Spares) -> str:
     needed = HEADER_BYTES + found.suffix_bytes + FRAME_BYTES
     if needed <= segment.capacity:
-        return spares.take_or_make()
-    # Segments are smaller now than at the last start: this one must hold what was in a larger one.
-    segment.capacity = needed
+        try:
+            return spares.take_or_make()
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            # Better a small segment than no start: settles will free space.
+            segment.capacity = min(segment.capacity, needed + _SMALL_BYTES)
+    else:
+        # Segments are smaller now than at the last start: this one must hold what was in a larger one.
+        segment.capacity = needed
     name = spares.new_name(making=True)
     handle = files.open(name, create=True)
     try:
-        files.allocate(handle, needed)
-        zero_fill(files, handle, 0, needed)
+        files.allocate(handle, segment.capacity)
+        zero_fill(files, handle, 0, segment.capacity)
     finally:
         files.close(handle)
     return name

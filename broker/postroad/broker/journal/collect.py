@@ -11,7 +11,7 @@ import threading
 from dataclasses import replace
 from itertools import pairwise
 
-from .files import Files
+from .files import NO_SPACE, Files
 from .manifest import Manifest, write_manifest
 from .options import JournalOptions
 from .segment import Segment
@@ -53,6 +53,7 @@ def collect(
         victims = choose(shelf.segments, covered, now_ms, options)
         if not victims:
             return 0, manifest
+        count = len(victims)
         names = {segment.name for segment in victims}
         kept = [segment for segment in shelf.segments if segment.name not in names]
         shelf.segments[:] = kept
@@ -62,7 +63,17 @@ def collect(
         if segment.end is not None and segment.end != later.first
     }
     manifest = replace(manifest, ends=ends, dropped=[segment.name for segment in victims])
-    write_manifest(files, manifest)
+    try:
+        write_manifest(files, manifest)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        # Not even the manifest fits: the oldest makes room for it.
+        shelf.forget(victims[0].name)
+        files.unlink(victims[0].name)
+        files.dirsync()
+        write_manifest(files, manifest)
+        del victims[0]
     recycled: list[str] = []
     for segment in victims:
         shelf.forget(segment.name)
@@ -75,4 +86,4 @@ def collect(
     for name in recycled:
         spares.give(name)
     spares.kick()
-    return len(victims), replace(manifest, dropped=[])
+    return count, replace(manifest, dropped=[])

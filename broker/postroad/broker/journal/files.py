@@ -8,6 +8,7 @@ Durability of names: a ``rename``, a created or an unlinked file is durable only
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -22,6 +23,9 @@ Buffer = bytes | bytearray | memoryview
 
 IOV_MAX = 1024
 """Most buffers one ``pwritev`` takes (Linux, macOS)."""
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors that mean a full disk, not a failing one."""
 
 _ZEROS = bytes(1 << 20)
 
@@ -99,12 +103,17 @@ def write_whole(files: Files, name: str, buffers: Sequence[Buffer]) -> None:
     Write a temporary file, sync it, rename it over the name, sync the directory.
     """
     temporary = f"{name}.tmp"
-    handle = files.open(temporary, create=True)
     try:
-        write_all(files, handle, buffers, 0)
-        files.sync(handle)
-    finally:
-        files.close(handle)
+        handle = files.open(temporary, create=True)
+        try:
+            write_all(files, handle, buffers, 0)
+            files.sync(handle)
+        finally:
+            files.close(handle)
+    except OSError:
+        with contextlib.suppress(OSError):
+            files.unlink(temporary)  # it may hold the last of the space
+        raise
     files.rename(temporary, name)
     files.dirsync()
 

@@ -17,7 +17,7 @@ from ..errors import InvalidState, StorageFull, Unavailable
 from . import checkpoint
 from .begin import begin
 from .collect import collect
-from .files import Buffer, Files
+from .files import NO_SPACE, Buffer, Files
 from .gather import Gathering, slack
 from .index import SparseIndex
 from .manifest import Manifest, write_manifest
@@ -27,7 +27,7 @@ from .record import BATCH_BYTES, records_of
 from .recover import Found, recover
 from .segment import Segment, segment_name
 from .shelf import Shelf
-from .spares import NO_SPACE, SETTLE_SHARE, START_RESERVE, Spares
+from .spares import SETTLE_SHARE, START_RESERVE, Spares
 from .writer import Post, Writer
 
 
@@ -62,6 +62,7 @@ class Journal:
         self._cut_bytes = 0
         self._snapshots: list[int] = []
         self._locked = False
+        self._closed_at = 0
         self.on_durable = lambda position: None
         self.on_failure = lambda error: None
 
@@ -209,7 +210,7 @@ class Journal:
     @property
     def durable_position(self) -> int:
         """Everything up to here is durable, as ``JournalOptions.durability`` means it."""
-        return self._writer.durable if self._writer is not None else 0
+        return self._writer.durable if self._writer is not None else self._closed_at
 
     @property
     def earliest(self) -> int:
@@ -271,21 +272,30 @@ class Journal:
         """Make the owner's state as of a durable position a starting point. Blocks: call it in a thread.
 
         Raises:
+            OSError: no space, or a failing disk; the latter ends the journal as any failed sync does.
             InvalidState: the position is not written yet.
             Corrupt: it read back differently.
         """
         writer, manifest = self._writer, self._manifest
         if writer is None or manifest is None or position > writer.written:
             raise InvalidState(f"Position {position} is not written yet.")
-        with self._housekeeping:
+        store = bytes.fromhex(manifest.store)
+        with self._housekeeping, self._failing():
             if self._options.durability != "sync":
                 self._sync_through(position)
-            checkpoint.write_snapshot(self._files, bytes.fromhex(manifest.store), position, data)
+            try:
+                checkpoint.write_snapshot(self._files, store, position, data)
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    raise
+                # A snapshot is what lets segments go, so it gets space even from the last spare.
+                with self._spares.lent():
+                    checkpoint.write_snapshot(self._files, store, position, data)
             self._snapshots = checkpoint.drop_snapshots(self._files, self._options.snapshots_kept)
 
     def collect(self, now_ms: int) -> int:
         """Delete or recycle segments that nobody needs; returns how many. Blocks: call it in a thread."""
-        with self._housekeeping:
+        with self._housekeeping, self._failing():
             if self._manifest is None:
                 return 0
             enough = len(self._snapshots) >= self._options.snapshots_kept
@@ -329,6 +339,7 @@ class Journal:
             if writer is not None and manifest is not None:
                 writer.wake()
                 writer.stop()
+                self._closed_at = writer.durable
                 self._spares.stop()
                 with self._housekeeping, contextlib.closing(writer):
                     if writer.failed is None:
@@ -340,6 +351,16 @@ class Journal:
             if self._locked:
                 self._locked = False
                 self._files.unlock()
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """A failed sync, of a directory too, ends the journal; a full disk does not."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in NO_SPACE and self._writer is not None:
+                self._writer.fail(error)
+            raise
 
     def _spares_failed(self, error: BaseException) -> None:
         if self._writer is not None:

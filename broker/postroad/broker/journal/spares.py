@@ -13,9 +13,10 @@ from __future__ import annotations
 import errno
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from .files import Files, zero_fill
+from .files import NO_SPACE, Files, zero_fill
 
 TARGET = 2
 """Spares to have: one to go on with, and one for the next start."""
@@ -25,8 +26,6 @@ START_RESERVE = 1
 
 SETTLE_SHARE = 4
 """On a full disk publishes leave one part in so many of a segment to settles."""
-
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _STEP_BYTES = 1 << 20
 _RECYCLED, _ZEROED, _MAKING = ".recycled", ".zeroed", ".making"
@@ -56,6 +55,7 @@ class Spares:
         self._number = 0
         self._stopping = False
         self._kicked = False
+        self._lent = False
         self._thread: threading.Thread | None = None
         self.full = False
         """The last attempt to reserve a file found no space."""
@@ -104,6 +104,20 @@ class Spares:
         with self._changed:
             self._kicked = True
             self._changed.notify_all()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Give up one spare, so that something that will free more can be written; nothing is made meanwhile."""
+        self._lent = True
+        try:
+            with self._changed:
+                name = self._ready.popleft() if self._ready else None
+            if name is not None:
+                self._files.unlink(name)
+            yield
+        finally:
+            self._lent = False
+            self.kick()
 
     def claim(self) -> None:
         """Promise one to a segment that will be begun."""
@@ -171,6 +185,8 @@ class Spares:
             self._on_error(error)
 
     def _allocate(self) -> bool:
+        if self._lent:
+            return False
         name = self.new_name(making=True)
         handle = -1
         try:
