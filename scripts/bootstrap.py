@@ -1,0 +1,59 @@
+"""What every ``make`` target does first: install and build whatever is not up to date, then run the target.
+
+Standard library only, and readable by any Python 3, so that an old one gets a sentence instead of a syntax error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import machine
+from recipe import setup_steps
+from step import Failed, build_all
+
+ROOT = machine.ROOT
+VENV_PYTHON = str(ROOT / ".venv" / "bin" / "python")
+NEEDS_BROWSER = {"test", "test-long"}
+
+
+def command_of(target: str, args: list[str]) -> list[str] | None:
+    """The program behind a target; None for ``setup``, which is done when all is built."""
+    if target == "setup":
+        return None
+    if target == "demo":
+        return [machine.node(), str(ROOT / "web" / "demo" / "dist" / "stage.js"), *args]
+    scripts = {"check": "check.py", "dev": "dev.py", "bench": "bench.py", "lock": "lock.py", "test": "run_tests.py"}
+    if target == "test-long":
+        return [VENV_PYTHON, str(ROOT / "scripts" / "run_tests.py"), "--long", *args]
+    if target not in scripts:
+        raise Failed(f"There is no target {target!r}; `make help` lists them.")
+    return [VENV_PYTHON, str(ROOT / "scripts" / scripts[target]), *args]
+
+
+def main(argv: list[str]) -> int:
+    target, args = (argv[0], argv[1:]) if argv else ("setup", [])
+    os.chdir(ROOT)
+    try:
+        python = machine.python()
+        node_version = machine.check_node()
+        built = build_all(setup_steps(python, node_version))
+        if target in NEEDS_BROWSER:
+            machine.provide_chromium()
+        command = command_of(target, args)
+    except Failed as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; the next start goes on from here.", file=sys.stderr)
+        return 130
+    if command is None:
+        print("Everything is up to date." if not built else "Ready. `make demo` starts it, `make test` tests it.")
+        return 0
+    sys.stdout.flush()
+    # The target takes the place of this process, so that signals and the exit code are its own.
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

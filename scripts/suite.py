@@ -1,0 +1,85 @@
+"""A suite of tests: its command, and what came out of it as numbers."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPORTS = Path(".build") / "reports"
+
+
+@dataclass(slots=True)
+class Result:
+    name: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+    skips: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        text = f"{self.passed} passed"
+        if self.failed:
+            text += f", {self.failed} failed"
+        if self.skipped:
+            text += f", {self.skipped} skipped"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Args:
+    name: Shown above its output and in the summary.
+    command: With ``{report}`` where the runner takes the path of a JUnit file.
+    folder: Where it runs.
+    empty_codes: Exit codes that only say that there was nothing to run.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    folder: str = "."
+    empty_codes: tuple[int, ...] = ()
+
+    def run(self) -> Result:
+        report = (REPORTS / f"{self.name.replace(' ', '-')}.xml").resolve()
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink(missing_ok=True)
+        command = [part.replace("{report}", str(report)) for part in self.command]
+        began = time.monotonic()
+        code = subprocess.run(command, cwd=self.folder, check=False).returncode
+        result = read_report(self.name, report)
+        result.seconds = time.monotonic() - began
+        # A runner that died, or that failed for another reason than a test, must not look like a success.
+        if code not in (0, *self.empty_codes) and result.failed == 0:
+            result.failed = 1
+            result.failures.append(f"the runner ended with {code}")
+        return result
+
+
+def read_report(name: str, report: Path) -> Result:
+    """Count a JUnit file; an absent one counts nothing."""
+    result = Result(name)
+    if not report.is_file():
+        return result
+    try:
+        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+    except ElementTree.ParseError as error:
+        result.failed, result.failures = 1, [f"the report of the runner is damaged: {error}"]
+        return result
+    for case in cases:
+        title = f"{case.get('classname', '')} › {case.get('name', '')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            result.failed += 1
+            result.failures.append(title)
+        elif skipped is not None:
+            result.skipped += 1
+            reason = skipped.get("message") or "no reason given"
+            result.skips.append(f"{title}: {reason}")
+        else:
+            result.passed += 1
+    return result
