@@ -10,17 +10,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from ..clock import Clock, SystemClock
 from ..errors import InvalidState, StorageFull, Unavailable
-from . import checkpoint
 from .begin import begin
-from .collect import collect
 from .files import NO_SPACE, Buffer, Files
 from .gather import Gathering, slack
 from .index import SparseIndex
-from .manifest import Manifest, write_manifest
 from .options import JournalOptions, Recovered
 from .reader import SegmentReader
 from .record import BATCH_BYTES, records_of
@@ -28,6 +24,7 @@ from .recover import Found, recover
 from .segment import Segment, segment_name
 from .shelf import Shelf
 from .spares import SETTLE_SHARE, START_RESERVE, Spares
+from .upkeep import Upkeep
 from .writer import Post, Writer
 
 
@@ -52,15 +49,13 @@ class Journal:
         self._files, self._options, self._post = files, options, post
         self._clock: Clock = clock or SystemClock()
         self._mutex = threading.Lock()
-        self._housekeeping = threading.Lock()
         self._shelf = Shelf(files, self._mutex)
         self._spares = Spares(files, options.segment_bytes, options.retry_ms / 1000, self._spares_failed)
         self._found: Found | None = None
         self._gathering: Gathering | None = None
         self._writer: Writer | None = None
-        self._manifest: Manifest | None = None
+        self._upkeep: Upkeep | None = None
         self._cut_bytes = 0
-        self._snapshots: list[int] = []
         self._locked = False
         self._closed_at = 0
         self.on_durable = lambda position: None
@@ -91,7 +86,6 @@ class Journal:
         first = found.proven + 1
         segments.append(Segment(segment_name(first, epoch), first, epoch, self._options.segment_bytes))
         self._cut_bytes = found.cut_bytes
-        self._snapshots = checkpoint.list_snapshots(self._files)
         return Recovered(
             snapshot=found.snapshot,
             snapshot_position=found.snapshot_position,
@@ -153,7 +147,6 @@ class Journal:
             if error.errno in NO_SPACE:
                 raise StorageFull("There is no space for a journal segment.") from error
             raise
-        self._manifest = begun.manifest
         self._gathering = Gathering(
             self._mutex,
             segments,
@@ -178,6 +171,9 @@ class Journal:
             post=self._post,
             durable=lambda position: self.on_durable(position),
             failure=lambda error: self.on_failure(error),
+        )
+        self._upkeep = Upkeep(
+            self._files, self._options, self._shelf, self._mutex, self._spares, self._writer, begun.manifest
         )
         self._spares.reserve()
         self._spares.start()
@@ -276,34 +272,13 @@ class Journal:
             InvalidState: the position is not written yet.
             Corrupt: it read back differently.
         """
-        writer, manifest = self._writer, self._manifest
-        if writer is None or manifest is None or position > writer.written:
-            raise InvalidState(f"Position {position} is not written yet.")
-        store = bytes.fromhex(manifest.store)
-        with self._housekeeping, self._failing():
-            if self._options.durability != "sync":
-                self._sync_through(position)
-            try:
-                checkpoint.write_snapshot(self._files, store, position, data)
-            except OSError as error:
-                if error.errno not in NO_SPACE:
-                    raise
-                # A snapshot is what lets segments go, so it gets space even from the last spare.
-                with self._spares.lent():
-                    checkpoint.write_snapshot(self._files, store, position, data)
-            self._snapshots = checkpoint.drop_snapshots(self._files, self._options.snapshots_kept)
+        if self._upkeep is None:
+            raise InvalidState("The journal has not begun.")
+        self._upkeep.write_snapshot(position, data)
 
     def collect(self, now_ms: int) -> int:
         """Delete or recycle segments that nobody needs; returns how many. Blocks: call it in a thread."""
-        with self._housekeeping, self._failing():
-            if self._manifest is None:
-                return 0
-            enough = len(self._snapshots) >= self._options.snapshots_kept
-            count, self._manifest = collect(
-                self._files, self._shelf, self._mutex, self._spares, self._manifest, self._options,
-                covered=self._snapshots[0] if enough else 0, now_ms=now_ms,
-            )  # fmt: skip
-            return count
+        return self._upkeep.collect(now_ms) if self._upkeep is not None else 0
 
     def stats(self) -> dict[str, object]:
         """Numbers for metrics and the console; all cheap."""
@@ -326,7 +301,7 @@ class Journal:
             "sync_p99_ms": times.quantile_ms(0.99) if times is not None else 0.0,
             "sync_max_ms": times.max_ms if times is not None else 0.0,
             "cut_bytes": self._cut_bytes,
-            "snapshots": list(self._snapshots),
+            "snapshots": list(self._upkeep.snapshots) if self._upkeep is not None else [],
         }
 
     def close(self) -> None:
@@ -334,45 +309,23 @@ class Journal:
 
         After a failure nothing is written any more; the next start sorts it out.
         """
-        writer, manifest, self._writer = self._writer, self._manifest, None
+        writer, upkeep, self._writer = self._writer, self._upkeep, None
         try:
-            if writer is not None and manifest is not None:
+            if writer is not None and upkeep is not None:
                 writer.wake()
                 writer.stop()
                 self._closed_at = writer.durable
                 self._spares.stop()
-                with self._housekeeping, contextlib.closing(writer):
+                with contextlib.closing(writer):
                     if writer.failed is None:
-                        proven, crc = writer.seal()
-                        write_manifest(self._files, replace(manifest, clean=True, proven=proven, proven_crc=crc))
+                        upkeep.mark_clean(*writer.seal())
         finally:
-            self._manifest = None
+            self._upkeep = None
             self._shelf.close()
             if self._locked:
                 self._locked = False
                 self._files.unlock()
 
-    @contextlib.contextmanager
-    def _failing(self) -> Iterator[None]:
-        """A failed sync, of a directory too, ends the journal; a full disk does not."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in NO_SPACE and self._writer is not None:
-                self._writer.fail(error)
-            raise
-
     def _spares_failed(self, error: BaseException) -> None:
         if self._writer is not None:
             self._writer.fail(error)
-
-    def _sync_through(self, position: int) -> None:
-        """Segments before the last are synced when it begins; so the last two files that hold it are enough."""
-        with self._mutex:
-            names = [s.name for s in self._shelf.segments if s.header is not None and s.first <= position][-2:]
-        for name in names:
-            handle = self._files.open(name)
-            try:
-                self._files.sync(handle)
-            finally:
-                self._files.close(handle)
