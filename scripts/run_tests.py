@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 
 from check import run_checks
 from suite import Result, Suite
@@ -38,13 +39,13 @@ def main() -> int:
     results: list[Result] = []
     if not options.long and (not options.suites or "check" in options.suites):
         results.append(announced("check", run_checks))
-    for suite in suites:
-        if not options.suites or suite.name in options.suites:
-            results.append(announced(suite.name, suite.run))
+    wanted = [suite for suite in suites if not options.suites or suite.name in options.suites]
+    results += [announced(suite.name, suite.run) for suite in wanted]
     return summary(results)
 
 
-def announced(name, run):  # type: ignore[no-untyped-def]
+def announced(name: str, run: Callable[[], Result]) -> Result:
+    """Run a suite between two lines that say which it is and how it went."""
     print(f"\n── {name} {'─' * (76 - len(name))}", flush=True)
     began = time.monotonic()
     result = run()
