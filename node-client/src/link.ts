@@ -152,7 +152,7 @@ export class Link {
     if (this.isOpen) this.#connection?.send(frame instanceof Uint8Array ? frame : JSON.stringify(frame));
   }
 
-  /** Sends a request as soon as the connection is open and gives back its `ok`. */
+  /** Sends a request as soon as the connection is open and gives back the fields of its `ok`. */
   request(header: Header, { signal, timeoutMs = this.options.requestTimeoutMs, repeat = true }: RequestOptions = {}): Promise<Header> {
     this.start();
     if (this.status === "closed") return Promise.reject(this.lastError ?? closedError());
@@ -175,9 +175,9 @@ export class Link {
       };
       const timer = setTimeout(() => fail(new Unavailable(`No answer to ${String(header["op"])} within ${timeoutMs} ms.`)), timeoutMs);
       signal?.addEventListener("abort", onAbort, { once: true });
-      const ok = (reply: Header): void => {
+      const ok = ({ op: _op, id: _id, ...answer }: Header): void => {
         finish();
-        resolve(reply);
+        resolve(answer);
       };
       this.requests.expect(id, { ok, failed: fail });
       const pending: Pending = { header: { ...header, id }, repeat, sent: this.isOpen, fail };
@@ -267,7 +267,8 @@ export class Link {
   }
 
   #welcomed(header: Header): void {
-    const told = fromWire<Partial<Welcome>>(header);
+    const { op: _op, id: _id, ...answer } = header;
+    const told = fromWire<Partial<Welcome>>(answer);
     const welcome = Object.freeze({ ...told, limits: Object.freeze({ ...DEFAULT_LIMITS, ...told.limits }) }) as Welcome;
     if (this.isOpen) return;
     clearTimeout(this.#greetingTimer);

@@ -62,6 +62,7 @@ export interface QueueStats {
   readonly publishedTotal: number;
   readonly ackedTotal: number;
   readonly deadTotal: number;
+  readonly retriedTotal?: number;
   /** Messages a second over the last 5 s. */
   readonly ratePublished: number;
   readonly rateAcked: number;

@@ -1,0 +1,25 @@
+import { describe, expect, it } from "vitest";
+import * as express from "../src/express/index.js";
+import * as main from "../src/index.js";
+import * as react from "../src/react/index.js";
+import * as testing from "../src/testing/index.js";
+
+describe("public names", () => {
+  it.each([
+    [
+      "postroad",
+      main,
+      [
+        ...["AlreadySettled", "Client", "Conflict", "Corrupt", "DEFAULT_LIMITS", "DeadLetter", "Done", "ERRORS", "Gone", "Internal"],
+        ...["InvalidName", "InvalidRequest", "InvalidState", "LeaseLost", "LimitExceeded", "MessageNotFound", "NotAllowed", "NotAuthenticated"],
+        ...["OutcomeUnknown", "PostroadError", "QueueFull", "QueueNotFound", "Retry", "StorageFull", "Unavailable", "Unsupported", "VERSION"],
+        ...["asPostroadError", "capability", "connect", "errorFrom"],
+      ],
+    ],
+    ["postroad/react", react, ["PostroadProvider", "useClient", "useConnection", "useEvents", "useMessage", "usePublish", "useQueue", "useQueues"]],
+    ["postroad/express", express, ["closeOnSignals", "health", "postroad"]],
+    ["postroad/testing", testing, ["FakeGateway", "memoryTransport", "serveFake", "textOf"]],
+  ])("of %s are these", (_name, module, names) => {
+    expect(Object.keys(module).sort()).toEqual([...names].sort());
+  });
+});
