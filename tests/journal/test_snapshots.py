@@ -44,6 +44,37 @@ def test_a_damaged_snapshot_is_passed_over_for_the_one_before() -> None:
     rig.close()
 
 
+@pytest.mark.parametrize("length", [0, 10, 47, 49])
+def test_a_snapshot_cut_short_is_passed_over(length: int) -> None:
+    files = MemoryFiles()
+    rig = Rig(files).start()
+    fill(rig, 5)
+    rig.journal.write_snapshot(3, b"three")
+    rig.close()
+    del files.content(snapshots(files)[0])[length:]
+
+    rig = Rig(files).start()
+
+    assert rig.recovered.snapshot is None
+    assert len(rig.replayed) == 5
+    rig.close()
+
+
+def test_damaged_snapshots_are_not_passed_over_when_the_journal_does_not_reach_back_that_far() -> None:
+    files = MemoryFiles()
+    rig = Rig(files, history_bytes=0).start()
+    fill(rig, 1000)
+    rig.journal.write_snapshot(998, b"a")
+    rig.journal.write_snapshot(999, b"b")
+    assert rig.journal.collect(2**50) > 0
+    rig.close()
+    for name in snapshots(files):
+        files.content(name)[50] ^= 1
+
+    with pytest.raises(Corrupt, match="missing"):
+        Rig(files).start()
+
+
 def test_only_the_two_newest_are_kept() -> None:
     files = MemoryFiles()
     rig = Rig(files).start()

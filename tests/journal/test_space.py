@@ -6,7 +6,7 @@ import errno
 
 import pytest
 from journal_rig import SMALL, Rig, bodies, contents, fill, header, record
-from postroad.broker.errors import Gone
+from postroad.broker.errors import Gone, StorageFull
 from postroad.broker.testing import FakeClock, FaultyFiles, MemoryFiles
 
 HOUR = 3600 * 1000
@@ -99,6 +99,71 @@ def test_a_start_on_a_full_disk_uses_the_spare() -> None:
     rig.close()
 
     assert len(contents(crashed)) == count
+
+
+def test_collecting_works_where_not_even_the_manifest_fits() -> None:
+    clock = FakeClock()
+    memory = MemoryFiles()
+    files = FaultyFiles(memory)
+    rig = Rig(files, clock=clock, history_bytes=0).start()
+    fill_segments(rig, 4)
+    cover(rig)
+    unlinked = files.count("unlink")
+
+    def full(operation: str, name: str) -> None:
+        if operation == "pwritev" and name == "manifest.tmp" and files.count("unlink") == unlinked:
+            raise OSError(errno.ENOSPC, "injected")
+
+    files.before = full
+    unlinked += 1  # the half written manifest is unlinked first
+    assert rig.journal.collect(clock.now_ms()) == 4
+    files.before = None
+    last, earliest = rig.journal.position, rig.journal.earliest
+    rig.close()
+
+    rig = Rig(memory).start()
+    assert (rig.recovered.last_position, rig.journal.earliest) == (last, earliest)
+    rig.close()
+
+
+def small_start(files: MemoryFiles) -> None:
+    """Leave a store without spares on a disk with hardly any space."""
+    for name in files.list():
+        if name.startswith("spare-"):
+            files.unlink(name)
+
+
+def test_a_start_without_a_spare_begins_a_small_segment() -> None:
+    size = 4 * 1024 * 1024
+    files = MemoryFiles()
+    rig = Rig(files, segment_bytes=size).start()
+    fill(rig, 20)
+    rig.close()
+    small_start(files)
+    files.capacity = files.used + size // 2
+
+    rig = Rig(files, segment_bytes=size).start()
+    assert not rig.journal.has_room(1000)
+    assert rig.journal.has_room(1000, settle=True)
+    fill(rig, 20)
+    rig.close()
+    assert len(contents(files)) == 40
+
+
+def test_a_start_with_no_space_at_all_says_so_and_frees_the_lock() -> None:
+    files = MemoryFiles()
+    rig = Rig(files).start()
+    fill(rig, 20)
+    rig.close()
+    small_start(files)
+    files.capacity = files.used + 16_384
+
+    rig = Rig(files)
+    with pytest.raises(StorageFull):
+        rig.start()
+    rig.close()
+    files.capacity = None
+    assert len(contents(files)) == 20
 
 
 def test_an_append_without_room_fails_and_is_not_confirmed() -> None:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 from journal_rig import Rig, contents, expected, fill, record
+from postroad.broker.journal import reader
 from postroad.broker.testing import MemoryFiles
 
 FIRST_BATCH = 4096
@@ -75,6 +76,19 @@ def test_the_quarantine_file_holds_the_torn_bytes() -> None:
     assert rig.recovered.quarantine is not None
     assert bytes(files.content(rig.recovered.quarantine)).startswith(torn)
     rig.close()
+
+
+@pytest.mark.parametrize("chunk", [48, 100, 513])
+def test_batches_are_found_across_the_edges_of_what_is_read_at_once(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, segment, ends = unclosed(30)
+    data = files.content(segment)
+    data[ends[27] + 8 : ends[28]] = bytes(ends[28] - ends[27] - 8)
+    data[ends[29] - 8 :] = bytes(len(data) - ends[29] + 8)
+    monkeypatch.setattr(reader, "_CHUNK_BYTES", chunk)
+
+    assert contents(files) == expected(28)
 
 
 def test_appending_goes_on_behind_a_cut_tail() -> None:
