@@ -3,12 +3,12 @@
  *
  * Environment: `PORT` (8081), `POSTROAD_URL` (ws://127.0.0.1:7070/ws).
  */
-import type { Server } from "node:http";
 import express, { type Express } from "express";
 import { type Client, connect } from "postroad";
-import { isMain, listen, onStop } from "./process.js";
+import { closeOnSignals, health, postroad } from "postroad/express";
 import { loopbackOnly } from "./loopback.js";
 import { Problem, problems } from "./problem.js";
+import { isMain, listen } from "./process.js";
 import { parseCount, parseSignUp, person, QUEUE, type SignUp } from "./signup.js";
 
 /** How many ids a bulk sign-up answers with. */
@@ -18,31 +18,36 @@ const VERIFIED_MAX = 10_000;
 
 /** The API over a client; the caller listens and closes. */
 export function createApi(mq: Client): Express {
-  const emails = mq.queue<SignUp>(QUEUE);
   const verified = new Set<string>();
   const app = express();
   app.disable("x-powered-by");
   app.use(loopbackOnly);
   app.use(express.json({ limit: "16kb" }));
+  app.use(postroad(mq));
 
   const link = (req: express.Request): string => `http://${req.headers.host ?? "127.0.0.1"}/verify`;
 
-  app.get("/health", (_req, res) => {
-    res.json({ status: "ok" });
-  });
+  app.get("/health", health(mq));
 
   app.post("/signups", async (req, res) => {
     const signUp = parseSignUp(req.body);
-    const dedupKey = idempotencyKey(req.get("idempotency-key") ?? (req.body as { idempotencyKey?: unknown }).idempotencyKey);
-    const { id, watch } = await emails.publish({ ...signUp, verify: link(req) }, dedupKey === null ? {} : { dedupKey });
+    const dedupKey = idempotencyKey(
+      req.get("idempotency-key") ?? (req.body as { idempotencyKey?: unknown }).idempotencyKey,
+    );
+    const { id, watch } = await req.mq
+      .queue<SignUp>(QUEUE)
+      .publish({ ...signUp, verify: link(req) }, dedupKey === null ? {} : { dedupKey });
     res.status(202).json({ id, watch });
   });
 
   app.post("/signups/bulk", async (req, res) => {
     const count = parseCount(req.body);
     const verify = link(req);
+    const emails = req.mq.queue<SignUp>(QUEUE);
     // All of them are published in one tick: the client makes a single frame of them, the broker a single record.
-    const confirms = await Promise.all(Array.from({ length: count }, (_, n) => emails.publish({ ...person(n), verify })));
+    const confirms = await Promise.all(
+      Array.from({ length: count }, (_, n) => emails.publish({ ...person(n), verify })),
+    );
     const [first] = confirms;
     res.status(202).json({
       count,
@@ -53,7 +58,9 @@ export function createApi(mq: Client): Express {
 
   app.get("/verify/:id", (req, res) => {
     remember(verified, req.params.id);
-    res.type("html").send("<!doctype html><title>Confirmed</title><p>Your address is confirmed. You can close this page.</p>");
+    res
+      .type("html")
+      .send("<!doctype html><title>Confirmed</title><p>Your address is confirmed. You can close this page.</p>");
   });
   app.post("/verify/:id", (req, res) => {
     remember(verified, req.params.id);
@@ -82,11 +89,7 @@ function idempotencyKey(value: unknown): string | null {
 
 if (isMain(import.meta.url)) {
   const mq = connect(process.env.POSTROAD_URL ?? "ws://127.0.0.1:7070/ws");
-  const server: Server = await listen(createApi(mq), Number(process.env.PORT ?? 8081));
+  const server = await listen(createApi(mq), Number(process.env.PORT ?? 8081));
+  closeOnSignals(server, mq);
   console.log("ready");
-  onStop(async () => {
-    server.close();
-    server.closeAllConnections();
-    await mq.close();
-  });
 }

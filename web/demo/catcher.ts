@@ -5,10 +5,10 @@
  */
 import express, { type Express, type Request } from "express";
 import { loopbackOnly } from "./loopback.js";
-import { Mailbox, MAILS_MAX } from "./mailbox.js";
+import { MAILS_MAX, Mailbox } from "./mailbox.js";
 import { Problem, problems } from "./problem.js";
 import { isMain, listen, onStop } from "./process.js";
-import { MODES, Smtp, type Mode } from "./smtp.js";
+import { MODES, type Mode, Smtp } from "./smtp.js";
 import { Listeners } from "./sse.js";
 
 /** A mail server, its letters and the app that shows them. */
@@ -45,7 +45,8 @@ export function createCatcher(folder: string | null): Catcher {
     listeners.add(req, res, { event: "hello", data: { total: box.total } });
     const after = Number(req.get("last-event-id") ?? Number.NaN);
     if (!Number.isInteger(after)) return;
-    for (const mail of box.list(after, MAILS_MAX)) res.write(`id: ${mail.id}\nevent: mail\ndata: ${JSON.stringify(mail)}\n\n`);
+    for (const mail of box.list(after, MAILS_MAX))
+      res.write(`id: ${mail.id}\nevent: mail\ndata: ${JSON.stringify(mail)}\n\n`);
   });
 
   app.get("/mails/:id", (req, res) => {

@@ -84,13 +84,15 @@ export function createControl(stage: Stage): Express {
 
   app.post("/mail", async (req, res) => {
     const mode = (req.body as { mode?: unknown } | undefined)?.mode;
-    if (!MODES.includes(mode as Mode)) throw new Problem(400, "invalid-request", "The mode is one of up, down and slow.");
+    if (!MODES.includes(mode as Mode))
+      throw new Problem(400, "invalid-request", "The mode is one of up, down and slow.");
     const answer = await fetch(`http://${LOOPBACK}:${ports.catcher}/mode`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ mode }),
     }).catch(() => null);
-    if (answer?.ok !== true) throw new Problem(503, "unavailable", "The mail server does not answer.", { retryable: true });
+    if (answer?.ok !== true)
+      throw new Problem(503, "unavailable", "The mail server does not answer.", { retryable: true });
     stage.mail = mode as Mode;
     listeners.send("state", stateOf(stage));
     res.json({ mode });

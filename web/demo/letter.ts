@@ -12,7 +12,7 @@ export function welcome(id: string, signUp: SignUp): SendMailOptions {
   ];
   const closing = "The Postroad demo";
   return {
-    from: { name: "Postroad demo", address: "welcome@postroad.example" },
+    from: { name: "Postroad", address: "hello@postroad.example" },
     to: { name: signUp.name, address: signUp.email },
     subject: `Welcome, ${first}`,
     text: [...paragraphs, ...(link === null ? [] : [link]), closing].join("\n\n"),
@@ -22,7 +22,8 @@ export function welcome(id: string, signUp: SignUp): SendMailOptions {
 }
 
 function page(paragraphs: readonly string[], link: string | null, closing: string): string {
-  const button = "display:inline-block;padding:10px 16px;border-radius:8px;background:#FFC61A;color:#1B1F2A;text-decoration:none";
+  const button =
+    "display:inline-block;padding:10px 16px;border-radius:8px;background:#FFC61A;color:#1B1F2A;text-decoration:none";
   return [
     '<!doctype html><html lang="en"><body style="margin:0;background:#FBFAF7;color:#1B1F2A;font:16px/1.6 Georgia,serif">',
     '<div style="max-width:520px;margin:32px auto;padding:32px;background:#FFFFFF;border:1px solid #E2DED3">',

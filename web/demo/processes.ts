@@ -31,7 +31,14 @@ export class Processes {
   readonly #ports: Ports;
   readonly #workMs: number;
 
-  constructor(options: { ports: Ports; data: string; logs: string; guard: Guard; workMs: number; changed: () => void }) {
+  constructor(options: {
+    ports: Ports;
+    data: string;
+    logs: string;
+    guard: Guard;
+    workMs: number;
+    changed: () => void;
+  }) {
     const { ports, data, logs, guard, changed } = options;
     mkdirSync(logs, { recursive: true });
     mkdirSync(data, { recursive: true });

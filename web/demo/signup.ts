@@ -45,8 +45,40 @@ export function parseCount(body: unknown): number {
   return count;
 }
 
-const FIRST = ["Ada", "Alan", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "Joan", "Karen", "Leslie", "Margaret", "Niklaus", "Radia", "Tim"];
-const LAST = ["Allen", "Clarke", "Dijkstra", "Hamilton", "Hopper", "Knuth", "Lamarr", "Lamport", "Liskov", "Lovelace", "Perlman", "Shannon", "Turing", "Wirth"];
+const FIRST = [
+  "Ada",
+  "Alan",
+  "Barbara",
+  "Claude",
+  "Donald",
+  "Edsger",
+  "Frances",
+  "Grace",
+  "Hedy",
+  "Joan",
+  "Karen",
+  "Leslie",
+  "Margaret",
+  "Niklaus",
+  "Radia",
+  "Tim",
+];
+const LAST = [
+  "Allen",
+  "Clarke",
+  "Dijkstra",
+  "Hamilton",
+  "Hopper",
+  "Knuth",
+  "Lamarr",
+  "Lamport",
+  "Liskov",
+  "Lovelace",
+  "Perlman",
+  "Shannon",
+  "Turing",
+  "Wirth",
+];
 
 /** The nth made-up person: always the same one, so that a test may count on it. */
 export function person(n: number): { name: string; email: string } {

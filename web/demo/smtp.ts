@@ -21,7 +21,6 @@ export class Smtp {
       disabledCommands: ["AUTH", "STARTTLS"],
       disableReverseLookup: true,
       size: LETTER_BYTES_MAX,
-      onConnect: (_session, done) => done(this.#refusal()),
       onMailFrom: (_address, _session, done) => done(this.#refusal()),
       onData: (stream, session, done) => {
         simpleParser(stream).then(

@@ -9,7 +9,7 @@ import { connect } from "postroad";
 import { createControl, type Stage, stateOf } from "./control.js";
 import { type Flags, parseFlags, USAGE } from "./flags.js";
 import { Guard } from "./guarded.js";
-import { freePort, isMain, listen, LOOPBACK, onStop } from "./process.js";
+import { freePort, isMain, LOOPBACK, listen, onStop } from "./process.js";
 import { type Ports, Processes } from "./processes.js";
 import { QUEUE } from "./signup.js";
 import { Listeners } from "./sse.js";

@@ -31,12 +31,12 @@ const consumer = mq.queue<SignUp>(QUEUE).consume(
     const mail = welcome(message.id, message.body);
     await pause(workMs / 2);
     await message.progress(60, "sending");
-    const sent = await mailer.sendMail(mail);
     await pause(workMs / 2);
+    const sent = await mailer.sendMail(mail);
     await message.progress(100, "sent");
     return { messageId: sent.messageId };
   },
-  { concurrency, consumer: name },
+  { concurrency, name },
 );
 console.log("ready");
 

@@ -1,7 +1,7 @@
 import { type ReactNode, useMemo } from "react";
 import { Link, Route, Switch } from "wouter";
-import { Demo } from "./api/demo.js";
 import type { Config } from "./api/config.js";
+import { Demo } from "./api/demo.js";
 import { DemoPage } from "./features/demo/page.js";
 import { MessagePage } from "./features/message/page.js";
 import { OverviewPage } from "./features/overview/page.js";

@@ -6,11 +6,11 @@ import { connect } from "postroad";
 import { PostroadProvider } from "postroad/react";
 import { StrictMode } from "react";
 import { createRoot, type Root } from "react-dom/client";
-import { App } from "./app.js";
 import { type Config, loadConfig } from "./api/config.js";
+import { App } from "./app.js";
 import { applyTheme, storedTheme } from "./features/shell/theme.js";
 import { socketUrl } from "./format/address.js";
-import { ClientContext, SocketUrlContext } from "./live/client.js";
+import { SocketUrlContext } from "./live/client.js";
 import { ToastProvider } from "./ui/toast.js";
 import { ErrorView } from "./ui/views.js";
 
@@ -23,7 +23,13 @@ function start(root: Root): void {
   loadConfig().then(
     (config) => render(root, config),
     (error: unknown) =>
-      root.render(<ErrorView title="The gateway did not tell the console where to connect" error={error} retry={() => start(root)} />),
+      root.render(
+        <ErrorView
+          title="The gateway did not tell the console where to connect"
+          error={error}
+          retry={() => start(root)}
+        />,
+      ),
   );
 }
 
@@ -33,13 +39,11 @@ function render(root: Root, config: Config): void {
   root.render(
     <StrictMode>
       <PostroadProvider client={mq}>
-        <ClientContext value={mq}>
-          <SocketUrlContext value={url}>
-            <ToastProvider>
-              <App config={config} />
-            </ToastProvider>
-          </SocketUrlContext>
-        </ClientContext>
+        <SocketUrlContext value={url}>
+          <ToastProvider>
+            <App config={config} />
+          </ToastProvider>
+        </SocketUrlContext>
       </PostroadProvider>
     </StrictMode>,
   );

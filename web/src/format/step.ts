@@ -27,7 +27,10 @@ export function stepTitle(step: TimelineEntry): string {
     case "delivered":
       return `Delivered to ${who}${(step.attempt ?? 1) > 1 ? `, attempt ${step.attempt}` : ""}`;
     case "progress":
-      return `${step.percent === undefined ? "" : `${step.percent} %`}${step.note ? ` ${step.note}` : ""}`.trim() || "Progress";
+      return (
+        `${step.percent === undefined ? "" : `${step.percent} %`}${step.note ? ` ${step.note}` : ""}`.trim() ||
+        "Progress"
+      );
     case "returned":
       return `Given back by ${who}, no attempt counted`;
     case "retrying":

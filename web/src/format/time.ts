@@ -17,6 +17,9 @@ export function exact(at: number): string {
 export function relative(at: number, now: number): string {
   const span = now - at;
   if (Math.abs(span) < 1_000) return span < 0 ? "now" : "just now";
-  const coarse = duration(Math.floor(Math.abs(span) / 1_000) * 1_000).split(" ").slice(0, 2).join(" ");
+  const coarse = duration(Math.floor(Math.abs(span) / 1_000) * 1_000)
+    .split(" ")
+    .slice(0, 2)
+    .join(" ");
   return span > 0 ? `${coarse} ago` : `in ${coarse}`;
 }

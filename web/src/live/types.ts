@@ -9,3 +9,11 @@ export type {
   QueueStats,
   TimelineEntry,
 } from "postroad";
+
+import type { MessageInfo, TimelineEntry } from "postroad";
+
+/** A message in a list: lists come without timelines, and dead letters say since when they are dead. */
+export interface ListedMessage extends Omit<MessageInfo, "timeline"> {
+  readonly timeline?: readonly TimelineEntry[];
+  readonly deadAt?: number;
+}

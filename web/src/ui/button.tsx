@@ -9,5 +9,13 @@ interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
 
 export function Button({ kind = "plain", busy = false, className, ...rest }: Props): ReactNode {
   const classes = ["button", kind, className].filter(Boolean).join(" ");
-  return <button type="button" {...rest} className={classes} disabled={rest.disabled === true || busy} aria-busy={busy || undefined} />;
+  return (
+    <button
+      type="button"
+      {...rest}
+      className={classes}
+      disabled={rest.disabled === true || busy}
+      aria-busy={busy || undefined}
+    />
+  );
 }

@@ -7,7 +7,9 @@ export function points(values: readonly number[], slots: number, max: number, wi
   const step = width / Math.max(1, slots - 1);
   const first = width - (values.length - 1) * step;
   return values
-    .map((value, i) => `${(first + i * step).toFixed(1)},${(height - (Math.min(value, max) / max) * height).toFixed(1)}`)
+    .map(
+      (value, i) => `${(first + i * step).toFixed(1)},${(height - (Math.min(value, max) / max) * height).toFixed(1)}`,
+    )
     .join(" ");
 }
 
@@ -20,7 +22,15 @@ export function ceiling(value: number): number {
 }
 
 /** A rate's last minutes in the height of a table row. */
-export function Sparkline({ values, slots, label }: { values: readonly number[]; slots: number; label: string }): ReactNode {
+export function Sparkline({
+  values,
+  slots,
+  label,
+}: {
+  values: readonly number[];
+  slots: number;
+  label: string;
+}): ReactNode {
   const max = ceiling(Math.max(0, ...values));
   return (
     <svg className="sparkline" viewBox="0 0 96 20" preserveAspectRatio="none" role="img" aria-label={label}>
@@ -36,17 +46,35 @@ export interface Series {
 }
 
 /** Rates over the last minutes: a line a series, dashed for the first so that colour is not needed. */
-export function RateChart({ series, slots, span }: { series: readonly Series[]; slots: number; span: string }): ReactNode {
+export function RateChart({
+  series,
+  slots,
+  span,
+}: {
+  series: readonly Series[];
+  slots: number;
+  span: string;
+}): ReactNode {
   const max = ceiling(Math.max(0, ...series.flatMap((one) => one.values)));
   const text = series.map((one) => `${one.name} ${rate(one.values.at(-1) ?? 0)}`).join(", ");
   return (
     <figure className="rate-chart">
       <div className="rate-plot">
         <span className="rate-max">{rate(max)}</span>
-        <svg viewBox="0 0 600 140" preserveAspectRatio="none" role="img" aria-label={`Rates over the last ${span}: ${text}`}>
+        <svg
+          viewBox="0 0 600 140"
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`Rates over the last ${span}: ${text}`}
+        >
           <path className="grid" d="M0 .5H600M0 70H600M0 139.5H600" />
           {series.map((one) => (
-            <polyline key={one.name} className={one.tone} points={points(one.values, slots, max, 600, 138)} transform="translate(0 1)" />
+            <polyline
+              key={one.name}
+              className={one.tone}
+              points={points(one.values, slots, max, 600, 138)}
+              transform="translate(0 1)"
+            />
           ))}
         </svg>
         <span className="rate-span">{span} ago</span>

@@ -14,7 +14,12 @@ export function Field({ label, hint, error, ...rest }: Props): ReactNode {
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <input id={id} {...rest} aria-invalid={error !== undefined || undefined} aria-describedby={note === undefined ? undefined : `${id}-note`} />
+      <input
+        id={id}
+        {...rest}
+        aria-invalid={error !== undefined || undefined}
+        aria-describedby={note === undefined ? undefined : `${id}-note`}
+      />
       {note !== undefined && (
         <p id={`${id}-note`} className={error === undefined ? "field-hint" : "field-error"}>
           {note}

@@ -26,8 +26,19 @@ export function Shape({ tone, size = 14 }: { tone: Tone; size?: number }): React
       {tone === "queued" && <circle cx="7" cy="7" r="4.5" fill="none" stroke="currentColor" strokeWidth="2" />}
       {tone === "delivered" && <circle cx="7" cy="7" r="5" fill="currentColor" />}
       {tone === "retrying" && <path d="M7 2 12.5 12h-11z" fill="currentColor" />}
-      {tone === "done" && <path d="m2.5 7.5 3 3 6-7" fill="none" stroke="currentColor" strokeWidth="2.2" strokeLinecap="round" strokeLinejoin="round" />}
-      {tone === "dead" && <path d="m3 3 8 8m0-8-8 8" fill="none" stroke="currentColor" strokeWidth="2.2" strokeLinecap="round" />}
+      {tone === "done" && (
+        <path
+          d="m2.5 7.5 3 3 6-7"
+          fill="none"
+          stroke="currentColor"
+          strokeWidth="2.2"
+          strokeLinecap="round"
+          strokeLinejoin="round"
+        />
+      )}
+      {tone === "dead" && (
+        <path d="m3 3 8 8m0-8-8 8" fill="none" stroke="currentColor" strokeWidth="2.2" strokeLinecap="round" />
+      )}
     </svg>
   );
 }

@@ -28,19 +28,27 @@ export function ErrorView({ title, error, retry }: { title: string; error: unkno
   );
 }
 
+const LINES = [1, 2, 3, 4, 5, 6, 7, 8];
+
 /** Lines of the size that the content will have. */
 export function Skeleton({ rows, label }: { rows: number; label: string }): ReactNode {
   return (
     <div className="skeleton" role="status" aria-label={label}>
-      {Array.from({ length: rows }, (_, row) => (
-        <span key={`row-${row + 1}`} />
+      {LINES.slice(0, rows).map((line) => (
+        <span key={line} />
       ))}
     </div>
   );
 }
 
 /** A labelled panel. */
-export function Panel(props: { title: string; aside?: ReactNode; children: ReactNode; className?: string; flush?: boolean }): ReactNode {
+export function Panel(props: {
+  title: string;
+  aside?: ReactNode;
+  children: ReactNode;
+  className?: string;
+  flush?: boolean;
+}): ReactNode {
   return (
     <section className={`panel ${props.className ?? ""}`} aria-label={props.title}>
       <header className="panel-head">
@@ -53,7 +61,15 @@ export function Panel(props: { title: string; aside?: ReactNode; children: React
 }
 
 /** A page's head: its name, what it is, and its actions. */
-export function PageHead({ title, lead, actions }: { title: ReactNode; lead?: ReactNode; actions?: ReactNode }): ReactNode {
+export function PageHead({
+  title,
+  lead,
+  actions,
+}: {
+  title: ReactNode;
+  lead?: ReactNode;
+  actions?: ReactNode;
+}): ReactNode {
   return (
     <header className="page-head">
       <div>

@@ -21,7 +21,13 @@ interface Props {
 }
 
 /** One lever: what it does to the system and what that will show. */
-export function Lever(props: { title: string; now?: ReactNode; shows: string; children: ReactNode; className?: string }): ReactNode {
+export function Lever(props: {
+  title: string;
+  now?: ReactNode;
+  shows: string;
+  children: ReactNode;
+  className?: string;
+}): ReactNode {
   return (
     <section className={`lever ${props.className ?? ""}`} aria-label={props.title}>
       <h3>
@@ -61,29 +67,57 @@ export function Bench({ demo, stage, lost, held, dead, deadQueue }: Props): Reac
     <section className="bench" aria-label="Levers">
       <header className="bench-head">
         <h2>Now break something</h2>
-        {lost && <span className="dead small">The demo's processes are not reachable. Is `make demo` still running?</span>}
+        {lost && (
+          <span className="dead small">The demo's processes are not reachable. Is `make demo` still running?</span>
+        )}
       </header>
       <div className="levers">
         <Workers demo={demo} stage={stage} off={off} held={held} />
         <Lever
           title="Mail server"
-          now={mode === "up" ? <Tag tone="done">up</Tag> : mode === "slow" ? <Tag tone="retrying">slow</Tag> : <Tag tone="dead">answers 421</Tag>}
+          now={
+            mode === "up" ? (
+              <Tag tone="done">up</Tag>
+            ) : mode === "slow" ? (
+              <Tag tone="retrying">slow</Tag>
+            ) : (
+              <Tag tone="dead">answers 421</Tag>
+            )
+          }
           shows="Broken, it refuses every letter. Each is tried again after 1, 2, 4 and 8 s; the fifth failure sets it aside."
         >
           {mode === "down" ? (
-            <Button busy={mail.busy} disabled={off} onClick={() => mail.run("The mail server was not mended.", () => demo.setMail("up"))}>
+            <Button
+              busy={mail.busy}
+              disabled={off}
+              onClick={() => mail.run("The mail server was not mended.", () => demo.setMail("up"))}
+            >
               Mend the mail server
             </Button>
           ) : (
-            <Button busy={mail.busy} disabled={off} onClick={() => mail.run("The mail server was not broken.", () => demo.setMail("down"))}>
+            <Button
+              busy={mail.busy}
+              disabled={off}
+              onClick={() => mail.run("The mail server was not broken.", () => demo.setMail("down"))}
+            >
               Break the mail server
             </Button>
           )}
-          <Button kind="quiet" busy={mail.busy} disabled={off} onClick={() => mail.run("The mail server did not change.", () => demo.setMail(mode === "slow" ? "up" : "slow"))}>
+          <Button
+            kind="quiet"
+            busy={mail.busy}
+            disabled={off}
+            onClick={() =>
+              mail.run("The mail server did not change.", () => demo.setMail(mode === "slow" ? "up" : "slow"))
+            }
+          >
             {mode === "slow" ? "Make it quick" : "Make it slow"}
           </Button>
         </Lever>
-        <Lever title="Rush" shows="Express accepts them all in one go. The queue grows, nobody waits for the mail, and the workers keep their pace.">
+        <Lever
+          title="Rush"
+          shows="Express accepts them all in one go. The queue grows, nobody waits for the mail, and the workers keep their pace."
+        >
           <Button
             busy={rush.busy}
             onClick={() =>
@@ -99,7 +133,13 @@ export function Bench({ demo, stage, lost, held, dead, deadQueue }: Props): Reac
         </Lever>
         <Lever
           title="Broker"
-          now={brokerProcess === undefined ? null : brokerProcess.status === "running" ? <Tag tone="done">up</Tag> : <Tag tone="retrying">{brokerProcess.status}</Tag>}
+          now={
+            brokerProcess === undefined ? null : brokerProcess.status === "running" ? (
+              <Tag tone="done">up</Tag>
+            ) : (
+              <Tag tone="retrying">{brokerProcess.status}</Tag>
+            )
+          }
           shows="kill -9, then start again. What was confirmed is on the disk: browsers, Express and workers reconnect and go on."
         >
           <Button
@@ -109,7 +149,9 @@ export function Bench({ demo, stage, lost, held, dead, deadQueue }: Props): Reac
               broker.run("The broker was not restarted.", async () => {
                 const started = performance.now();
                 await demo.restartBroker();
-                say(`The broker was killed and served again ${((performance.now() - started) / 1_000).toFixed(1)} s later.`);
+                say(
+                  `The broker was killed and served again ${((performance.now() - started) / 1_000).toFixed(1)} s later.`,
+                );
               })
             }
           >

@@ -2,8 +2,8 @@ import { ArrowLeft, ExternalLink } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import type { Demo, Mail } from "../../api/demo.js";
 import { count } from "../../format/number.js";
-import { useToasts } from "../../ui/toast.js";
 import { Clock } from "../../ui/time.js";
+import { useToasts } from "../../ui/toast.js";
 import type { MailboxView } from "./use_mailbox.js";
 
 const LISTED_MAX = 30;
@@ -16,17 +16,27 @@ export function Mailbox({ demo, box, mine }: { demo: Demo; box: MailboxView; min
     <section className="mailbox" aria-label="Mailbox">
       <header>
         <h2>Mailbox</h2>
-        <span className="small muted">{box.status === "lost" ? "not reachable, trying again" : `${count(box.total)} so far`}</span>
+        <span className="small muted">
+          {box.status === "lost" ? "not reachable, trying again" : `${count(box.total)} so far`}
+        </span>
       </header>
       {opened !== null ? (
         <Letter demo={demo} mail={opened} back={() => setOpenId(null)} />
       ) : box.letters.length === 0 ? (
-        <p className="mailbox-none muted">{box.status === "loading" ? "Looking …" : "No letter yet. The first one lands here about a second after the sign-up."}</p>
+        <p className="mailbox-none muted">
+          {box.status === "loading"
+            ? "Looking …"
+            : "No letter yet. The first one lands here about a second after the sign-up."}
+        </p>
       ) : (
         <ul className={box.status === "lost" ? "letters dim" : "letters"}>
           {box.letters.slice(0, LISTED_MAX).map((mail) => (
             <li key={mail.id}>
-              <button type="button" className={mail.message === mine ? "letter-row own" : "letter-row"} onClick={() => setOpenId(mail.id)}>
+              <button
+                type="button"
+                className={mail.message === mine ? "letter-row own" : "letter-row"}
+                onClick={() => setOpenId(mail.id)}
+              >
                 <span className="letter-subject">{mail.subject}</span>
                 <span className="letter-at small muted">
                   <Clock at={mail.at} />
@@ -63,7 +73,12 @@ function Letter({ demo, mail, back }: { demo: Demo; mail: Mail; back: () => void
           <ArrowLeft size={14} aria-hidden="true" /> All letters
         </button>
         {mail.html !== null && (
-          <a className="button quiet small" href={`${demo.stage}/mails/${mail.id}/html`} target="_blank" rel="noreferrer">
+          <a
+            className="button quiet small"
+            href={`${demo.stage}/mails/${mail.id}/html`}
+            target="_blank"
+            rel="noreferrer"
+          >
             As HTML <ExternalLink size={13} aria-hidden="true" />
           </a>
         )}
@@ -79,7 +94,12 @@ function Letter({ demo, mail, back }: { demo: Demo; mail: Mail; back: () => void
         {paragraphs.map((text) =>
           /^https?:\/\/\S+$/.test(text.trim()) ? (
             <p key={text}>
-              <button type="button" className="button primary small" disabled={verified || mail.message === null} onClick={verify}>
+              <button
+                type="button"
+                className="button primary small"
+                disabled={verified || mail.message === null}
+                onClick={verify}
+              >
                 {verified ? "Confirmed" : "Confirm my address"}
               </button>
             </p>

@@ -23,7 +23,12 @@ function stored(): readonly Mine[] {
 }
 
 /** The visitor's own messages, newest first; they survive a reload of the tab. */
-export function useMine(): { list: readonly Mine[]; shown: Mine | null; add: (mine: Mine) => void; show: (id: string) => void } {
+export function useMine(): {
+  list: readonly Mine[];
+  shown: Mine | null;
+  add: (mine: Mine) => void;
+  show: (id: string) => void;
+} {
   const [list, setList] = useState(stored);
   const [id, setId] = useState(() => list[0]?.id ?? null);
   const add = useCallback((mine: Mine) => {

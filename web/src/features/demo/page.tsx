@@ -3,6 +3,7 @@ import { type ReactNode, useMemo } from "react";
 import type { Demo } from "../../api/demo.js";
 import { duration } from "../../format/duration.js";
 import { useClient } from "../../live/client.js";
+import { useAllQueues } from "../../live/queues.js";
 import { useQuery } from "../../live/use_query.js";
 import { toneOf } from "../../ui/state.js";
 import { Feed } from "../feed/feed.js";
@@ -28,37 +29,42 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
   const stage = useStage(demo);
   const box = useMailbox(demo);
   const queue = useQueue(QUEUE);
-  const deadQueue = useQueue(DEAD_QUEUE);
+  // The dead-letter queue begins with its first letter, so it is looked up among all.
+  const dead = useAllQueues().queues.find((one) => one.name === DEAD_QUEUE)?.ready ?? 0;
   const message = useMessage(shown?.id ?? null, shown === null ? {} : { watch: shown.watch });
-  const consumers = useQuery(QUEUE, () => mq.queue(QUEUE).inspect(), 500);
+  const consumers = useQuery(QUEUE, () => mq.queue(QUEUE).details(), 500);
 
   const held = useMemo(() => {
     const byName = new Map<string, number>();
-    for (const one of consumers.data?.consumers ?? []) byName.set(one.consumer, (byName.get(one.consumer) ?? 0) + one.leased);
+    for (const one of consumers.data?.consumers ?? [])
+      byName.set(one.consumer, (byName.get(one.consumer) ?? 0) + one.leased);
     return byName;
   }, [consumers.data]);
 
   const followed: Followed = {
     state: shown === null ? null : (message.state ?? null),
-    attempts: message.attempts ?? 0,
+    attempts: message.attempts,
     attemptsMax: message.attemptsMax ?? 0,
     percent: message.progress?.percent ?? null,
     note: message.progress?.note ?? null,
-    timeline: message.timeline ?? [],
-    failure: message.error === null || message.error === undefined ? null : message.error.message,
+    timeline: message.timeline,
+    failure: message.error === undefined ? null : message.error.message,
   };
   const arrived = shown !== null && box.letters.some((mail) => mail.message === shown.id);
   const at = useTravel(shown?.id ?? null, stopOf(followed.state, followed.percent));
   const workers = stage.state?.processes.filter((one) => one.kind === "worker" && one.status === "running").length ?? 0;
-  const brokerUp = stage.state === null || (stage.state.processes.find((one) => one.kind === "broker")?.status ?? "running") === "running";
+  const brokerUp =
+    stage.state === null ||
+    (stage.state.processes.find((one) => one.kind === "broker")?.status ?? "running") === "running";
 
   return (
     <>
       <header className="demo-head">
         <h1>Sign up, and follow your message down the road</h1>
         <p className="muted">
-          Express answers at once and leaves the mail to a queue. Everything you see is real: five kinds of processes on this machine, and a broker that syncs each
-          message to disk before it says yes.
+          Express answers at once and leaves the mail to a queue. Everything here is real: a broker that syncs each
+          message to disk before it says yes, an API, workers and a mail server, each a process of its own on this
+          machine.
         </p>
       </header>
       <div className="stage live">
@@ -69,17 +75,18 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
             tone={followed.state === null ? "queued" : toneOf(followed.state)}
             mine={shown?.id ?? null}
             queue={QUEUE}
-            deliveries={queue.deliveries ?? []}
+            deliveries={queue.deliveries}
             ratePublished={queue.ratePublished ?? 0}
             rateAcked={queue.rateAcked ?? 0}
             stations={{
+              mine: list.length,
               answerMs: shown === null ? null : duration(shown.answerMs),
               waiting: (queue.ready ?? 0) + (queue.delayed ?? 0),
               retrying: queue.retrying ?? 0,
               workers,
               held: queue.leased ?? 0,
               letters: box.total,
-              dead: deadQueue.ready ?? 0,
+              dead,
               deadQueue: DEAD_QUEUE,
               brokerUp,
               mailUp: stage.state?.mail.mode !== "down",
@@ -90,7 +97,7 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
         </div>
         <Mailbox demo={demo} box={box} mine={shown?.id ?? null} />
       </div>
-      <Bench demo={demo} stage={stage.state} lost={stage.lost} held={held} dead={deadQueue.ready ?? 0} deadQueue={DEAD_QUEUE} />
+      <Bench demo={demo} stage={stage.state} lost={stage.lost} held={held} dead={dead} deadQueue={DEAD_QUEUE} />
       <Feed queue={null} />
     </>
   );

@@ -3,10 +3,12 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { queuePath } from "../../format/address.js";
 import { count } from "../../format/number.js";
-import type { Dot } from "./traffic.js";
 import { STOP_X, type Stop } from "./stops.js";
+import type { Dot } from "./traffic.js";
 
 export interface Stations {
+  /** How many sign-ups this visitor has sent. */
+  readonly mine: number;
   readonly answerMs: string | null;
   readonly waiting: number;
   readonly retrying: number;
@@ -35,20 +37,68 @@ export function Road({ at, tone, stations, dots, flow }: Props): ReactNode {
   return (
     <div className="road-wrap">
       <ol className="stations" aria-label="The road of a message">
-        <Station icon={<Globe aria-hidden="true" />} name="Browser" note="you" />
-        <Station icon={<Server aria-hidden="true" />} name="Express" note={s.answerMs === null ? "answers 202" : `202 in ${s.answerMs}`} />
-        <Station icon={<Layers aria-hidden="true" />} name="Queue" figure={count(s.waiting)} broken={!s.brokerUp} note={!s.brokerUp ? "restarting" : s.paused ? "paused" : s.retrying > 0 ? `${count(s.retrying)} to retry` : "waiting"} />
-        <Station icon={<Cog aria-hidden="true" />} name="Workers" figure={count(s.held)} broken={s.workers === 0} note={s.workers === 0 ? "none running" : `held by ${s.workers}`} />
-        <Station icon={<MailboxIcon aria-hidden="true" />} name="Mailbox" figure={count(s.letters)} broken={!s.mailUp} note={s.mailUp ? (s.letters === 1 ? "letter" : "letters") : "mail server down"} />
+        <Station
+          here={at === 0}
+          icon={<Globe aria-hidden="true" />}
+          name="Browser"
+          figure={count(s.mine)}
+          note="sent by you"
+        />
+        <Station
+          here={at === 1}
+          icon={<Server aria-hidden="true" />}
+          name="Express"
+          figure={s.answerMs ?? "202"}
+          note={s.answerMs === null ? "at once" : "to answer"}
+        />
+        <Station
+          here={at === 2}
+          icon={<Layers aria-hidden="true" />}
+          name="Queue"
+          figure={count(s.waiting)}
+          broken={!s.brokerUp}
+          note={
+            !s.brokerUp
+              ? "restarting"
+              : s.paused
+                ? "paused"
+                : s.retrying > 0
+                  ? `${count(s.retrying)} to retry`
+                  : "waiting"
+          }
+        />
+        <Station
+          here={at === 3 || at === 4}
+          icon={<Cog aria-hidden="true" />}
+          name="Workers"
+          figure={count(s.held)}
+          broken={s.workers === 0}
+          note={s.workers === 0 ? "none running" : `held by ${s.workers}`}
+        />
+        <Station
+          here={at === 5}
+          icon={<MailboxIcon aria-hidden="true" />}
+          name="Mailbox"
+          figure={count(s.letters)}
+          broken={!s.mailUp}
+          note={s.mailUp ? (s.letters === 1 ? "letter" : "letters") : "mail server down"}
+        />
       </ol>
       <div className="road" aria-hidden="true">
         <span className={`lane lane-publish ${flow.publish ? "flow" : ""}`} />
         <span className={`lane lane-work ${flow.work ? "flow" : ""}`} />
         {dots.map((dot) => (
-          <span key={dot.key} className={`dot dot-${dot.lane}`} />
+          <span key={dot.key} className={`dot dot-${dot.lane} dot-${dot.after}`} />
         ))}
         {at !== null && (
-          <svg className={`parcel at-${at} ${tone}`} viewBox="0 0 34 24" width="34" height="24" data-x={STOP_X[at]}>
+          <svg
+            aria-hidden="true"
+            className={`parcel at-${at} ${tone}`}
+            viewBox="0 0 34 24"
+            width="34"
+            height="24"
+            data-x={STOP_X[at]}
+          >
             <rect x="1.25" y="1.25" width="31.5" height="21.5" rx="3" />
             <path d="m2.5 4 14.5 10L31.5 4" />
           </svg>
@@ -63,12 +113,19 @@ export function Road({ at, tone, stations, dots, flow }: Props): ReactNode {
   );
 }
 
-function Station(props: { icon: ReactNode; name: string; note: string; figure?: string; broken?: boolean }): ReactNode {
+function Station(props: {
+  icon: ReactNode;
+  name: string;
+  note: string;
+  figure: string;
+  here: boolean;
+  broken?: boolean;
+}): ReactNode {
   return (
-    <li className={props.broken === true ? "station broken" : "station"}>
+    <li className={`station ${props.broken === true ? "broken" : ""} ${props.here ? "here" : ""}`}>
       <span className="stone">{props.icon}</span>
       <span className="station-name">{props.name}</span>
-      {props.figure !== undefined && <span className="station-figure">{props.figure}</span>}
+      <span className="station-figure">{props.figure}</span>
       <span className="station-note">{props.note}</span>
     </li>
   );

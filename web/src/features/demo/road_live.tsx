@@ -24,5 +24,13 @@ interface Props {
 export function RoadLive({ at, tone, mine, queue, deliveries, ratePublished, rateAcked, stations }: Props): ReactNode {
   const { events } = useEvents(queue, { last: LAST });
   const dots = useTraffic(events, deliveries, mine);
-  return <Road at={at} tone={tone} stations={stations} dots={dots} flow={{ publish: ratePublished >= FLOW_RATE, work: rateAcked >= FLOW_RATE }} />;
+  return (
+    <Road
+      at={at}
+      tone={tone}
+      stations={stations}
+      dots={dots}
+      flow={{ publish: ratePublished >= FLOW_RATE, work: rateAcked >= FLOW_RATE }}
+    />
+  );
 }

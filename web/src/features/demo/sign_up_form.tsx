@@ -27,7 +27,9 @@ export function SignUpForm({ demo, accepted }: { demo: Demo; accepted: (mine: Mi
       accepted({ id, watch, name: name.trim(), acceptedAt: Date.now(), answerMs });
     } catch (cause) {
       setAnswer("");
-      setError(cause instanceof RequestError ? cause : new RequestError("internal", "Something went wrong here.", false));
+      setError(
+        cause instanceof RequestError ? cause : new RequestError("internal", "Something went wrong here.", false),
+      );
     } finally {
       setBusy(false);
     }
@@ -37,8 +39,23 @@ export function SignUpForm({ demo, accepted }: { demo: Demo; accepted: (mine: Mi
   return (
     <form className="sign-up" onSubmit={(event) => void submit(event)} noValidate aria-label="Sign up">
       <h2>Sign up</h2>
-      <Field label="Name" name="name" autoComplete="off" value={name} error={of("name")} onChange={(event) => setName(event.target.value)} />
-      <Field label="E-mail" name="email" type="email" autoComplete="off" value={email} error={of("email")} onChange={(event) => setEmail(event.target.value)} />
+      <Field
+        label="Name"
+        name="name"
+        autoComplete="off"
+        value={name}
+        error={of("name")}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Field
+        label="E-mail"
+        name="email"
+        type="email"
+        autoComplete="off"
+        value={email}
+        error={of("email")}
+        onChange={(event) => setEmail(event.target.value)}
+      />
       <Button kind="primary" type="submit" busy={busy}>
         Sign up
       </Button>
@@ -50,7 +67,8 @@ export function SignUpForm({ demo, accepted }: { demo: Demo; accepted: (mine: Mi
         )}
         {error !== null && (
           <span className="dead">
-            {error.fields.length > 0 ? "Not sent yet." : `Not accepted: ${error.message}`} {error.retryable && "Try again in a moment."}
+            {error.fields.length > 0 ? "Not sent yet." : `Not accepted: ${error.message}`}{" "}
+            {error.retryable && "Try again in a moment."}
           </span>
         )}
         {answer === "" && error === null && "No mail leaves this machine: the mailbox on the right catches all."}

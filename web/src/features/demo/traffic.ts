@@ -7,6 +7,8 @@ export type Lane = "publish" | "deliver" | "mail" | "back" | "aside";
 export interface Dot {
   readonly key: number;
   readonly lane: Lane;
+  /** Its turn among those that start together. */
+  readonly after: number;
 }
 
 const LANES: Partial<Record<QueueEvent["kind"], Lane>> = {
@@ -19,6 +21,8 @@ const LANES: Partial<Record<QueueEvent["kind"], Lane>> = {
 /** How many dots may be on the road: more than that is shown as flow. */
 export const DOTS_MAX = 16;
 const DOT_MS = 450;
+const TURNS = 8;
+const TURN_MS = 70;
 const DOTS_PER_EVENT = 3;
 
 /** The dots that an event starts: at most three, none for the visitor's own message, which is drawn large. */
@@ -37,7 +41,11 @@ function reduce(dots: readonly Dot[], change: Change): readonly Dot[] {
 }
 
 /** Dots for what newly happened; what was already there when the page opened does not move. */
-export function useTraffic(events: readonly QueueEvent[], deliveries: readonly DeliveryNotice[], mine: string | null): readonly Dot[] {
+export function useTraffic(
+  events: readonly QueueEvent[],
+  deliveries: readonly DeliveryNotice[],
+  mine: string | null,
+): readonly Dot[] {
   const [dots, change] = useReducer(reduce, []);
   const seen = useRef<{ position: number; delivered: number } | null>(null);
   const last = useRef(0);
@@ -50,13 +58,15 @@ export function useTraffic(events: readonly QueueEvent[], deliveries: readonly D
     if (was === null || document.visibilityState === "hidden") return;
     const lanes = [
       ...events.filter((event) => event.position > was.position).flatMap((event) => lanesOf(event, mine)),
-      ...deliveries.filter((delivery) => delivery.at > was.delivered && delivery.id !== mine).map((): Lane => "deliver"),
+      ...deliveries
+        .filter((delivery) => delivery.at > was.delivered && delivery.id !== mine)
+        .map((): Lane => "deliver"),
     ].slice(0, DOTS_MAX);
     if (lanes.length === 0) return;
-    const add = lanes.map((lane) => ({ key: ++last.current, lane }));
+    const add = lanes.map((lane, turn) => ({ key: ++last.current, lane, after: turn % TURNS }));
     change({ add });
     const drop = new Set(add.map((dot) => dot.key));
-    setTimeout(() => change({ drop }), DOT_MS);
+    setTimeout(() => change({ drop }), DOT_MS + TURNS * TURN_MS);
   }, [events, deliveries, mine]);
   return dots;
 }

@@ -30,7 +30,8 @@ export function useMailbox(demo: Demo): MailboxView {
     const source = new EventSource(`${demo.stage}/mails/events`);
     source.addEventListener("hello", () => {
       getJson<{ mails: Mail[]; total: number }>(`${demo.stage}/mails?limit=${LETTERS_MAX}`).then(
-        ({ mails, total }) => setView((was) => ({ ...merge(was, mails), total: Math.max(total, was.total), status: "live" })),
+        ({ mails, total }) =>
+          setView((was) => ({ ...merge(was, mails), total: Math.max(total, was.total), status: "live" })),
         () => setView((was) => ({ ...was, status: "lost" })),
       );
     });

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, type UIEvent, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import { messagePath } from "../../format/address.js";
 import { duration } from "../../format/duration.js";
@@ -19,6 +19,14 @@ export interface Followed {
   readonly failure: string | null;
 }
 
+/** The road ahead, for someone who has not sent anything yet. */
+const AHEAD = [
+  "Express answers, before any mail is sent",
+  "The broker has your message on its disk",
+  "A worker takes it, renders the letter and sends it",
+  "The letter lands in the mailbox on the right",
+];
+
 interface Props {
   readonly mine: Mine | null;
   readonly others: readonly Mine[];
@@ -35,6 +43,30 @@ function outcome(state: MessageState | null, attempts: number, arrived: boolean)
   return "";
 }
 
+/** Without the progress of steps that are over: the message's page has them all. */
+export function brief(timeline: readonly TimelineEntry[]): readonly TimelineEntry[] {
+  return timeline.filter((step, i) => step.kind !== "progress" || i === timeline.length - 1);
+}
+
+/** A scrolling frame that follows its newest step, unless the reader has scrolled up. */
+function Steps({ length, children }: { length: number; children: ReactNode }): ReactNode {
+  const frame = useRef<HTMLFieldSetElement>(null);
+  const follows = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new step is what makes it scroll
+  useEffect(() => {
+    if (follows.current && frame.current !== null) frame.current.scrollTop = frame.current.scrollHeight;
+  }, [length]);
+  const onScroll = ({ currentTarget: at }: UIEvent<HTMLFieldSetElement>): void => {
+    follows.current = at.scrollHeight - at.scrollTop - at.clientHeight < 24;
+  };
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <fieldset ref={frame} className="steps" aria-label="Steps" tabIndex={0} onScroll={onScroll}>
+      {children}
+    </fieldset>
+  );
+}
+
 /** The visitor's own message: its state now and every step so far. */
 export function YourMessage({ mine, others, show, followed, arrived }: Props): ReactNode {
   const { state, attempts, attemptsMax, percent, note, timeline, failure } = followed;
@@ -43,6 +75,7 @@ export function YourMessage({ mine, others, show, followed, arrived }: Props): R
       <header>
         <h2>Your message</h2>
         {mine !== null && state !== null && <State state={state} />}
+        {state === "delivered" && note !== null && <span className="small muted">{note}</span>}
         {attempts > 1 && (
           <span className="small muted">
             attempt {attempts} of {attemptsMax}
@@ -58,38 +91,55 @@ export function YourMessage({ mine, others, show, followed, arrived }: Props): R
         )}
       </header>
       {mine === null ? (
-        <p className="your-none muted">
-          Nothing on the road yet. Sign up, and your message appears here: every step, how long it took, and who did it.
-        </p>
+        <div className="your-none muted">
+          <p>Nothing on the road yet. Sign up, and this is what you will see, with the time each step took:</p>
+          <ol className="timeline" aria-label="What will happen">
+            {AHEAD.map((text) => (
+              <li key={text} className="step">
+                <Shape tone="queued" />
+                <span className="step-title">{text}</span>
+              </li>
+            ))}
+          </ol>
+        </div>
       ) : (
         <>
           {failure !== null && <p className="dead small">{failure}</p>}
-          <div className="progress" role="progressbar" aria-label="Progress" aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent ?? 0} data-idle={state !== "delivered" || undefined}>
+          <div
+            className="progress"
+            role="progressbar"
+            aria-label="Progress"
+            aria-valuemin={0}
+            aria-valuemax={100}
+            aria-valuenow={percent ?? 0}
+            data-state={state ?? undefined}
+          >
             <span className={`progress-bar p${Math.round((state === "done" ? 100 : (percent ?? 0)) / 10)}`} />
-            <span className="small muted">{state === "delivered" ? (note ?? "") : ""}</span>
           </div>
-          <Timeline
-            steps={timeline}
-            before={
-              <li className="step">
-                <Shape tone="done" />
-                <span className="step-title">Accepted by Express, 202</span>
-                <time className="step-at" title={exact(mine.acceptedAt)}>
-                  {duration(mine.answerMs)}
-                </time>
-              </li>
-            }
-            after={
-              arrived ? (
+          <Steps length={timeline.length + (arrived ? 1 : 0)}>
+            <Timeline
+              steps={brief(timeline)}
+              before={
                 <li className="step">
                   <Shape tone="done" />
-                  <span className="step-title">
-                    <strong>The letter is in the mailbox</strong>
-                  </span>
+                  <span className="step-title">Accepted by Express, 202</span>
+                  <time className="step-at" title={exact(mine.acceptedAt)}>
+                    {duration(mine.answerMs)}
+                  </time>
                 </li>
-              ) : undefined
-            }
-          />
+              }
+              after={
+                arrived ? (
+                  <li className="step">
+                    <Shape tone="done" />
+                    <span className="step-title">
+                      <strong>The letter is in the mailbox</strong>
+                    </span>
+                  </li>
+                ) : undefined
+              }
+            />
+          </Steps>
         </>
       )}
       <p className="visually-hidden" aria-live="polite">

@@ -15,6 +15,7 @@ import "./feed.css";
 
 const LAST = 200;
 const SHOWN_MAX = 60;
+const MARKED_MAX = 3;
 
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   "all kinds": [],
@@ -28,7 +29,8 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
 export function eventTone(kind: string): "queued" | "delivered" | "retrying" | "done" | "dead" {
   if (kind === "acked") return "done";
   if (kind === "retrying" || kind === "returned") return "retrying";
-  if (kind === "dead" || kind === "purged" || kind === "expired" || kind === "cancelled" || kind === "deleted") return "dead";
+  if (kind === "dead" || kind === "purged" || kind === "expired" || kind === "cancelled" || kind === "deleted")
+    return "dead";
   return kind === "redriven" || kind === "resumed" ? "delivered" : "queued";
 }
 
@@ -38,7 +40,9 @@ export function passes(event: QueueEvent, group: string, text: string): boolean 
   if (kinds.length > 0 && !kinds.includes(event.kind)) return false;
   const wanted = text.trim().toLowerCase();
   if (wanted === "") return true;
-  return [event.queue, event.consumer, event.reason, ...(event.ids ?? [])].some((part) => part?.toLowerCase().includes(wanted) ?? false);
+  return [event.queue, event.consumer, event.reason, ...(event.ids ?? [])].some(
+    (part) => part?.toLowerCase().includes(wanted) ?? false,
+  );
 }
 
 /** The live feed of what became durable, of one queue or of all; it can be paused and filtered. */
@@ -50,13 +54,19 @@ export function Feed({ queue }: { queue: string | null }): ReactNode {
   const [text, setText] = useState("");
   const matching = useMemo(() => events.filter((event) => passes(event, group, text)), [events, group, text]);
   const feed = useFeed(matching, paused || pointed);
+  // At speed everything is new: then nothing is marked.
+  const marks = feed.rows.filter((event) => event.position > feed.freshFrom).length <= MARKED_MAX;
+  const release = (): void => {
+    setPaused(false);
+    setPointed(false);
+  };
   return (
     <section className="panel feed" aria-label="Live feed">
       <header className="panel-head">
         <h2>Live feed</h2>
         <div className="feed-tools">
           {feed.waiting > 0 && (
-            <button type="button" className="pill" onClick={() => (setPaused(false), setPointed(false))}>
+            <button type="button" className="pill" onClick={release}>
               {count(feed.waiting)} new
             </button>
           )}
@@ -71,15 +81,30 @@ export function Feed({ queue }: { queue: string | null }): ReactNode {
           <label className="visually-hidden" htmlFor="feed-text">
             Filter
           </label>
-          <input id="feed-text" className="input" type="search" placeholder="id, worker, reason" value={text} onChange={(event) => setText(event.target.value)} />
+          <input
+            id="feed-text"
+            className="input"
+            type="search"
+            placeholder="id, worker, reason"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
           <Button className="small" aria-pressed={paused} onClick={() => setPaused(!paused)}>
             {paused ? <Play size={14} aria-hidden="true" /> : <Pause size={14} aria-hidden="true" />}
             {paused ? "Go on" : "Pause"}
           </Button>
         </div>
       </header>
-      {(skipped ?? 0) > 0 && <p className="feed-skipped small muted">{count(skipped)} events were left out: this page was slower than they came.</p>}
-      <div className="table-wrap feed-rows" onPointerEnter={() => setPointed(true)} onPointerLeave={() => setPointed(false)}>
+      {(skipped ?? 0) > 0 && (
+        <p className="feed-skipped small muted">
+          {count(skipped)} events were left out: this page was slower than they came.
+        </p>
+      )}
+      <div
+        className="table-wrap feed-rows"
+        onPointerEnter={() => setPointed(true)}
+        onPointerLeave={() => setPointed(false)}
+      >
         <table className="table">
           <thead>
             <tr>
@@ -91,7 +116,7 @@ export function Feed({ queue }: { queue: string | null }): ReactNode {
           </thead>
           <tbody>
             {feed.rows.slice(0, SHOWN_MAX).map((event) => (
-              <tr key={event.position} className={event.position > feed.freshFrom ? "fresh" : undefined}>
+              <tr key={event.position} className={marks && event.position > feed.freshFrom ? "fresh" : undefined}>
                 <td className="muted nowrap">
                   <Clock at={event.at} />
                 </td>
@@ -121,7 +146,13 @@ export function Feed({ queue }: { queue: string | null }): ReactNode {
             ))}
           </tbody>
         </table>
-        {feed.rows.length === 0 && <p className="feed-none muted">{events.length === 0 ? "Nothing has happened yet. Every durable record appears here as it is synced." : "No event matches the filter."}</p>}
+        {feed.rows.length === 0 && (
+          <p className="feed-none muted">
+            {events.length === 0
+              ? "Nothing has happened yet. Every durable record appears here as it is synced."
+              : "No event matches the filter."}
+          </p>
+        )}
       </div>
     </section>
   );

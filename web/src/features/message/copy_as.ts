@@ -30,6 +30,8 @@ export function asTypeScript(message: Again, ws: string): string {
   };
   const more = Object.keys(options).length === 0 ? "" : `, ${JSON.stringify(options, null, 2)}`;
   const body =
-    message.type === "bytes" ? `Uint8Array.from(atob(${JSON.stringify(message.body)}), (c) => c.charCodeAt(0))` : JSON.stringify(message.body, null, 2);
+    message.type === "bytes"
+      ? `Uint8Array.from(atob(${JSON.stringify(message.body)}), (c) => c.charCodeAt(0))`
+      : JSON.stringify(message.body, null, 2);
   return `import { connect } from "postroad";\n\nconst mq = connect(${JSON.stringify(ws)});\nawait mq.queue(${JSON.stringify(message.queue)}).publish(${body}${more});\nawait mq.close();\n`;
 }

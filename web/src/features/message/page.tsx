@@ -41,7 +41,13 @@ export function MessagePage({ id }: { id: string }): ReactNode {
           <Copy text={id} label="Copy message id" />
         </span>
       }
-      lead={message === undefined ? undefined : <>A message of <Link href={queuePath(message.queue)}>{message.queue}</Link></>}
+      lead={
+        message === undefined ? undefined : (
+          <>
+            A message of <Link href={queuePath(message.queue)}>{message.queue}</Link>
+          </>
+        )
+      }
     />
   );
   if (message === undefined) {
@@ -54,7 +60,9 @@ export function MessagePage({ id }: { id: string }): ReactNode {
             <Skeleton rows={6} label="Loading the message" />
           ) : code === "message-not-found" || code === "gone" ? (
             <Empty title={code === "gone" ? "Older than the history" : "There is no such message"}>
-              {code === "gone" ? "The journal keeps what was settled for a day; this message was settled before that." : "The id may be cut short, or of another broker."}
+              {code === "gone"
+                ? "The journal keeps what was settled for a day; this message was settled before that."
+                : "The id may be cut short, or of another broker."}
             </Empty>
           ) : (
             <ErrorView title="The message could not be read" error={first.error} retry={first.reload} />
@@ -64,7 +72,8 @@ export function MessagePage({ id }: { id: string }): ReactNode {
     );
   }
   const state = live.state ?? message.state;
-  const timeline = live.timeline !== undefined && live.timeline.length >= message.timeline.length ? live.timeline : message.timeline;
+  const timeline =
+    live.timeline !== undefined && live.timeline.length >= message.timeline.length ? live.timeline : message.timeline;
   const now: MessageInfo = { ...message, state, timeline };
   const ended = took(now);
   const headers = Object.entries(message.headers ?? {});
@@ -78,10 +87,14 @@ export function MessagePage({ id }: { id: string }): ReactNode {
         <Figure label="Attempts">
           {live.attempts ?? message.attempts} of {message.attemptsMax}
         </Figure>
-        <Figure label={ended === null ? "Published" : "From publish to end"}>{ended === null ? <Ago at={message.publishedAt} /> : duration(ended)}</Figure>
+        <Figure label={ended === null ? "Published" : "From publish to end"}>
+          {ended === null ? <Ago at={message.publishedAt} /> : duration(ended)}
+        </Figure>
         <Figure label="Size">{bytes(message.size)}</Figure>
         <Figure label="Priority">{message.priority ?? 0}</Figure>
-        <Figure label="Ordering key">{message.key ? <code>{message.key}</code> : <span className="muted">none</span>}</Figure>
+        <Figure label="Ordering key">
+          {message.key ? <code>{message.key}</code> : <span className="muted">none</span>}
+        </Figure>
       </dl>
       <div className="message-columns live">
         <Panel title="What happened">
@@ -93,10 +106,17 @@ export function MessagePage({ id }: { id: string }): ReactNode {
               <p className="muted">The body is not shown to those who may only follow the message.</p>
             </Panel>
           ) : (
-            <Code label={message.type === "json" ? "Body, JSON" : message.type === "text" ? "Body, text" : "Body, base64"} text={pretty(message.body)} />
+            <Code
+              label={message.type === "json" ? "Body, JSON" : message.type === "text" ? "Body, text" : "Body, base64"}
+              text={pretty(message.body)}
+            />
           )}
-          {message.result !== undefined && message.result !== null && <Code label="Result" text={pretty(message.result)} />}
-          {headers.length > 0 && <Code label="Headers" text={headers.map(([name, value]) => `${name}: ${value}`).join("\n")} />}
+          {message.result !== undefined && message.result !== null && (
+            <Code label="Result" text={pretty(message.result)} />
+          )}
+          {headers.length > 0 && (
+            <Code label="Headers" text={headers.map(([name, value]) => `${name}: ${value}`).join("\n")} />
+          )}
           {message.body !== undefined && (
             <Panel title="Publish the same again">
               <div className="message-again">

@@ -7,8 +7,8 @@ import { useAllQueues } from "../../live/queues.js";
 import { useQuery } from "../../live/use_query.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
 import { Feed } from "../feed/feed.js";
-import { attention, byAttention } from "../queues/sort.js";
 import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
+import { attention, byAttention } from "../queues/sort.js";
 import { QueueTable } from "../queues/table.js";
 import { TotalRates } from "./total_rates.js";
 import "../queues/queues.css";
@@ -27,7 +27,8 @@ export function OverviewPage(): ReactNode {
   const url = useSocketUrl();
   const { queues, loading } = useAllQueues();
   const overview = useQuery("overview", () => mq.overview(), 2_000);
-  const sum = (of: (queue: (typeof queues)[number]) => number): number => queues.reduce((total, queue) => total + of(queue), 0);
+  const sum = (of: (queue: (typeof queues)[number]) => number): number =>
+    queues.reduce((total, queue) => total + of(queue), 0);
   const waiting = sum((queue) => (queue.deadLetterOf === undefined ? queue.ready + queue.delayed : 0));
   const dead = sum((queue) => (queue.deadLetterOf === undefined ? 0 : queue.ready));
   const looking = queues.filter((queue) => attention(queue) !== null);
@@ -42,7 +43,9 @@ export function OverviewPage(): ReactNode {
             : `${about.engine} engine, up for ${duration(about.uptimeMs)}, ${counted(about.connections, "connection")}; ${DURABILITY[about.durability] ?? about.durability}.`
         }
       />
-      {overview.error !== null && about === undefined && <ErrorView title="The overview was not answered" error={overview.error} retry={overview.reload} />}
+      {overview.error !== null && about === undefined && (
+        <ErrorView title="The overview was not answered" error={overview.error} retry={overview.reload} />
+      )}
       <section className="overview-top live" aria-label="Now">
         <div className="big-figure">
           <span className="big">{count(waiting)}</span>
@@ -74,7 +77,11 @@ export function OverviewPage(): ReactNode {
           <Panel title="Rates of all queues" className="live">
             <TotalRates names={queues.map((queue) => queue.name)} />
           </Panel>
-          <Panel title={looking.length > 0 ? `${counted(looking.length, "queue")} to look at` : "Largest queues"} flush className="live">
+          <Panel
+            title={looking.length > 0 ? `${counted(looking.length, "queue")} to look at` : "Largest queues"}
+            flush
+            className="live"
+          >
             <QueueTable queues={byAttention(looking.length > 0 ? looking : queues).slice(0, 8)} />
           </Panel>
         </>

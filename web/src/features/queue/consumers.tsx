@@ -32,7 +32,9 @@ export function Consumers({ consumers }: { consumers: readonly ConsumerInfo[] })
               </td>
               <td className={one.leased === 0 ? "num zero" : "num"}>{count(one.leased)}</td>
               <td className="num muted">{count(one.prefetch)}</td>
-              <td className="num">{one.oldestLeaseMs === null ? <span className="muted">idle</span> : duration(one.oldestLeaseMs)}</td>
+              <td className="num">
+                {one.oldestLeaseMs === null ? <span className="muted">idle</span> : duration(one.oldestLeaseMs)}
+              </td>
               <td className="muted nowrap">
                 <Ago at={one.connectedAt} />
               </td>

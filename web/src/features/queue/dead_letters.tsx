@@ -4,7 +4,7 @@ import { messagePath } from "../../format/address.js";
 import { preview } from "../../format/body.js";
 import { counted } from "../../format/number.js";
 import { useClient } from "../../live/client.js";
-import type { MessageInfo } from "../../live/types.js";
+import type { ListedMessage } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Ago } from "../../ui/time.js";
@@ -17,10 +17,9 @@ const LIMIT = 50;
 const NONE: ReadonlySet<string> = new Set();
 
 /** When and why a message was set aside. */
-function death(message: MessageInfo): { at: number; reason: string } {
-  const step = message.timeline.findLast((one) => one.kind === "dead");
-  const failed = message.timeline.findLast((one) => one.reason !== undefined && one.reason !== null);
-  return { at: step?.at ?? message.publishedAt, reason: message.reason ?? step?.reason ?? failed?.reason ?? "" };
+function death(message: ListedMessage): { at: number; reason: string } {
+  const step = message.timeline?.findLast((one) => one.kind === "dead");
+  return { at: message.deadAt ?? step?.at ?? message.publishedAt, reason: message.reason ?? step?.reason ?? "" };
 }
 
 /** A dead-letter queue: the reason of each, its attempts, and the way back. */
@@ -96,7 +95,8 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
         <Skeleton rows={5} label="Loading dead letters" />
       ) : messages.length === 0 ? (
         <Empty title="No dead letters">
-          A message lands here when its last attempt has failed. It keeps its id, its body and the reason, and can be sent back.
+          A message lands here when its last attempt has failed. It keeps its id, its body and the reason, and can be
+          sent back.
         </Empty>
       ) : (
         <div className="table-wrap" onPointerEnter={() => setPointed(true)} onPointerLeave={() => setPointed(false)}>
@@ -108,7 +108,9 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
                     type="checkbox"
                     aria-label="Select all shown"
                     checked={chosen.length === messages.length}
-                    onChange={(event) => setSelected(event.target.checked ? new Set(messages.map((message) => message.id)) : NONE)}
+                    onChange={(event) =>
+                      setSelected(event.target.checked ? new Set(messages.map((message) => message.id)) : NONE)
+                    }
                   />
                 </th>
                 <th scope="col">Id</th>
@@ -147,10 +149,15 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
           )}
         </div>
       )}
-      <Dialog title={`Discard ${counted(chosen.length, "dead letter")}?`} open={discarding} close={() => setDiscarding(false)}>
+      <Dialog
+        title={`Discard ${counted(chosen.length, "dead letter")}?`}
+        open={discarding}
+        close={() => setDiscarding(false)}
+      >
         <div className="dialog-content">
           <p>
-            {counted(chosen.length, "message")} in <code>{queue}</code> will be settled as purged. This cannot be undone.
+            {counted(chosen.length, "message")} in <code>{queue}</code> will be settled as purged. This cannot be
+            undone.
           </p>
           <div className="dialog-actions">
             <Button onClick={() => setDiscarding(false)}>Keep them</Button>
@@ -175,7 +182,7 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
 }
 
 interface RowProps {
-  readonly message: MessageInfo;
+  readonly message: ListedMessage;
   readonly selected: boolean;
   readonly opened: boolean;
   readonly busy: boolean;
@@ -201,7 +208,13 @@ function Row({ message, selected, opened, busy, toggle, open, redrive }: RowProp
           {reason}
         </td>
         <td className="num">
-          <button type="button" className="text-button" aria-expanded={opened} aria-label={`Attempts of ${message.id}`} onClick={open}>
+          <button
+            type="button"
+            className="text-button"
+            aria-expanded={opened}
+            aria-label={`Attempts of ${message.id}`}
+            onClick={open}
+          >
             {message.attempts} of {message.attemptsMax}
           </button>
         </td>
@@ -228,9 +241,11 @@ function Row({ message, selected, opened, busy, toggle, open, redrive }: RowProp
 }
 
 /** The attempt history, read when it is opened: lists may come without it. */
-function Attempts({ id, so }: { id: string; so: MessageInfo }): ReactNode {
+function Attempts({ id, so }: { id: string; so: ListedMessage }): ReactNode {
   const mq = useClient();
   const list = useBrowse(`message ${id}`, "", false, async () => ({ messages: [await mq.message(id)], next: null }));
-  const message = list.messages?.[0] ?? so;
-  return <Timeline steps={message.timeline} label={`Attempts of ${id}`} />;
+  const steps = list.messages?.[0]?.timeline ?? so.timeline;
+  if (steps === undefined)
+    return <p className="muted">{list.error === null ? "Reading the history …" : "The history could not be read."}</p>;
+  return <Timeline steps={steps} label={`Attempts of ${id}`} />;
 }

@@ -95,7 +95,11 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
                     <Ago at={message.publishedAt} />
                   </td>
                   <td className="nowrap">
-                    {state === "leased" ? message.consumer : state === "delayed" ? message.due !== null && message.due !== undefined && <Ago at={message.due} /> : message.key}
+                    {state === "leased"
+                      ? message.consumer
+                      : state === "delayed"
+                        ? message.due !== null && message.due !== undefined && <Ago at={message.due} />
+                        : message.key}
                   </td>
                 </tr>
               ))}

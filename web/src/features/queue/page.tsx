@@ -2,9 +2,9 @@ import { Pause, Play } from "lucide-react";
 import { useQueue } from "postroad/react";
 import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
+import { queuePath } from "../../format/address.js";
 import { bytes } from "../../format/bytes.js";
 import { duration } from "../../format/duration.js";
-import { queuePath } from "../../format/address.js";
 import { count } from "../../format/number.js";
 import { rate } from "../../format/rate.js";
 import { useClient, useSocketUrl } from "../../live/client.js";
@@ -35,7 +35,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
   const { say, fail } = useToasts();
   const queue = useQueue(name);
   const history = useRates(name);
-  const detail = useQuery(name, () => mq.queue(name).inspect(), ASK_EVERY_MS);
+  const detail = useQuery(name, () => mq.queue(name).details(), ASK_EVERY_MS);
   const [dialog, setDialog] = useState<"publish" | "purge" | null>(null);
 
   if (detail.error !== null && detail.data === undefined) {
@@ -46,7 +46,8 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         <Panel title={missing ? "No such queue" : "Not answered"}>
           {missing ? (
             <Empty title="There is no queue of this name" code={FIRST_MESSAGE(name, url)}>
-              It begins with its first message or its first consumer. A dead-letter queue begins with the first message that failed for good.
+              It begins with its first message or its first consumer. A dead-letter queue begins with the first message
+              that failed for good.
             </Empty>
           ) : (
             <ErrorView title="The queue could not be read" error={detail.error} retry={detail.reload} />
@@ -82,7 +83,8 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         lead={
           origin === undefined ? undefined : (
             <>
-              Dead letters of <Link href={queuePath(origin)}>{origin}</Link>: what used up its attempts, with the reason.
+              Dead letters of <Link href={queuePath(origin)}>{origin}</Link>: what used up its attempts, with the
+              reason.
             </>
           )
         }
@@ -92,7 +94,8 @@ export function QueuePage({ name }: { name: string }): ReactNode {
               Publish
             </Button>
             <Button data-key="p" onClick={togglePause}>
-              {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />} {paused ? "Resume" : "Pause"}
+              {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />}{" "}
+              {paused ? "Resume" : "Pause"}
             </Button>
             <Button kind="danger" disabled={ready + delayed === 0} onClick={() => setDialog("purge")}>
               Purge
@@ -106,12 +109,16 @@ export function QueuePage({ name }: { name: string }): ReactNode {
           <span className="muted">{origin === undefined ? "ready" : ready === 1 ? "dead letter" : "dead letters"}</span>
         </div>
         <dl className="figures">
-          <Figure label="Delayed">{count(delayed)}</Figure>
-          <Figure label="Of those retrying" {...(retrying > 0 ? { tone: "retrying" } : {})}>
-            {count(retrying)}
-          </Figure>
-          <Figure label="Leased">{count(leased)}</Figure>
-          <Figure label="Done">{rate(queue.rateAcked ?? 0)}</Figure>
+          {origin === undefined && (
+            <>
+              <Figure label="Delayed">{count(delayed)}</Figure>
+              <Figure label="Of those retrying" {...(retrying > 0 ? { tone: "retrying" } : {})}>
+                {count(retrying)}
+              </Figure>
+              <Figure label="Leased">{count(leased)}</Figure>
+              <Figure label="Done">{rate(queue.rateAcked ?? 0)}</Figure>
+            </>
+          )}
           <Figure label="Oldest">{oldest === null ? "none" : duration(oldest)}</Figure>
           <Figure label="Bodies">{bytes(stats?.bytes ?? 0)}</Figure>
         </dl>
@@ -145,7 +152,13 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         <DeadLetters queue={name} origin={origin} total={ready} />
       )}
       <Feed queue={name} />
-      <Panel title="Settings">{detail.data === undefined ? <Skeleton rows={3} label="Loading settings" /> : <Settings settings={detail.data.settings} />}</Panel>
+      <Panel title="Settings">
+        {detail.data === undefined ? (
+          <Skeleton rows={3} label="Loading settings" />
+        ) : (
+          <Settings settings={detail.data.settings} />
+        )}
+      </Panel>
       <Publish queue={name} open={dialog === "publish"} close={close} />
       <Purge queue={name} total={ready + delayed} open={dialog === "purge"} close={close} />
     </>

@@ -67,15 +67,40 @@ export function Publish({ queue, open, close }: { queue: string; open: boolean; 
       <form className="dialog-content" onSubmit={(event) => void submit(event)}>
         <div className="field">
           <label htmlFor={bodyId}>Body, JSON</label>
-          <textarea id={bodyId} spellCheck={false} value={body} aria-invalid={wrong !== null || undefined} aria-describedby={`${bodyId}-note`} onChange={(event) => setBody(event.target.value)} />
+          <textarea
+            id={bodyId}
+            spellCheck={false}
+            value={body}
+            aria-invalid={wrong !== null || undefined}
+            aria-describedby={`${bodyId}-note`}
+            onChange={(event) => setBody(event.target.value)}
+          />
           <p id={`${bodyId}-note`} className="field-error">
             {wrong ?? ""}
           </p>
         </div>
         <div className="field-row">
-          <Field label="How many" inputMode="numeric" value={copies} error={manyWrong ? `1 to ${COUNT_MAX}` : undefined} onChange={(event) => setCopies(event.target.value)} />
-          <Field label="Delay, s" inputMode="decimal" placeholder="none" value={delay} onChange={(event) => setDelay(event.target.value)} />
-          <Field label="Priority" inputMode="numeric" placeholder="0" value={priority} onChange={(event) => setPriority(event.target.value)} />
+          <Field
+            label="How many"
+            inputMode="numeric"
+            value={copies}
+            error={manyWrong ? `1 to ${COUNT_MAX}` : undefined}
+            onChange={(event) => setCopies(event.target.value)}
+          />
+          <Field
+            label="Delay, s"
+            inputMode="decimal"
+            placeholder="none"
+            value={delay}
+            onChange={(event) => setDelay(event.target.value)}
+          />
+          <Field
+            label="Priority"
+            inputMode="numeric"
+            placeholder="0"
+            value={priority}
+            onChange={(event) => setPriority(event.target.value)}
+          />
           <Field label="Ordering key" placeholder="none" value={key} onChange={(event) => setKey(event.target.value)} />
         </div>
         {failure !== null && (

@@ -34,7 +34,8 @@ export function Purge({ queue, total, open, close }: Props): ReactNode {
     <Dialog title={`Purge ${queue}?`} open={open} close={close}>
       <div className="dialog-content">
         <p>
-          {counted(total, "message")} that wait in <code>{queue}</code> will be gone for good. What a consumer holds now is not touched.
+          {counted(total, "message")} that wait in <code>{queue}</code> will be gone for good. What a consumer holds now
+          is not touched.
         </p>
         <div className="dialog-actions">
           <Button onClick={close}>Keep them</Button>

@@ -16,7 +16,15 @@ export function Settings({ settings }: { settings: QueueSettings }): ReactNode {
       <Figure label="Attempts">{orNone(settings.attemptsMax, count, "default")}</Figure>
       <Figure label="Backoff, doubling">{orNone(settings.backoffMs, duration, "default")}</Figure>
       <Figure label="Longest backoff">{orNone(settings.backoffMaxMs, duration, "default")}</Figure>
-      <Figure label="Dead letters go to">{orNone(settings.deadLetter, (name) => <code>{name}</code>, "nowhere")}</Figure>
+      <Figure label="Dead letters go to">
+        {orNone(
+          settings.deadLetter,
+          (name) => (
+            <code>{name}</code>
+          ),
+          "nowhere",
+        )}
+      </Figure>
       <Figure label="Expire after">{orNone(settings.expireMs, duration, "never")}</Figure>
       <Figure label="Most messages">{orNone(settings.lengthMax, count, "no limit")}</Figure>
       <Figure label="Most bytes">{orNone(settings.bytesMax, bytes, "no limit")}</Figure>

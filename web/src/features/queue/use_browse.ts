@@ -1,13 +1,13 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import type { MessageInfo } from "../../live/types.js";
+import type { ListedMessage } from "../../live/types.js";
 
 export interface Page {
-  readonly messages: readonly MessageInfo[];
+  readonly messages: readonly ListedMessage[];
   readonly next: number | null;
 }
 
 export interface Browse {
-  readonly messages: readonly MessageInfo[] | null;
+  readonly messages: readonly ListedMessage[] | null;
   readonly error: unknown;
   /** There are more behind the last. */
   readonly more: boolean;
@@ -25,21 +25,33 @@ const AGAIN_MS = 700;
  * When `change` differs, the first page is read again, unless `held` (rows are selected or pointed at): then the
  * list only says that it is old.
  */
-export function useBrowse(key: string, change: string, held: boolean, ask: (after: number | null) => Promise<Page>): Browse {
-  const [state, setState] = useState<{ key: string; page: Page | null; error: unknown; change: string }>({ key, page: null, error: null, change: "" });
+export function useBrowse(
+  key: string,
+  change: string,
+  held: boolean,
+  ask: (after: number | null) => Promise<Page>,
+): Browse {
+  const [state, setState] = useState<{ key: string; page: Page | null; error: unknown; change: string }>({
+    key,
+    page: null,
+    error: null,
+    change: "",
+  });
   const latest = useRef(ask);
   latest.current = ask;
   const turn = useRef(0);
 
   const read = useCallback(
-    (after: number | null, so: readonly MessageInfo[], at: string) => {
+    (after: number | null, so: readonly ListedMessage[], at: string) => {
       const mine = ++turn.current;
       latest.current(after).then(
         ({ messages, next }) => {
-          if (turn.current === mine) setState({ key, page: { messages: [...so, ...messages], next }, error: null, change: at });
+          if (turn.current === mine)
+            setState({ key, page: { messages: [...so, ...messages], next }, error: null, change: at });
         },
         (error: unknown) => {
-          if (turn.current === mine) setState((was) => ({ ...was, key, page: was.key === key ? was.page : null, error, change: at }));
+          if (turn.current === mine)
+            setState((was) => ({ ...was, key, page: was.key === key ? was.page : null, error, change: at }));
         },
       );
     },

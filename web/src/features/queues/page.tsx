@@ -1,10 +1,10 @@
 import { type ReactNode, useMemo, useState } from "react";
 import { counted } from "../../format/number.js";
-import { useAllQueues } from "../../live/queues.js";
 import { useSocketUrl } from "../../live/client.js";
+import { useAllQueues } from "../../live/queues.js";
 import { Empty, PageHead, Panel, Skeleton } from "../../ui/views.js";
-import { byAttention } from "./sort.js";
 import { FIRST_MESSAGE } from "./snippets.js";
+import { byAttention } from "./sort.js";
 import { QueueTable } from "./table.js";
 import "./queues.css";
 
@@ -15,12 +15,20 @@ export function QueuesPage(): ReactNode {
   const [text, setText] = useState("");
   const [hideEmpty, setHideEmpty] = useState(false);
   const shown = useMemo(
-    () => byAttention(queues.filter((queue) => queue.name.includes(text.trim()) && (!hideEmpty || queue.ready + queue.delayed + queue.leased > 0))),
+    () =>
+      byAttention(
+        queues.filter(
+          (queue) => queue.name.includes(text.trim()) && (!hideEmpty || queue.ready + queue.delayed + queue.leased > 0),
+        ),
+      ),
     [queues, text, hideEmpty],
   );
   return (
     <>
-      <PageHead title="Queues" lead="What needs attention comes first: dead letters, nobody consuming, paused, retrying." />
+      <PageHead
+        title="Queues"
+        lead="What needs attention comes first: dead letters, nobody consuming, paused, retrying."
+      />
       <Panel
         title={counted(queues.length, "queue")}
         flush
@@ -28,9 +36,18 @@ export function QueuesPage(): ReactNode {
         aside={
           <div className="filters">
             <label className="check">
-              <input type="checkbox" checked={hideEmpty} onChange={(event) => setHideEmpty(event.target.checked)} /> Hide empty
+              <input type="checkbox" checked={hideEmpty} onChange={(event) => setHideEmpty(event.target.checked)} />{" "}
+              Hide empty
             </label>
-            <input className="input" type="search" aria-label="Filter by name" placeholder="Filter by name" data-search value={text} onChange={(event) => setText(event.target.value)} />
+            <input
+              className="input"
+              type="search"
+              aria-label="Filter by name"
+              placeholder="Filter by name"
+              data-search
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+            />
           </div>
         }
       >

@@ -15,6 +15,9 @@ export function attention(queue: QueueStats): string | null {
 /** What needs attention first, then the largest backlog, then by name. */
 export function byAttention(queues: readonly QueueStats[]): readonly QueueStats[] {
   return [...queues].sort(
-    (a, b) => Number(attention(b) !== null) - Number(attention(a) !== null) || backlog(b) - backlog(a) || (a.name < b.name ? -1 : 1),
+    (a, b) =>
+      Number(attention(b) !== null) - Number(attention(a) !== null) ||
+      backlog(b) - backlog(a) ||
+      (a.name < b.name ? -1 : 1),
   );
 }

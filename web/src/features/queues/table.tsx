@@ -78,10 +78,16 @@ function Row({ queue }: { queue: QueueStats }): ReactNode {
       <td className="num">{rate(queue.ratePublished)}</td>
       <td className="num">{rate(queue.rateAcked)}</td>
       <td>
-        <Sparkline values={history.acked} slots={HISTORY_SLOTS} label={`${queue.name}: ${rate(queue.rateAcked)} done`} />
+        <Sparkline
+          values={history.acked}
+          slots={HISTORY_SLOTS}
+          label={`${queue.name}: ${rate(queue.rateAcked)} done`}
+        />
       </td>
       <Num value={queue.consumers} />
-      <td className="num">{queue.oldestMs === null ? <span className="muted">none</span> : duration(queue.oldestMs)}</td>
+      <td className="num">
+        {queue.oldestMs === null ? <span className="muted">none</span> : duration(queue.oldestMs)}
+      </td>
     </tr>
   );
 }

@@ -18,7 +18,9 @@ export function ConnectionNote(): ReactNode {
       <Shape tone={tone} />
       <span className="link-text" role="status" aria-label="Connection">
         {word}
-        {link.durability !== null && <small>{link.durability === "sync" ? "each confirm is on disk" : `durability: ${link.durability}`}</small>}
+        {link.durability !== null && (
+          <small>{link.durability === "sync" ? "each confirm is on disk" : `durability: ${link.durability}`}</small>
+        )}
       </span>
     </div>
   );

@@ -26,7 +26,7 @@ function isTyping(target: EventTarget | null): boolean {
 /** Moves the focus among the page's rows; a row is whatever carries `data-row`. */
 function step(by: 1 | -1): void {
   const rows = [...document.querySelectorAll<HTMLElement>("main [data-row]")];
-  const at = rows.findIndex((row) => row === document.activeElement);
+  const at = rows.indexOf(document.activeElement as HTMLElement);
   const next = at === -1 ? (by === 1 ? 0 : rows.length - 1) : at + by;
   rows[Math.min(Math.max(next, 0), rows.length - 1)]?.focus();
 }
@@ -50,7 +50,8 @@ export function useKeys({ palette, help }: Actions): void {
         const search = document.querySelector<HTMLElement>("main [data-search]");
         if (search === null) palette();
         else search.focus();
-      } else document.querySelector<HTMLButtonElement>(`main [data-key="${CSS.escape(event.key)}"]:not(:disabled)`)?.click();
+      } else
+        document.querySelector<HTMLButtonElement>(`main [data-key="${CSS.escape(event.key)}"]:not(:disabled)`)?.click();
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);

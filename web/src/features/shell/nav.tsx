@@ -4,8 +4,8 @@ import { Link, useLocation } from "wouter";
 import { queuePath } from "../../format/address.js";
 import { count } from "../../format/number.js";
 import type { QueueStats } from "../../live/types.js";
-import { Mark } from "./mark.js";
 import { ConnectionNote } from "./connection_note.js";
+import { Mark } from "./mark.js";
 import { THEMES, type Theme } from "./theme.js";
 
 /** How many queues the column lists; the page has them all. */
@@ -45,7 +45,13 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
   const overview = demo ? "/overview" : "/";
   const link = (to: string, icon: ReactNode, label: string): ReactNode => (
     <li>
-      <Link href={to} className="nav-link" aria-current={path === to ? "page" : undefined} title={label} onClick={() => setUnfolded(false)}>
+      <Link
+        href={to}
+        className="nav-link"
+        aria-current={path === to ? "page" : undefined}
+        title={label}
+        onClick={() => setUnfolded(false)}
+      >
         {icon} <span className="nav-text">{label}</span>
       </Link>
     </li>
@@ -58,10 +64,21 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
         <Link href="/" className="brand" aria-label="Postroad, front page">
           <Mark /> <span className="nav-text">Postroad</span>
         </Link>
-        <button type="button" className="icon-button nav-menu" aria-label="Menu" aria-expanded={unfolded} onClick={() => setUnfolded(!unfolded)}>
+        <button
+          type="button"
+          className="icon-button nav-menu"
+          aria-label="Menu"
+          aria-expanded={unfolded}
+          onClick={() => setUnfolded(!unfolded)}
+        >
           <Menu size={20} aria-hidden="true" />
         </button>
-        <button type="button" className="icon-button nav-fold" aria-label={folded ? "Unfold the navigation" : "Fold the navigation"} onClick={() => fold(!folded)}>
+        <button
+          type="button"
+          className="icon-button nav-fold"
+          aria-label={folded ? "Unfold the navigation" : "Fold the navigation"}
+          onClick={() => fold(!folded)}
+        >
           {folded ? <PanelLeftOpen size={18} aria-hidden="true" /> : <PanelLeftClose size={18} aria-hidden="true" />}
         </button>
       </div>
@@ -75,9 +92,16 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
           <ul className="nav-queues" aria-label="Queues by name">
             {queues.slice(0, LISTED_MAX).map((queue) => (
               <li key={queue.name}>
-                <Link href={queuePath(queue.name)} className="nav-queue" aria-current={path === queuePath(queue.name) ? "page" : undefined} onClick={() => setUnfolded(false)}>
+                <Link
+                  href={queuePath(queue.name)}
+                  className="nav-queue"
+                  aria-current={path === queuePath(queue.name) ? "page" : undefined}
+                  onClick={() => setUnfolded(false)}
+                >
                   <code>{queue.name}</code>
-                  <span className={queue.deadLetterOf !== undefined && queue.ready > 0 ? "dead" : "muted"}>{count(queue.ready + queue.delayed)}</span>
+                  <span className={queue.deadLetterOf !== undefined && queue.ready > 0 ? "dead" : "muted"}>
+                    {count(queue.ready + queue.delayed)}
+                  </span>
                 </Link>
               </li>
             ))}
@@ -92,7 +116,13 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
             <button type="button" className="nav-tool" onClick={help} aria-label="Keys">
               <kbd>?</kbd>
             </button>
-            <button type="button" className="nav-tool" onClick={() => chooseTheme(next)} aria-label={`Theme: ${theme}. Change to ${next}`} title={`Theme: ${theme}`}>
+            <button
+              type="button"
+              className="nav-tool"
+              onClick={() => chooseTheme(next)}
+              aria-label={`Theme: ${theme}. Change to ${next}`}
+              title={`Theme: ${theme}`}
+            >
               <ThemeIcon size={16} aria-hidden="true" />
             </button>
           </div>

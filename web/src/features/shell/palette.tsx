@@ -44,7 +44,11 @@ export function Palette({ open, close, demo, queues, chooseTheme, help }: Props)
           {queues.length > 0 && (
             <Command.Group heading="Queues">
               {queues.map((queue) => (
-                <Command.Item key={queue.name} value={`queue ${queue.name}`} onSelect={run(() => go(queuePath(queue.name)))}>
+                <Command.Item
+                  key={queue.name}
+                  value={`queue ${queue.name}`}
+                  onSelect={run(() => go(queuePath(queue.name)))}
+                >
                   <code>{queue.name}</code>
                 </Command.Item>
               ))}

@@ -40,7 +40,7 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
 
   const names = [...queues].sort((a, b) => (a.name < b.name ? -1 : 1));
   return (
-    <div className={link.state === "lost" || link.state === "closed" ? "shell stale" : "shell"}>
+    <div className={link.lostAt !== null ? "shell stale" : "shell"}>
       <a className="skip" href="#main">
         Skip to the page
       </a>
@@ -48,12 +48,20 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
       <main id="main" className="main" ref={main} tabIndex={-1}>
         {link.lostAt !== null && (
           <p className="stale-note" role="status">
-            <Shape tone="retrying" /> The connection is lost. What you see is of {clock(link.lostAt)}; it goes on by itself when the broker answers.
+            <Shape tone="retrying" /> The connection is lost. What you see is of {clock(link.lostAt)}; it goes on by
+            itself when the broker answers.
           </p>
         )}
         {children}
       </main>
-      <Palette open={dialog === "palette"} close={close} demo={demo} queues={byAttention(queues)} chooseTheme={chooseTheme} help={help} />
+      <Palette
+        open={dialog === "palette"}
+        close={close}
+        demo={demo}
+        queues={byAttention(queues)}
+        chooseTheme={chooseTheme}
+        help={help}
+      />
       <Help open={dialog === "help"} close={close} />
     </div>
   );
