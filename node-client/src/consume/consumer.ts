@@ -149,7 +149,6 @@ export class Consumer<T = unknown> {
       void delivery.nack({ reason: "The body is not JSON." });
       return;
     }
-    this.#running.add(delivery);
     try {
       outcome = this.#handler(delivery as Delivery<T>, delivery);
     } catch (thrown) {
@@ -160,12 +159,15 @@ export class Consumer<T = unknown> {
       this.#returned(delivery, outcome);
       return;
     }
+    this.#running.add(delivery);
     outcome.then(
       (value) => {
+        this.#leave(delivery);
         this.#returned(delivery, value);
         this.#pump();
       },
       (thrown: unknown) => {
+        this.#leave(delivery);
         this.#threw(delivery, thrown);
         this.#pump();
       },
@@ -173,8 +175,11 @@ export class Consumer<T = unknown> {
   }
 
   #returned(delivery: Delivery, value: unknown): void {
-    this.#leave(delivery);
     if (!delivery.isHeld) return;
+    if (value === undefined) {
+      delivery.finish();
+      return;
+    }
     delivery.ack(value).catch((error: PostroadError) => {
       if (!delivery.isHeld) return;
       this.#failure(error, delivery);
@@ -185,7 +190,6 @@ export class Consumer<T = unknown> {
   }
 
   #threw(delivery: Delivery, thrown: unknown): void {
-    this.#leave(delivery);
     if (!delivery.isHeld) return;
     if (thrown instanceof DeadLetter) void delivery.nack({ dead: true, reason: thrown.message });
     else if (thrown instanceof Retry) {

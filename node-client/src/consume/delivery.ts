@@ -1,10 +1,13 @@
 import { InvalidState, LeaseLost, type PostroadError } from "../errors.js";
 import { Done, type Follower, type Message, type NackOptions } from "./message.js";
-import type { RawDelivery } from "./parse.js";
+import type { BodyType, DeliverBatch } from "./parse.js";
 
 /** What a delivery asks of its subscription. Each promise is settled by the broker's answer. */
 export interface Holder {
+  readonly queue: string;
   settle(delivery: Delivery, settlement: Settlement): Promise<void>;
+  /** An ack that nobody waits for: the common case, without a promise. */
+  ack(delivery: Delivery): void;
   extend(delivery: Delivery, leaseMs: number | undefined): Promise<void>;
   progress(delivery: Delivery, percent: number, note: string | undefined): void;
 }
@@ -16,49 +19,55 @@ export type Settlement =
   | { readonly kind: "release" };
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+const NOT_PARSED = Symbol("not parsed");
 
 export class Delivery<T = unknown> implements Message<T> {
-  readonly queue: string;
-  readonly #raw: RawDelivery;
+  readonly #batch: DeliverBatch;
+  readonly #index: number;
   readonly #holder: Holder;
-  #parsed: { readonly body: unknown } | undefined;
+  #body: unknown = NOT_PARSED;
   #controller: AbortController | undefined;
   #lost: PostroadError | undefined;
   #isSettled = false;
 
-  constructor(queue: string, raw: RawDelivery, holder: Holder) {
-    this.queue = queue;
-    this.#raw = raw;
+  constructor(batch: DeliverBatch, index: number, holder: Holder) {
+    this.#batch = batch;
+    this.#index = index;
     this.#holder = holder;
-    this.#parsed = raw.parsed;
   }
 
+  get batch(): DeliverBatch {
+    return this.#batch;
+  }
   get number(): number {
-    return this.#raw.number;
+    return this.#batch.number + this.#index;
+  }
+  get queue(): string {
+    return this.#holder.queue;
   }
   get id(): string {
-    return this.#raw.id;
+    return this.#batch.id(this.#index);
   }
-  get type(): RawDelivery["type"] {
-    return this.#raw.type;
+  get type(): BodyType {
+    return this.#batch.type(this.#index);
   }
   get sequence(): number {
-    return this.#raw.sequence;
+    return this.#batch.sequence(this.#index);
   }
   get attempt(): number {
-    return this.#raw.attempt;
+    return this.#batch.attempt(this.#index);
   }
   get headers(): Readonly<Record<string, string>> {
-    return this.#raw.headers ?? NO_HEADERS;
+    return this.#batch.headers(this.#index) ?? NO_HEADERS;
   }
   get key(): string | undefined {
-    return this.#raw.key;
+    return this.#batch.key(this.#index);
   }
   get priority(): number {
-    return this.#raw.priority;
+    return this.#batch.priority(this.#index);
   }
   get publishedAt(): number {
-    return this.#raw.publishedAt;
+    return this.#batch.publishedAt(this.#index);
   }
 
   /** Whether it is this consumer's, and not settled yet. */
@@ -67,11 +76,8 @@ export class Delivery<T = unknown> implements Message<T> {
   }
 
   get body(): T {
-    if (this.#parsed === undefined) {
-      const { raw, type } = this.#raw;
-      this.#parsed = { body: type === "json" ? (JSON.parse(raw as string) as unknown) : raw };
-    }
-    return this.#parsed.body as T;
+    if (this.#body === NOT_PARSED) this.#body = this.#batch.body(this.#index);
+    return this.#body as T;
   }
 
   get signal(): AbortSignal {
@@ -84,16 +90,23 @@ export class Delivery<T = unknown> implements Message<T> {
   }
 
   ack(outcome?: unknown): Promise<void> {
-    if (outcome === undefined) return this.settle({ kind: "ack" });
-    return this.settle({ kind: "done", done: outcome instanceof Done ? outcome : new Done(outcome, []) });
+    if (outcome === undefined) return this.#settle({ kind: "ack" });
+    return this.#settle({ kind: "done", done: outcome instanceof Done ? outcome : new Done(outcome, []) });
+  }
+
+  /** Acks without waiting. */
+  finish(): void {
+    if (!this.isHeld) return;
+    this.#leave();
+    this.#holder.ack(this);
   }
 
   nack(options: NackOptions = {}): Promise<void> {
-    return this.settle({ kind: "nack", options });
+    return this.#settle({ kind: "nack", options });
   }
 
   release(): Promise<void> {
-    return this.settle({ kind: "release" });
+    return this.#settle({ kind: "release" });
   }
 
   extend(leaseMs?: number): Promise<void> {
@@ -109,20 +122,17 @@ export class Delivery<T = unknown> implements Message<T> {
     return new Done(result, publish);
   }
 
-  settle(settlement: Settlement): Promise<void> {
-    if (!this.isHeld) return rejected(this.#whyNot());
-    this.#isSettled = true;
-    return this.#holder.settle(this, settlement);
-  }
-
   /** Its settlement was refused and had no effect: it can be settled in another way. */
   unsettle(): void {
+    if (!this.#isSettled) return;
     this.#isSettled = false;
+    this.#batch.held++;
   }
 
   /** It is no longer this consumer's. */
   lose(why: PostroadError): void {
     if (this.#lost !== undefined) return;
+    if (!this.#isSettled) this.#batch.held--;
     this.#lost = why;
     this.#controller?.abort(why);
   }
@@ -131,6 +141,19 @@ export class Delivery<T = unknown> implements Message<T> {
   abort(why: PostroadError): void {
     void this.signal;
     this.#controller?.abort(why);
+  }
+
+  #settle(settlement: Settlement): Promise<void> {
+    if (!this.isHeld) return rejected(this.#whyNot());
+    this.#leave();
+    return this.#holder.settle(this, settlement);
+  }
+
+  #leave(): void {
+    this.#isSettled = true;
+    this.#batch.held--;
+    // Read again if it is asked for again; who waits for an answer need not keep it.
+    this.#body = NOT_PARSED;
   }
 
   #whyNot(): PostroadError {

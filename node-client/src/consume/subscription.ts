@@ -10,6 +10,7 @@ import { parseRanges, within } from "../protocol/ranges.js";
 import type { Opening } from "../session/session.js";
 import { Delivery, type Holder, leaseLost, type Settlement } from "./delivery.js";
 import { heldRuns } from "./held.js";
+import { Holdings } from "./holdings.js";
 import { parseDeliver } from "./parse.js";
 import { Prefetch } from "./prefetch.js";
 import { type Answer, encodeDone, SettleBatch } from "./settlement.js";
@@ -32,6 +33,8 @@ export interface Sink {
 }
 
 const RETRY_MS = 1_000;
+const ACK: Settlement = { kind: "ack" };
+const UNASKED = leaseLost("never begun, the consumer is closing");
 
 export class Subscription implements Holder, Participant {
   readonly #link: Link;
@@ -39,7 +42,7 @@ export class Subscription implements Holder, Participant {
   readonly #sink: Sink;
   readonly #sub: number;
   readonly #prefetch: Prefetch;
-  readonly #held = new Map<number, Delivery>();
+  readonly #holdings = new Holdings();
   readonly #unanswered = new Set<SettleBatch>();
   readonly #progress = new Map<number, { number: number; percent?: number; note?: string }>();
   readonly #idle: (() => void)[] = [];
@@ -79,6 +82,10 @@ export class Subscription implements Holder, Participant {
     return this.#ready.promise;
   }
 
+  get queue(): string {
+    return this.#options.queue;
+  }
+
   get prefetch(): number {
     return this.#prefetch.value;
   }
@@ -99,7 +106,6 @@ export class Subscription implements Holder, Participant {
         delivery.unsettle();
         return quietly(Promise.reject(asPostroadError(thrown)));
       }
-      this.#held.delete(delivery.number);
       if (settlement.done.publish.length > 0) {
         // Alone in its frame: a refused publish must not refuse what others settled in this tick.
         batch = new SettleBatch();
@@ -108,12 +114,14 @@ export class Subscription implements Holder, Participant {
         this.#flush();
         this.#send(batch);
       } else batch.add(delivery, settlement, done);
-    } else {
-      this.#held.delete(delivery.number);
-      batch.add(delivery, settlement);
-    }
+    } else batch.add(delivery, settlement);
     this.#schedule();
     return quietly(batch.answered.then((answer) => check(answer, delivery, batch)));
+  }
+
+  ack(delivery: Delivery): void {
+    this.#open.add(delivery, ACK);
+    this.#schedule();
   }
 
   extend(delivery: Delivery, leaseMs: number | undefined): Promise<void> {
@@ -142,7 +150,7 @@ export class Subscription implements Holder, Participant {
     if (this.#isCancelled || this.#isEnded) return;
     this.#flush();
     this.#isCancelled = true;
-    for (const [number] of this.#held) if (number > this.#begun) this.#held.delete(number);
+    for (const delivery of this.#holdings.held()) if (delivery.number > this.#begun) delivery.lose(UNASKED);
     if (this.#isActive) this.#sendCancel();
   }
 
@@ -182,8 +190,7 @@ export class Subscription implements Holder, Participant {
     const batches = [...this.#unanswered, this.#open];
     this.#end();
     for (const batch of batches) batch.reject(unknown);
-    for (const delivery of this.#held.values()) delivery.lose(leaseLost());
-    this.#held.clear();
+    for (const delivery of this.#holdings.clear()) delivery.lose(leaseLost());
     this.#ready.reject(error);
     this.#sink.ended(error);
   }
@@ -201,8 +208,7 @@ export class Subscription implements Holder, Participant {
 
   /** Another data set: nothing of what was held exists there. */
   #forget(): void {
-    const held = [...this.#held.values()];
-    this.#held.clear();
+    const held = this.#holdings.clear();
     this.#subscriptionId = undefined;
     this.#begun = this.#begunTold = 0;
     const batches = [...this.#unanswered, this.#open];
@@ -230,7 +236,7 @@ export class Subscription implements Holder, Participant {
       ...(name === undefined ? {} : { consumer: name }),
       ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),
       ...(declare ? {} : { declare: false }),
-      ...(resume === undefined ? {} : { resume, begun: this.#begun, held: heldRuns([...unanswered, ...this.#held.values()]) }),
+      ...(resume === undefined ? {} : { resume, begun: this.#begun, held: heldRuns([...unanswered, ...this.#holdings.held()]) }),
     });
   }
 
@@ -268,11 +274,14 @@ export class Subscription implements Holder, Participant {
   #received(frame: Frame): void {
     const { header } = frame;
     if (header["op"] === "deliver") {
-      const raw = parseDeliver(frame);
+      const batches = parseDeliver(frame);
       if (this.#isCancelled) return;
-      const deliveries = raw.map((one) => new Delivery(this.#options.queue, one, this));
-      for (const delivery of deliveries) this.#held.set(delivery.number, delivery);
-      this.#sink.deliver(deliveries);
+      for (const batch of batches) {
+        const deliveries: Delivery[] = [];
+        for (let index = 0; index < batch.count; index++) deliveries.push(new Delivery(batch, index, this));
+        this.#holdings.add(batch, deliveries);
+        this.#sink.deliver(deliveries);
+      }
     } else if (header["op"] === "revoked") {
       const reason = typeof header["reason"] === "string" ? header["reason"] : "by an operator";
       this.#loseRange(parseRanges(header["numbers"]), leaseLost(reason));
@@ -280,8 +289,8 @@ export class Subscription implements Holder, Participant {
   }
 
   #renew(): void {
-    if (!this.#isActive || this.#held.size === 0) return;
-    this.#open.extend(this.#held.values());
+    if (!this.#isActive || this.#holdings.isEmpty) return;
+    this.#open.extend(this.#holdings.held());
     this.#flush();
   }
 
@@ -373,11 +382,10 @@ export class Subscription implements Holder, Participant {
   }
 
   #loseRange(ranges: Parameters<typeof within>[0], error: PostroadError): void {
-    for (const delivery of [...this.#held.values()]) if (within(ranges, delivery.number)) this.#lose(delivery, error);
+    for (const delivery of [...this.#holdings.held()]) if (within(ranges, delivery.number)) this.#lose(delivery, error);
   }
 
   #lose(delivery: Delivery, error: PostroadError): void {
-    this.#held.delete(delivery.number);
     delivery.lose(error);
     this.#sink.lost(delivery, error);
   }
