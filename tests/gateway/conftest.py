@@ -1,25 +1,21 @@
 from __future__ import annotations
 
-import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import websockets  # noqa: E402
-from fake_engine import FakeEngine  # noqa: E402
-from postroad.gateway.app import build_app  # noqa: E402
-from postroad.gateway.auth.access import Access  # noqa: E402
-from postroad.gateway.config import Config  # noqa: E402
-from postroad.gateway.protocol.capability import WatchKeys  # noqa: E402
-from postroad.gateway.protocol.context import SessionContext  # noqa: E402
-from postroad.gateway.server import Server  # noqa: E402
-from postroad.gateway.serving import Running, start  # noqa: E402
+from fake_engine import FakeEngine
+from postroad.gateway.app import build_app
+from postroad.gateway.auth.access import Access
+from postroad.gateway.config import Config
+from postroad.gateway.protocol.capability import WatchKeys
+from postroad.gateway.protocol.context import SessionContext
+from postroad.gateway.server import Server
+from postroad.gateway.serving import Running, start
 
 SECRET = b"s" * 32
 

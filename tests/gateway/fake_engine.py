@@ -21,8 +21,8 @@ from postroad.broker.engine.engine import (
     Json,
     PublishBatch,
     Run,
-    Settled,
     SettleBatch,
+    Settled,
     WatchSink,
     WatchSpec,
 )
@@ -366,9 +366,9 @@ class FakeEngine:
         elif what == "message":
             answer["message"] = self._message(args["message"]).to_json()
         else:
-            answer["events"] = [
-                event for event in self.history if args.get("queue") in (None, event["queue"])
-            ][-args["last"] :]
+            answer["events"] = [event for event in self.history if args.get("queue") in (None, event["queue"])][
+                -args["last"] :
+            ]
         return answer
 
     async def operate(self, do: str, args: Mapping[str, Any]) -> Json:

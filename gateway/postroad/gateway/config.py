@@ -41,7 +41,8 @@ class Config:
     auth_issuer: str | None = _setting(None, "Tokens must have this `iss`.")
     auth_audience: str | None = _setting(None, "Tokens must have this `aud`.")
     watch_key_file: str | None = _setting(
-        None, "File with the secret behind watch capabilities; default `watch.key` in the data folder, made at first start."
+        None,
+        "File with the secret behind watch capabilities; default `watch.key` in the data folder, made at first start.",
     )
     demo_api: str | None = _setting(None, "URL of the demo's API; the console then shows the demo.")
     demo_stage: str | None = _setting(None, "URL of the demo's stage, where faults are switched on.")
@@ -168,7 +169,7 @@ def _together(config: Config) -> list[str]:
         if url is not None and not _is_origin(url):
             problems.append(f"{name} must be an http origin such as http://127.0.0.1:8081.")
     problems += [
-        f"origins: {ascii(origin)} is not an origin such as https://app.example."
+        f"origins: {origin!a} is not an origin such as https://app.example."
         for origin in config.origins
         if not _is_origin(origin)
     ]

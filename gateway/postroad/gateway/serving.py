@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
-from postroad.broker.engine.engine import Engine
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .config import Config
@@ -110,7 +110,7 @@ async def start(server: Server, app: Any, config: Config) -> Running:
             host=config.host,
             port=config.port,
             http=HttpConnection,
-            ws=protocol_class(server),
+            ws=protocol_class(server),  # type: ignore[arg-type]  # it looks like a Protocol to uvicorn, and is buffered to the loop
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -122,10 +122,8 @@ async def start(server: Server, app: Any, config: Config) -> Running:
             backlog=1024,
         )
     )
-    # uvicorn would exit the process when it cannot bind, so it is tried first.
-    probe = uvicorn.Config(app, host=config.host, port=config.port)
-    del probe
-    task = asyncio.create_task(_serve(http))
+    # uvicorn would exit the process when it cannot bind, so we do it.
+    task = asyncio.create_task(http.serve(sockets=[_listen(config.host, config.port)]))
     while not http.started:
         if task.done():
             await task
@@ -134,8 +132,17 @@ async def start(server: Server, app: Any, config: Config) -> Running:
     return Running(server, http, task, config.grace_ms)
 
 
-async def _serve(http: uvicorn.Server) -> None:
-    await http.serve()
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
 
 
 @contextlib.asynccontextmanager
@@ -153,6 +160,3 @@ async def stop_signals() -> AsyncIterator[asyncio.Event]:
     finally:
         for name in handled:
             loop.remove_signal_handler(name)
-
-
-OpenEngine = Callable[[Config], Engine]

@@ -43,10 +43,10 @@ class Principal:
     def need(self, verb: Verb, name: str) -> None:
         """Raises: NotAllowed: the right is missing."""
         if not self.may(verb, name):
-            raise NotAllowed(f"This needs the right to {verb} on {ascii(name[:75])}.")
+            raise NotAllowed(f"This needs the right to {verb} on {name[:75]!a}.")
 
 
-ANYONE = Principal(subject="anyone", grants={verb: ("#",) for verb in VERBS})
+ANYONE = Principal(subject="anyone", grants=dict.fromkeys(VERBS, ("#",)))
 """The caller where no authentication is configured: loopback only."""
 
 NOBODY = Principal(subject="nobody")

@@ -20,6 +20,10 @@ class WatchKeys:
         assert len(secret) >= 32
         self._secret = secret
 
+    def derived(self) -> bytes:
+        """A secret for another purpose, which tells nothing of this one."""
+        return hmac.digest(self._secret, b"derived", "sha256")
+
     def key(self, id_prefix: str) -> str:
         """The ``watch_key`` of a publish frame, told to its producer only."""
         digest = hmac.digest(self._secret, id_prefix.encode(), "sha256")

@@ -57,7 +57,9 @@ class Consumer:
             self.pause()
 
     def revoked(self, numbers: Ranges, reason: str) -> None:
-        self._session.push({"op": "revoked", "sub": self.number, "numbers": [list(r) for r in numbers], "reason": reason})
+        self._session.push(
+            {"op": "revoked", "sub": self.number, "numbers": [list(r) for r in numbers], "reason": reason}
+        )
 
     def ended(self, error: PostroadError) -> None:
         self._session.forget(self)

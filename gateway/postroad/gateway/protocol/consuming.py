@@ -110,7 +110,9 @@ def _done(item: Mapping[str, Any], field: str, limits: Limits, body_bytes_max: i
         )
     frames = objects(item.get("publish", []), f"{field}.publish")
     if any("frame" in frame for frame in frames):
-        raise InvalidRequest("A publish inside done is not numbered: it is part of the settle.", field=f"{field}.publish")
+        raise InvalidRequest(
+            "A publish inside done is not numbered: it is part of the settle.", field=f"{field}.publish"
+        )
     return Completion(
         number=required(integer(item, "number", 1, JSON_INT_MAX, f"{field}."), f"{field}.number"),
         result=result,

@@ -159,7 +159,7 @@ class Session:
                 self._other(op, header, request_id)
         except PostroadError as error:
             self.fail(request_id, error)
-        except Exception as error:  # the barrier: a bug costs one request, never the connection's neighbours
+        except Exception as error:  # noqa: BLE001  # the barrier: a bug costs one request, never the connection's neighbours
             self.fail(request_id, self.internal(error))
 
     def _ready(self) -> None:
@@ -256,7 +256,9 @@ class Session:
             return
         handler = requests.WAITING.get(op) if isinstance(op, str) else None
         if handler is None:
-            raise InvalidRequest(f"There is no op {ascii(op)[:80]}." if op is not None else "op is missing.", field="op")
+            raise InvalidRequest(
+                f"There is no op {ascii(op)[:80]}." if op is not None else "op is missing.", field="op"
+            )
         is_query = op == "query"
         if is_query:
             self._queries += 1
@@ -272,7 +274,7 @@ class Session:
                 answer.then()
         except PostroadError as error:
             self.fail(request_id, error)
-        except Exception as error:  # see _carry_out
+        except Exception as error:  # noqa: BLE001  # see _carry_out
             self.fail(request_id, self.internal(error))
         finally:
             if is_query:
@@ -297,9 +299,7 @@ class Session:
             raise InvalidState(f"sub {number} is in use on this connection.", field="sub")
         limit = self.context.limits.subscriptions_max
         if len(self.subs) >= limit:
-            raise LimitExceeded(
-                f"A connection may have {limit} subscriptions.", limit="subscriptions_max", value=limit
-            )
+            raise LimitExceeded(f"A connection may have {limit} subscriptions.", limit="subscriptions_max", value=limit)
         self.subs[number] = sub
 
     def forget(self, sub: Sub) -> None:
