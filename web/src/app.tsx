@@ -27,7 +27,7 @@ export function App({ config }: { config: Config }): ReactNode {
         <Route path="/messages/:id">{({ id }) => <MessagePage key={id} id={decodeURIComponent(id)} />}</Route>
         <Route>
           <PageHead title="Not on the map" />
-          <Panel title="No such page">
+          <Panel title="No such page" flush>
             <Empty title="There is no page at this address">
               <Link href="/">Back to the front page</Link>
             </Empty>

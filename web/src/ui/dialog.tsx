@@ -16,7 +16,11 @@ export function Dialog({ title, open, close, children, plain = false }: Props): 
   useEffect(() => {
     const dialog = ref.current;
     if (dialog === null) return;
-    if (open && !dialog.open) dialog.showModal();
+    if (open && !dialog.open) {
+      dialog.showModal();
+      // The first field, not the first thing that can be focused: that may be a list around it.
+      dialog.querySelector<HTMLElement>("input, textarea, select")?.focus();
+    }
     if (!open && dialog.open) dialog.close();
   }, [open]);
   return (

@@ -1,7 +1,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { duration } from "../../format/duration.js";
 import { stepTitle, stepTone } from "../../format/step.js";
-import { exact } from "../../format/time.js";
+import { clock, exact } from "../../format/time.js";
 import type { TimelineEntry } from "../../live/types.js";
 import { Shape } from "../../ui/state.js";
 import "./timeline.css";
@@ -55,7 +55,7 @@ export function Timeline({ steps, label = "Timeline", before, after }: Props): R
               {step.reason ? <span className="step-reason">{step.reason}</span> : null}
             </span>
             <time className="step-at" dateTime={new Date(step.at).toISOString()} title={exact(step.at)}>
-              {previous === undefined ? "" : `+${duration(step.at - previous.at)}`}
+              {previous === undefined ? clock(step.at) : `+${duration(step.at - previous.at)}`}
             </time>
             {hidden > 0 && i === 9 && <span className="step-hidden">{hidden} steps not shown</span>}
           </li>

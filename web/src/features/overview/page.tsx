@@ -66,7 +66,7 @@ export function OverviewPage(): ReactNode {
           <Skeleton rows={4} label="Loading queues" />
         </Panel>
       ) : queues.length === 0 ? (
-        <Panel title="Start here">
+        <Panel title="Start here" flush>
           <Empty title="The broker is running and empty" code={FIRST_MESSAGE("emails", url)}>
             Publish the first message; the queue is made by it.
           </Empty>

@@ -99,7 +99,11 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
           sent back.
         </Empty>
       ) : (
-        <div className="table-wrap" onPointerEnter={() => setPointed(true)} onPointerLeave={() => setPointed(false)}>
+        <div
+          className="table-wrap rows"
+          onPointerEnter={() => setPointed(true)}
+          onPointerLeave={() => setPointed(false)}
+        >
           <table className="table">
             <thead>
               <tr>

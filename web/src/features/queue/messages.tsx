@@ -6,7 +6,7 @@ import { bytes } from "../../format/bytes.js";
 import { useClient } from "../../live/client.js";
 import { Button } from "../../ui/button.js";
 import { State } from "../../ui/state.js";
-import { Ago } from "../../ui/time.js";
+import { Ago, Due } from "../../ui/time.js";
 import { Empty, ErrorView, Panel, Skeleton } from "../../ui/views.js";
 import { useBrowse } from "./use_browse.js";
 
@@ -58,7 +58,11 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
       ) : list.messages.length === 0 ? (
         <Empty title={NOTHING[state]} />
       ) : (
-        <div className="table-wrap" onPointerEnter={() => setPointed(true)} onPointerLeave={() => setPointed(false)}>
+        <div
+          className="table-wrap rows"
+          onPointerEnter={() => setPointed(true)}
+          onPointerLeave={() => setPointed(false)}
+        >
           <table className="table">
             <thead>
               <tr>
@@ -98,7 +102,7 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
                     {state === "leased"
                       ? message.consumer
                       : state === "delayed"
-                        ? message.due !== null && message.due !== undefined && <Ago at={message.due} />
+                        ? message.due !== null && message.due !== undefined && <Due at={message.due} />
                         : message.key}
                   </td>
                 </tr>

@@ -43,7 +43,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
     return (
       <>
         <PageHead title={<code>{name}</code>} />
-        <Panel title={missing ? "No such queue" : "Not answered"}>
+        <Panel title={missing ? "No such queue" : "Not answered"} flush>
           {missing ? (
             <Empty title="There is no queue of this name" code={FIRST_MESSAGE(name, url)}>
               It begins with its first message or its first consumer. A dead-letter queue begins with the first message
@@ -156,7 +156,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         {detail.data === undefined ? (
           <Skeleton rows={3} label="Loading settings" />
         ) : (
-          <Settings settings={detail.data.settings} />
+          <Settings queue={name} settings={detail.data.settings} />
         )}
       </Panel>
       <Publish queue={name} open={dialog === "publish"} close={close} />

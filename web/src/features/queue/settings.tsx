@@ -9,7 +9,9 @@ const orNone = <T,>(value: T | null | undefined, show: (value: T) => ReactNode, 
   value === null || value === undefined ? <span className="muted">{none}</span> : show(value);
 
 /** A queue's settings in force. */
-export function Settings({ settings }: { settings: QueueSettings }): ReactNode {
+export function Settings({ queue, settings }: { queue: string; settings: QueueSettings }): ReactNode {
+  // An empty name is the default one, which is made at first use.
+  const deadLetter = settings.deadLetter === "" ? `${queue}.dead` : settings.deadLetter;
   return (
     <dl className="figures settings">
       <Figure label="Lease">{orNone(settings.leaseMs, duration, "default")}</Figure>
@@ -18,7 +20,7 @@ export function Settings({ settings }: { settings: QueueSettings }): ReactNode {
       <Figure label="Longest backoff">{orNone(settings.backoffMaxMs, duration, "default")}</Figure>
       <Figure label="Dead letters go to">
         {orNone(
-          settings.deadLetter,
+          deadLetter,
           (name) => (
             <code>{name}</code>
           ),
