@@ -9,7 +9,7 @@ KEEP_MS = 600_000
 class ProducerSession:
     """Attributes:
     last_frame: The highest frame number stored.
-    frames: Frame number → (position, count) of the last ``FRAMES_KEPT`` stored.
+    frames: Frame number → (position, count) of those stored among the last ``FRAMES_KEPT`` numbers.
     at: When the last one was stored, milliseconds.
     """
 
@@ -22,10 +22,14 @@ class ProducerSession:
 
     def stored(self, frame: int, position: int, count: int, at_ms: int) -> None:
         self.frames[frame] = (position, count)
-        self.last_frame = max(self.last_frame, frame)
         self.at = at_ms
-        while len(self.frames) > FRAMES_KEPT:
-            del self.frames[next(iter(self.frames))]
+        if frame <= self.last_frame:
+            return
+        # By number, not by age: a gap may be filled late, and ``is_forgotten`` goes by number.
+        gone = range(self.last_frame - FRAMES_KEPT + 1, frame - FRAMES_KEPT + 1)
+        self.last_frame = frame
+        for old in gone if len(gone) <= FRAMES_KEPT else [old for old in self.frames if old < gone.stop]:
+            self.frames.pop(old, None)
 
     def is_forgotten(self, frame: int) -> bool:
         """True if the frame is so old that the broker no longer knows whether it was stored."""
