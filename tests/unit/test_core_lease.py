@@ -1,0 +1,87 @@
+"""Leases of one subscription, by delivery number."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from postroad.broker.core.lease import Lease, Leases, missing
+
+
+def leases(*grants: tuple[int, int, int]) -> Leases:
+    """``(number, count, sequence)`` each; deadline = 1000 + number."""
+    made = Leases()
+    for number, count, sequence in grants:
+        made.add(Lease(number, count, sequence, 0, 500, 1000 + number))
+    return made
+
+
+def held(them: Leases) -> dict[int, int]:
+    return {lease.number + k: lease.sequence + k for lease in them for k in range(lease.count)}
+
+
+def test_a_whole_grant_is_taken_as_it_was() -> None:
+    them = leases((1, 5, 100), (6, 2, 200))
+
+    (taken,) = them.take(1, 5)
+
+    assert (taken.number, taken.count, taken.sequence) == (1, 5, 100)
+    assert held(them) == {6: 200, 7: 201}
+
+
+def test_a_part_out_of_the_middle_leaves_both_ends() -> None:
+    them = leases((1, 5, 100))
+
+    (taken,) = them.take(2, 3)
+
+    assert (taken.number, taken.count, taken.sequence, taken.deadline) == (2, 2, 101, 1001)
+    assert held(them) == {1: 100, 4: 103, 5: 104}
+    assert them.count == 3
+
+
+def test_a_range_over_gaps_takes_what_is_there() -> None:
+    them = leases((1, 2, 10), (5, 2, 20), (9, 2, 30))
+
+    taken = them.take(2, 9)
+
+    assert [(lease.number, lease.count) for lease in taken] == [(2, 1), (5, 2), (9, 1)]
+    assert missing(2, 9, [(lease.number, lease.last) for lease in taken]) == [(3, 4), (7, 8)]
+    assert held(them) == {1: 10, 10: 31}
+
+
+def test_extending_a_part_changes_only_its_deadline() -> None:
+    them = leases((1, 3, 10))
+
+    assert them.extend(2, 5, 9000) == [(2, 3)]
+
+    assert [(lease.number, lease.deadline) for lease in them] == [(1, 1001), (2, 9000)]
+    assert them.next_deadline() == 1001
+    assert [lease.number for lease in them.expired(1001)] == [1]
+    assert them.count == 2
+
+
+def test_an_expired_lease_is_gone_for_good() -> None:
+    them = leases((1, 2, 10), (3, 1, 20))
+
+    assert [lease.number for lease in them.expired(1001)] == [1]
+
+    assert them.take(1, 2) == []
+    assert them.find_sequence(10) is None
+    assert them.find_sequence(20) is not None
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.lists(st.tuples(st.integers(1, 25), st.integers(0, 8))))
+def test_every_number_is_taken_at_most_once(counts: list[int], takes: list[tuple[int, int]]) -> None:
+    them, number = Leases(), 1
+    for count in counts:
+        them.add(Lease(number, count, number * 10, 0, 0, 0))
+        number += count
+    model = held(them)
+
+    for first, length in takes:
+        taken = them.take(first, first + length)
+        got = {lease.number + k: lease.sequence + k for lease in taken for k in range(lease.count)}
+        assert got == {n: s for n, s in model.items() if first <= n <= first + length}
+        for gone in got:
+            del model[gone]
+        assert held(them) == model
+        assert them.count == len(model)
