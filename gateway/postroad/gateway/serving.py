@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from .config import Config
 from .protocol import opcodes
 from .server import Server
-from .websocket import protocol_class
+from .websocket import WebSocketConnection, protocol_class
 
 HEADERS_S = 5.0
 HTTP_CONNECTIONS_SPARE = 1_000
@@ -98,8 +98,13 @@ class Running:
             await asyncio.sleep(HEALTH_CHECK_S)
 
 
-async def start(server: Server, app: Any, config: Config) -> Running:
+async def start(
+    server: Server, app: Any, config: Config, connection: type[WebSocketConnection] = WebSocketConnection
+) -> Running:
     """Listen. The engine must have been started.
+
+    Args:
+        connection: Another class of WebSocket connections, for tests.
 
     Raises:
         OSError: the address cannot be bound.
@@ -110,7 +115,7 @@ async def start(server: Server, app: Any, config: Config) -> Running:
             host=config.host,
             port=config.port,
             http=HttpConnection,
-            ws=protocol_class(server),  # type: ignore[arg-type]  # it looks like a Protocol to uvicorn, and is buffered to the loop
+            ws=protocol_class(server, connection),  # type: ignore[arg-type]  # it looks like a Protocol to uvicorn, and is buffered to the loop
             lifespan="off",
             access_log=False,
             log_config=None,

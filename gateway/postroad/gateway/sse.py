@@ -73,7 +73,7 @@ class EventStream:
         if trimmed is not None:
             self._hold(_block("trimmed", {"trimmed": trimmed}))
         for event in events:
-            if self._principal.may("peek", event.get("queue", "")) or self._principal.may_all("peek"):
+            if self._principal.may("peek", event.get("queue") or ""):
                 self._hold(_block(event["kind"], event, event["position"]))
         self._news.set()
 

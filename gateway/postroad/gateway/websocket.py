@@ -315,6 +315,8 @@ class WebSocketConnection(asyncio.BufferedProtocol):
         self._transport.close()
 
 
-def protocol_class(server: Server) -> type[WebSocketConnection]:
+def protocol_class(
+    server: Server, connection: type[WebSocketConnection] = WebSocketConnection
+) -> type[WebSocketConnection]:
     """The class for uvicorn's ``ws``, bound to a server."""
-    return type("BoundWebSocketConnection", (WebSocketConnection,), {"server": server})
+    return type(f"Bound{connection.__name__}", (connection,), {"server": server})

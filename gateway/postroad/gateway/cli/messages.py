@@ -141,14 +141,14 @@ def _shown(body: Any) -> str:
 def _event_line(event: dict[str, Any]) -> str:
     facts = [f"{name}={event[name]}" for name in ("count", "consumer", "attempt", "reason", "to") if name in event]
     ids = " ".join(event.get("ids", ())[:3])
-    return "  ".join([str(event["position"]), f"{event['kind']:<10}", event.get("queue", ""), *facts, ids]).rstrip()
+    return "  ".join([str(event["position"]), f"{event['kind']:<10}", event.get("queue") or "", *facts, ids]).rstrip()
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in _COLUMNS:
         table.add_column(column.removesuffix("_total"), justify="left" if column == "name" else "right")
     for row in rows:

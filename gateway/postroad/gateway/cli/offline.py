@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +33,28 @@ def verify_journal(data: Path, out: Print, *, as_json: bool) -> ExitCode:
     Raises:
         CommandFailed: there is no journal, or it cannot be read.
     """
-    try:
-        from postroad.broker.journal import files as journal_files
-        from postroad.broker.journal.verify import verify  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        raise CommandFailed("This version cannot verify journals yet.") from None
+    from postroad.broker.errors import Corrupt
+    from postroad.broker.journal import RealFiles
+    from postroad.broker.journal.verify import verify
+
     if not data.is_dir():
         raise CommandFailed(f"There is no journal in {data}.", ExitCode.USAGE)
-    report: Any = verify(journal_files.DiskFiles(data))  # type: ignore[attr-defined, unused-ignore]
-    told = asdict(report) if is_dataclass(report) and not isinstance(report, type) else vars(report)
+    try:
+        report = verify(RealFiles(str(data)))
+    except Corrupt as error:
+        raise CommandFailed(f"The journal is damaged: {error.message}", ExitCode.CORRUPT) from None
+    except OSError as error:
+        raise CommandFailed(f"The journal in {data} cannot be read: {error.strerror or error}.") from None
+    told = asdict(report)
+    problems = told.pop("problems")
     if as_json:
-        out(json.dumps(told, default=str))
+        out(json.dumps({**told, "problems": problems}, default=str))
     else:
         for name, value in told.items():
             out(f"{name.replace('_', ' ')}: {value}")
-    is_sound = bool(getattr(report, "ok", not told.get("damage")))
-    return ExitCode.CLEAN if is_sound else ExitCode.CORRUPT
+        for problem in problems:
+            out("damaged: {file} at byte {offset}, position {position}: {text}".format(**problem))
+    return ExitCode.CORRUPT if problems else ExitCode.CLEAN
 
 
 def make_token(secret_file: Path, claims: dict[str, Any]) -> str:

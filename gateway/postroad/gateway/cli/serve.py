@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from postroad.broker.engine.engine import Engine
-from postroad.broker.errors import Corrupt, Unavailable
+from postroad.broker.errors import Corrupt, PostroadError, Unavailable
 from postroad.broker.limits import Limits
 
 from .. import log as logs
@@ -118,8 +118,8 @@ async def _open(config: Config) -> Engine:
         raise CommandFailed(f"The journal is damaged: {error.message}", ExitCode.CORRUPT) from None
     except Unavailable as error:
         raise CommandFailed(error.message, ExitCode.LOCKED) from None
-    except ValueError as error:
-        raise CommandFailed(f"The engine {config.engine!r} cannot be opened: {error}.", ExitCode.USAGE) from None
+    except PostroadError as error:
+        raise CommandFailed(f"The engine cannot be opened: {error.message}", ExitCode.USAGE) from None
     except OSError as error:
         raise CommandFailed(f"The data folder {config.data} cannot be used: {error.strerror or error}.") from None
     return engine

@@ -174,7 +174,7 @@ async def ask(context: SessionContext, principal: Principal, what: object, reque
         if checked == "overview":
             answer = {**answer, "connections": context.connections()}
     elif checked == "events" and not principal.may_all("peek"):
-        visible = [event for event in answer["events"] if principal.may("peek", event.get("queue", ""))]
+        visible = [event for event in answer["events"] if principal.may("peek", event.get("queue") or "")]
         answer = {**answer, "events": visible}
     return answer
 

@@ -76,7 +76,7 @@ class Watcher:
     def events(self, events: Sequence[Json], trimmed: int | None) -> None:
         principal = self._session.principal
         if not principal.may_all("peek") and not self.is_message:
-            events = [event for event in events if principal.may("peek", event.get("queue", ""))]
+            events = [event for event in events if principal.may("peek", event.get("queue") or "")]
         if not events and trimmed is None:
             return
         if trimmed is None and not self._holding and not self._events and not self._skipped:

@@ -52,11 +52,15 @@ class HttpConsumer:
         self._loop = asyncio.get_running_loop()
         self._idle: asyncio.TimerHandle | None = None
         self._is_ended = False
+        self._early: list[DeliveryBatch] = []
         self.subscription: Subscription | None = None
 
     async def open(self, engine: Engine, *, declare: bool) -> None:
         spec = ConsumeSpec(queue=self.queue, consumer=CONSUMER_NAME, client="http", prefetch=1, declare=declare)
         self.subscription = await engine.consume(spec, self)
+        early, self._early = self._early, []
+        for batch in early:
+            self.deliver(batch)
         self._adjust()
 
     async def receive(self, wanted: int, wait_s: float) -> list[dict[str, Any]]:
@@ -82,8 +86,10 @@ class HttpConsumer:
                 self._adjust()
 
     def deliver(self, batch: DeliveryBatch) -> None:
+        if self.subscription is None:
+            self._early.append(batch)
+            return
         messages = deque(inline_messages(batch))
-        assert self.subscription is not None
         while messages and self._waiters:
             waiter = self._waiters.popleft()
             if waiter.found.done():
