@@ -11,6 +11,7 @@
     ├── NotFound
     │   ├── QueueNotFound         queue-not-found      no          404
     │   ├── MessageNotFound       message-not-found    no          404
+    │   ├── Unroutable            unroutable           no          404
     │   └── Gone                  gone                 no          410
     ├── Conflict                  conflict             no          409
     ├── LeaseLost                 lease-lost           no          409
@@ -102,6 +103,12 @@ class MessageNotFound(NotFound):
     code = "message-not-found"
 
 
+class Unroutable(NotFound):
+    """No binding matches the topic, and the publish was ``mandatory``."""
+
+    code = "unroutable"
+
+
 class Gone(NotFound):
     """The message or position is older than the history window; ``earliest`` is the oldest kept position."""
 
@@ -188,7 +195,7 @@ class Internal(PostroadError):
 
 
 ERRORS: tuple[type[PostroadError], ...] = (
-    InvalidRequest, InvalidName, InvalidState, NotAuthenticated, NotAllowed, QueueNotFound, MessageNotFound, Gone,
+    InvalidRequest, InvalidName, InvalidState, NotAuthenticated, NotAllowed, QueueNotFound, MessageNotFound, Unroutable, Gone,
     Conflict, LeaseLost, AlreadySettled, OutcomeUnknown, LimitExceeded, QueueFull, StorageFull, Unsupported,
     Unavailable, Corrupt, Internal,
 )  # fmt: skip

@@ -23,6 +23,8 @@ class QueueSettings:
         backoff_max_ms: The longest such delay.
         dead_letter: Where exhausted messages go; ``""`` means ``<queue>.dead``, ``None`` drops them.
         expire_ms: Messages not delivered within this time expire; ``None``: never.
+        concurrency_max: Most messages leased at once, over all consumers; ``None``: as prefetch allows.
+        rate_max: Most deliveries a second, over all consumers; ``None``: no limit.
         length_max: Most messages ready, delayed and leased; ``None``: no limit.
         bytes_max: Most bytes of those; ``None``: no limit.
     """
@@ -33,6 +35,8 @@ class QueueSettings:
     backoff_max_ms: int = 600_000
     dead_letter: str | None = ""
     expire_ms: int | None = None
+    concurrency_max: int | None = None
+    rate_max: int | None = None
     length_max: int | None = None
     bytes_max: int | None = None
 
@@ -48,12 +52,55 @@ class QueueSettings:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """How long a stream keeps its messages; whichever bound comes first, in whole batches.
+
+    Attributes:
+        retention_ms: Age, milliseconds; ``None``: for ever.
+        retention_bytes: Body bytes; ``None``: any.
+        retention_count: Messages; ``None``: any.
+        keep_until_acked: Never let go of what a group has not settled.
+    """
+
+    retention_ms: int | None = 7 * DAY_MS
+    retention_bytes: int | None = None
+    retention_count: int | None = None
+    keep_until_acked: bool = False
+
+    def changed(self, given: Mapping[str, object]) -> StreamSettings:
+        """These settings with the named ones replaced.
+
+        Raises:
+            InvalidRequest: an unknown setting, a wrong type or a value out of range; ``field`` names it.
+        """
+        return replace(self, **{name: _checked_stream(name, value) for name, value in given.items()})  # type: ignore[arg-type]  # as above
+
+    def to_json(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _checked_stream(name: str, value: object) -> object:
+    field = f"settings.{name}"
+    if name == "keep_until_acked":
+        if not isinstance(value, bool):
+            raise InvalidRequest("keep_until_acked must be true or false.", field=field)
+        return value
+    if name not in ("retention_ms", "retention_bytes", "retention_count"):
+        raise InvalidRequest(f"There is no stream setting {name[:75]!a}.", field=field)
+    if value is not None and (type(value) is not int or not 1 <= value <= FOREVER):
+        raise InvalidRequest(f"{name} must be an integer from 1 to {FOREVER:,}, or null.", field=field)
+    return value
+
+
 _RANGES: dict[str, tuple[int, int, bool]] = {
     "lease_ms": (100, DAY_MS // 2, False),
     "attempts_max": (1, 1000, False),
     "backoff_ms": (0, DAY_MS, False),
     "backoff_max_ms": (0, DAY_MS, False),
     "expire_ms": (1, FOREVER, True),
+    "concurrency_max": (1, 1_000_000, True),
+    "rate_max": (1, 10_000_000, True),
     "length_max": (1, FOREVER, True),
     "bytes_max": (1, FOREVER, True),
 }

@@ -12,7 +12,23 @@ from typing import Any
 
 import orjson
 
-from .record import Boot, Define, Forget, Pause, Place, Publish, Record, Return, Settle, Undefine
+from .record import (
+    Bind,
+    Boot,
+    Define,
+    DefineGroup,
+    DefineStream,
+    Forget,
+    Pause,
+    Place,
+    Publish,
+    Record,
+    Reset,
+    Return,
+    Settle,
+    Trim,
+    Undefine,
+)  # fmt: skip
 
 
 def encode(record: Record) -> bytes:
@@ -32,6 +48,8 @@ def _fields(record: Record) -> dict[str, Any]:
                 fields["d"] = record.digests
             if record.duplicates:
                 fields["dup"] = list(record.duplicates.items())
+            if record.topic is not None:
+                fields["t"] = record.topic
             return fields
         case Settle():
             fields = {"k": "settle", "log": record.log, "at": record.at, "how": record.how, "runs": record.runs}
@@ -53,6 +71,18 @@ def _fields(record: Record) -> dict[str, Any]:
         case Define():
             return {"k": "define", "log": record.log, "at": record.at, "name": record.name, "set": record.settings,
                     "dlo": record.dead_letter_of}  # fmt: skip
+        case DefineStream():
+            return {"k": "stream", "log": record.log, "at": record.at, "name": record.name, "set": record.settings}
+        case DefineGroup():
+            return {"k": "group", "log": record.log, "at": record.at, "n": record.group, "name": record.name,
+                    "set": record.settings, "start": record.start}  # fmt: skip
+        case Reset():
+            return {"k": "reset", "log": record.log, "at": record.at, "start": record.start}
+        case Trim():
+            return {"k": "trim", "log": record.log, "at": record.at, "first": record.first}
+        case Bind():
+            return {"k": "bind", "log": record.log, "at": record.at, "pattern": record.pattern, "on": record.on,
+                    "h": record.headers, "any": record.any_header}  # fmt: skip
         case Undefine():
             return {"k": "undefine", "log": record.log, "at": record.at, "name": record.name}
         case Pause():
@@ -75,12 +105,13 @@ def decode(header: bytes | memoryview) -> Record:
         producer, duplicates = f.get("p"), f.get("dup")
         return Publish(
             f["at"],
-            [(log, first) for log, first in f["to"]],
+            [(log, first, indexes) for log, first, indexes in f["to"]],
             f["z"],
             f.get("a") or {},
             (producer[0], producer[1]) if producer else None,
             f.get("d"),
             {index: (place[0], place[1]) for index, place in duplicates} if duplicates else None,
+            f.get("t"),
         )
     if kind == "settle":
         results = f.get("res")
@@ -92,6 +123,17 @@ def decode(header: bytes | memoryview) -> Record:
         return Place(f["at"], f["log"], f["how"], f["from"], [tuple(entry) for entry in f["e"]], f["why"], f["by"])
     if kind == "define":
         return Define(f["at"], f["name"], f["log"], f["set"], f["dlo"])
+    if kind == "stream":
+        return DefineStream(f["at"], f["name"], f["log"], f["set"])
+    if kind == "group":
+        return DefineGroup(f["at"], f["log"], f["n"], f["name"], f["set"], f["start"])
+    if kind == "reset":
+        return Reset(f["at"], f["log"], f["start"])
+    if kind == "trim":
+        return Trim(f["at"], f["log"], f["first"])
+    if kind == "bind":
+        headers = [(name, value) for name, value in f["h"]]
+        return Bind(f["at"], f["log"], f["pattern"], f["on"], headers, f["any"])
     if kind == "undefine":
         return Undefine(f["at"], f["name"], f["log"])
     if kind == "pause":

@@ -11,9 +11,17 @@ Range = tuple[int, int]
 
 @dataclass(slots=True, kw_only=True)
 class PublishMessages:
-    """Reply: ``Published``. ``digests``: of each body, where dedup keys are used."""
+    """Reply: ``Published``.
+
+    Attributes:
+        queue: Name of the target, of this ``kind``: ``queue``, ``stream`` or ``topic``.
+        mandatory: A publish to a topic that goes nowhere is refused.
+        digests: Of each body, where dedup keys are used.
+    """
 
     queue: str
+    kind: str = "queue"
+    mandatory: bool = False
     sizes: list[int]
     attributes: dict[str, Any] = field(default_factory=dict)
     producer: tuple[str, int] | None = None
@@ -23,10 +31,11 @@ class PublishMessages:
 
 @dataclass(slots=True, kw_only=True)
 class Published:
-    """``keep``: indexes of the frame's messages that were stored, None if all; the others are ``duplicates``."""
+    """``routed``: number of targets. ``keep``: indexes of the frame's messages that were stored, None if all; the others are ``duplicates``."""
 
     position: int
     count: int
+    routed: int = 1
     keep: list[int] | None = None
     duplicates: dict[int, tuple[int, int]] | None = None
     replayed: bool = False
@@ -133,7 +142,58 @@ class Declare:
 
 
 @dataclass(slots=True, kw_only=True)
+class DeclareStream:
+    """Reply: True if the stream was made now."""
+
+    stream: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    update: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class DeclareGroup:
+    """Reply: True if the group was made now. ``start``: as in ``Reset``; only a new group heeds it."""
+
+    stream: str
+    group: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    update: bool = False
+    start: str | tuple[str, int] = "latest"
+
+
+@dataclass(slots=True, kw_only=True)
+class ResetGroup:
+    """Reply: the offset it goes on from. ``start``: ``earliest``, ``latest``, ``("offset", n)`` or ``("at", milliseconds)``."""
+
+    queue: str
+    start: str | tuple[str, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class BindTopic:
+    """Reply: True if something changed. ``headers`` as in docs/protocol.md."""
+
+    pattern: str
+    target: str
+    headers: object = None
+    on: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Replay:
+    """Copy a range of a stream to a queue, by reference. Reply: how many, and the offset to go on from."""
+
+    stream: str
+    first: int
+    last: int
+    queue: str
+    limit: int = 1000
+
+
+@dataclass(slots=True, kw_only=True)
 class Delete:
+    """Delete a queue, a stream, or a group ``<stream>/<group>``."""
+
     queue: str
 
 

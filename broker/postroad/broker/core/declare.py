@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ..errors import Conflict, LimitExceeded, QueueNotFound
 from ..names import NAME_LENGTH_MAX
-from ..settings import QueueSettings
-from .command import Declare, Delete, SetPaused
+from ..settings import QueueSettings, StreamSettings
+from .command import Declare, DeclareGroup, DeclareStream, Delete, SetPaused
 from .effect import End
 from .queue import Queue
-from .record import Define, Pause, Undefine
+from .record import Define, DefineGroup, DefineStream, Pause, Undefine
+from .retention import retain
+from .stream import GROUP_SEPARATOR, Stream
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -30,11 +33,14 @@ def declare(machine: Machine, command: Declare) -> bool:
         settings = QueueSettings().changed(command.settings)
         define(machine, command.queue, settings)
         return True
-    settings = queue.settings.changed(command.settings)
+    return _update(machine, queue, command.settings, command.update)
+
+
+def _update(machine: Machine, queue: Queue, given: Mapping[str, object], update: bool) -> bool:
+    settings = queue.settings.changed(given)
     if settings != queue.settings:
-        if not command.update:
-            differ = [name for name, value in settings.to_json().items() if value != queue.settings.to_json()[name]]
-            raise Conflict(f'"{queue.name}" was declared with other settings: {", ".join(differ)}.', settings=differ)
+        if not update:
+            raise _conflict(queue.name, settings.to_json(), queue.settings.to_json())
         machine.commit(Define(machine.now, queue.name, queue.number, settings.to_json(), queue.dead_letter_of))
         machine.dispatch(queue)
     return False
@@ -49,10 +55,10 @@ def define(
         LimitExceeded: there are ``queues_max`` already.
     """
     state = machine.state
-    if len(state.queues) >= machine.limits.queues_max and dead_letter_of is None:
-        raise LimitExceeded(
-            f"There are {len(state.queues):,} queues already.", limit="queues_max", value=machine.limits.queues_max
-        )
+    if dead_letter_of is None:
+        check_count(machine)
+    if name in state.streams:
+        raise Conflict(f'"{name}" is a stream.', queue=name)
     settings = settings or QueueSettings()
     machine.commit(Define(machine.now, name, state.next_log, settings.to_json(), dead_letter_of))
     return state.queues[name]
@@ -64,21 +70,110 @@ def dead_letter_queue(machine: Machine, queue: Queue) -> Queue | None:
     if wanted is None:
         return None
     if wanted == "":
-        wanted = queue.name + DEAD_LETTER_SUFFIX
-        if len(wanted) > NAME_LENGTH_MAX:
-            wanted = f"{queue.name[:60]}-{crc32(queue.name.encode()):08x}{DEAD_LETTER_SUFFIX}"
+        wanted = dead_letter_name(queue.name)
+    while wanted in machine.state.streams:
+        wanted = f"{wanted[: NAME_LENGTH_MAX - 1]}_"
     found = machine.state.queues.get(wanted)
     return found or define(machine, wanted, QueueSettings(dead_letter=None), dead_letter_of=queue.name)
 
 
+def dead_letter_name(name: str) -> str:
+    """``<queue>.dead`` or ``<stream>.<group>.dead``; shortened, but still unique, where that would be too long for a name."""
+    wanted = name.replace(GROUP_SEPARATOR, ".") + DEAD_LETTER_SUFFIX
+    if len(wanted) > NAME_LENGTH_MAX:
+        wanted = f"{wanted[:60]}-{crc32(name.encode()):08x}{DEAD_LETTER_SUFFIX}"
+    return wanted
+
+
+def define_stream(machine: Machine, name: str, settings: StreamSettings | None = None) -> Stream:
+    """Make a stream that does not exist.
+
+    Raises:
+        LimitExceeded, Conflict: the name is a queue's.
+    """
+    state = machine.state
+    check_count(machine)
+    if name in state.queues:
+        raise Conflict(f'"{name}" is a queue.', queue=name)
+    machine.commit(DefineStream(machine.now, name, state.next_log, (settings or StreamSettings()).to_json()))
+    return state.streams[name]
+
+
+def declare_stream(machine: Machine, command: DeclareStream) -> bool:
+    """Make a stream, or check or update its settings.
+
+    Raises:
+        InvalidRequest, Conflict, LimitExceeded.
+    """
+    stream = machine.state.streams.get(command.stream)
+    if stream is None:
+        define_stream(machine, command.stream, StreamSettings().changed(command.settings))
+        return True
+    settings = stream.settings.changed(command.settings)
+    if settings != stream.settings:
+        if not command.update:
+            raise _conflict(stream.name, settings.to_json(), stream.settings.to_json())
+        machine.commit(DefineStream(machine.now, stream.name, stream.number, settings.to_json()))
+        retain(machine, stream)
+    return False
+
+
+def declare_group(machine: Machine, command: DeclareGroup) -> bool:
+    """Make a consumer group of a stream (and the stream, with defaults), or check or update the group's settings.
+
+    Raises:
+        InvalidRequest, Conflict, LimitExceeded.
+    """
+    state = machine.state
+    existing = state.streams.get(command.stream)
+    group = existing.groups.get(command.group) if existing else None
+    if group is not None:
+        return _update(machine, group, command.settings, command.update)
+    check_count(machine)
+    settings = QueueSettings().changed(command.settings)
+    stream = existing or define_stream(machine, command.stream)
+    start = offset_of(stream, command.start)
+    number = state.next_log
+    machine.commit(DefineGroup(machine.now, stream.number, number, command.group, settings.to_json(), start))
+    return True
+
+
+def offset_of(stream: Stream, start: str | tuple[str, int]) -> int:
+    """``earliest``, ``latest``, ``("offset", n)`` or ``("at", milliseconds)`` as an offset that the stream has, or its end."""
+    log = stream.log
+    if start == "earliest":
+        return log.first
+    if isinstance(start, str):
+        return log.next
+    kind, value = start
+    return min(max(value if kind == "offset" else log.boundary_by_time(value), log.first), log.next)
+
+
+def check_count(machine: Machine, more: int = 1) -> None:
+    """Raises: LimitExceeded: there would be more than ``queues_max``."""
+    count, limit = len(machine.state.queues) + len(machine.state.streams), machine.limits.queues_max
+    if count + more > limit:
+        raise LimitExceeded(f"There are {count:,} queues and streams already.", limit="queues_max", value=limit)
+
+
+def _conflict(name: str, wanted: dict[str, object], present: dict[str, object]) -> Conflict:
+    differ = [setting for setting, value in wanted.items() if value != present[setting]]
+    return Conflict(f'"{name}" was declared with other settings: {", ".join(differ)}.', settings=differ)
+
+
 def delete(machine: Machine, command: Delete) -> None:
-    """Remove a queue and everything in it; its consumers end."""
-    queue = machine.queue(command.queue)
-    machine.commit(Undefine(machine.now, queue.name, queue.number))
-    machine.live.pop(queue.number, None)
-    for subscription in [s for s in machine.subscriptions.values() if s.queue is queue]:
+    """Remove a queue, a stream with its groups, or a group, and everything in it; consumers end."""
+    stream = machine.state.streams.get(command.queue)
+    gone = [*stream.groups.values()] if stream else [machine.queue(command.queue)]
+    number = stream.number if stream else gone[0].number
+    machine.commit(Undefine(machine.now, command.queue, number))
+    for queue in gone:
+        machine.live.pop(queue.number, None)
+    for subscription in [s for s in machine.subscriptions.values() if s.queue in gone]:
         del machine.subscriptions[subscription.id]
-        machine.effects.append(End(subscription.id, QueueNotFound(f'"{queue.name}" was deleted.', queue=queue.name)))
+        machine.effects.append(
+            End(subscription.id, QueueNotFound(f'"{command.queue}" was deleted.', queue=command.queue))
+        )
 
 
 def set_paused(machine: Machine, command: SetPaused) -> None:

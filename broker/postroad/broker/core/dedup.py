@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 WINDOW_MS = 300_000
 KEYS_MAX = 1_000_000
 
@@ -13,6 +15,15 @@ class DedupWindow:
 
     def __init__(self) -> None:
         self.keys: dict[str, tuple[int, int, int, int]] = {}
+
+    def to_list(self) -> list[tuple[str, int, int, int, int]]:
+        return [(key, *entry) for key, entry in self.keys.items()]
+
+    @classmethod
+    def from_list(cls, rows: list[list[Any]]) -> DedupWindow:
+        window = cls()
+        window.keys = {key: (position, index, digest, at) for key, position, index, digest, at in rows}
+        return window
 
     def find(self, key: str, at_ms: int) -> tuple[int, int, int] | None:
         """``(position, index, digest)`` of the first message with this key, if it is still in the window."""

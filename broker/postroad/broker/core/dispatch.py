@@ -27,17 +27,27 @@ class Live:
 
     Attributes:
         leased: Messages under a lease.
+        spent: Deliveries counted against the queue's rate since the meter was last set.
         held_until: After a restart nothing is delivered before this time, so that consumers can come back to what they held;
             0: not waiting; None: the first consumer has not come yet.
     """
 
-    __slots__ = ("consumers", "held_until", "leased", "queue")
+    __slots__ = ("_since", "consumers", "held_until", "leased", "queue", "spent")
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
         self.consumers: list[Subscription] = []
         self.leased = 0
         self.held_until: int | None = 0
+        self.spent = 0
+        self._since = 0
+
+    def tokens(self, rate: int, at_ms: int) -> int:
+        """Deliveries allowed now: ``rate`` a second, at most a second's worth saved up."""
+        earned = (at_ms - self._since) * rate // 1000
+        if earned - self.spent > rate:
+            self._since, self.spent, earned = at_ms - 1000, 0, rate
+        return earned - self.spent
 
 
 def dispatch(machine: Machine, live: Live) -> None:
@@ -49,6 +59,10 @@ def dispatch(machine: Machine, live: Live) -> None:
     if not machine.delivering or queue.paused or live.held_until != 0 or group.retrying.members.count >= RETRYING_MAX:
         return
     consumers = live.consumers
+    settings = queue.settings
+    if settings.concurrency_max is not None or settings.rate_max is not None:
+        _dispatch_limited(machine, live)
+        return
     while ready := group.ready_count:
         if len(consumers) == 1:
             room = consumers[0].room
@@ -65,6 +79,25 @@ def dispatch(machine: Machine, live: Live) -> None:
             wanted = min(share, subscription.room)
             while wanted > 0 and group.ready_count:
                 wanted -= _grant(machine, live, subscription, wanted)
+
+
+def _dispatch_limited(machine: Machine, live: Live) -> None:
+    """Like ``dispatch``, one round at a time, within the queue's own limits."""
+    settings, group = live.queue.settings, live.queue.group
+    while group.ready_count:
+        allowed = 1 << 62
+        if settings.concurrency_max is not None:
+            allowed = settings.concurrency_max - live.leased
+        if settings.rate_max is not None:
+            allowed = min(allowed, live.tokens(settings.rate_max, machine.now))
+            if allowed <= 0:
+                machine.timers.at("rate", live.queue.number, machine.now + max(1000 // settings.rate_max, 1))
+        hungry = [subscription for subscription in live.consumers if subscription.room > 0]
+        if allowed <= 0 or not hungry:
+            return
+        subscription = max(hungry, key=lambda s: (s.room, -s.served))
+        share = -(-min(allowed, group.ready_count) // len(hungry))
+        live.spent += _grant(machine, live, subscription, min(share, subscription.room, allowed))
 
 
 def _grant(machine: Machine, live: Live, subscription: Subscription, count: int) -> int:

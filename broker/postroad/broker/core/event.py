@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .record import Boot, Define, Pause, Place, Publish, Record, Return, Settle, Undefine
+from .record import (
+    Bind,
+    Boot,
+    Define,
+    DefineGroup,
+    DefineStream,
+    Pause,
+    Place,
+    Publish,
+    Record,
+    Reset,
+    Return,
+    Settle,
+    Trim,
+    Undefine,
+)  # fmt: skip
 from .state import State
 
 IDS_MAX = 20
@@ -19,7 +34,10 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
     event: dict[str, Any] = {"position": position, "at": record.at}
     match record:
         case Publish():
-            event |= {"kind": "published", "queue": state.names[record.targets[0][0]], "count": len(record.sizes)}
+            names = [state.names[log] for log, *_ in record.targets]
+            event |= {"kind": "published", "queue": names[0] if names else None, "count": len(record.sizes)}
+            if record.topic is not None:
+                event |= {"topic": record.topic, "queues": names}
             event["ids"] = _ids(state, [(position, 0, len(record.sizes))])
             return event if record.sizes else None
         case Settle():
@@ -46,6 +64,17 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
             event["ids"] = _ids(state, ((at, index, 1) for _, at, index, *_ in record.entries))
             if record.why == "dead":
                 event["attempt"] = record.entries[0][5]
+        case Trim():
+            return event | {"kind": "trimmed", "queue": state.names[record.log], "earliest": record.first}
+        case Reset():
+            return event | {"kind": "reset", "queue": state.names[record.log], "offset": record.start}
+        case Bind():
+            kind = "bound" if record.on else "unbound"
+            return event | {"kind": kind, "queue": state.names[record.log], "pattern": record.pattern}
+        case DefineStream():
+            return event | {"kind": "declared", "queue": record.name}
+        case DefineGroup():
+            return event | {"kind": "declared", "queue": state.names[record.group]}
         case Define():
             return event | {"kind": "declared", "queue": record.name}
         case Undefine():
@@ -66,7 +95,9 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
 
 def concerns(event: dict[str, Any], queue: str | None) -> bool:
     """Whether a watcher of ``queue`` (None: of all) wants this event."""
-    return queue is None or queue in (event["queue"], event.get("to"), event.get("from")) or event["kind"] == "started"
+    if queue is None or event["kind"] == "started":
+        return True
+    return queue in (event["queue"], event.get("to"), event.get("from")) or queue in event.get("queues", ())
 
 
 def _ids(state: State, pieces: Iterable[tuple[int, int, int]]) -> list[str]:

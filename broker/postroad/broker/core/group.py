@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .arrival import Arrivals
 from .delayed import Delayed
 from .log import Log
 from .ordering import KeyOrder
@@ -54,6 +55,33 @@ class Group:
     def is_settled(self, sequence: int) -> bool:
         return sequence < self.floor or sequence in self.settled
 
+    def arrive(self, sequence: int, arrived: Arrivals) -> None:
+        """New messages: ready, or waiting for their time."""
+        for first, last, due, priority in arrived.waits:
+            if due:
+                self.delayed.add(due, sequence + first, sequence + last, priority)
+            else:
+                self.add_ready(sequence + first, sequence + last, priority)
+        for due, first, last in arrived.expiries:
+            self.expiring.add(due, sequence + first, sequence + last, 0)
+
+    def reopen(self, sequence: int) -> None:
+        """A settled message of a stream is ready again, for this group."""
+        if sequence < self.floor:
+            if sequence < self.floor - 1:
+                self.settled.add(sequence + 1, self.floor - 1)
+            self.floor = sequence
+        else:
+            self.settled.remove(sequence, sequence)
+        self.add_ready(sequence, sequence, 0)
+
+    def start_at(self, sequence: int, end: int) -> None:
+        """Everything before ``sequence`` is settled, everything from there to ``end`` (exclusive) ready."""
+        self.__init__()  # type: ignore[misc]  # the shortest way to say "as new"
+        self.floor = sequence
+        if sequence < end:
+            self.add_ready(sequence, end - 1, 0)
+
     def add_ready(self, first: int, last: int, priority: int) -> None:
         runs = self.ready.get(priority)
         if runs is None:
@@ -74,9 +102,6 @@ class Group:
     def remove_ready(self, first: int, last: int) -> list[tuple[int, int, int]]:
         """Remove what of ``first`` … ``last`` is ready: ``(first, last, priority)`` each."""
         return [(a, b, priority) for priority, runs in self.ready.items() for a, b in runs.remove(first, last)]
-
-    def add_delayed(self, due_ms: int, first: int, last: int, priority: int) -> None:
-        self.delayed.add(due_ms, first, last, priority)
 
     def come_due(self, at_ms: int) -> None:
         """Move what is due to ready. Called with the time of every record, so that time needs no record of its own."""

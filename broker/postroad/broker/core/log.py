@@ -10,9 +10,11 @@ An entry's ``live`` count falls as its messages are settled; at zero nothing in 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from .arrival import Arrivals
 
 _ARRAYS = ("firsts", "positions", "indexes", "live", "sizes", "times")
 _TYPES = "QQIIQQ"
@@ -43,6 +45,18 @@ class Log:
         self.next = 0
         self.bytes = 0
         self.placed: dict[int, tuple[int, int]] = {}
+
+    @property
+    def first(self) -> int:
+        """The oldest sequence that still has an entry."""
+        return self.firsts[self.head] if self.head < len(self.firsts) else self.next
+
+    def take_in(self, arrived: Arrivals, position: int) -> None:
+        """The messages of one record arrive."""
+        keys, offset = arrived.keys, 0
+        for index, count, size in arrived.pieces:
+            self.append(count, position, index, size, arrived.at, keys[offset : offset + count] if keys else None)
+            offset += count
 
     def append(
         self, count: int, position: int, index: int, size: int, at: int, keys: Sequence[int] | None = None
@@ -77,6 +91,17 @@ class Log:
         """Position of the publish record and index in it."""
         at = bisect_right(self.firsts, sequence, self.head) - 1
         return self.positions[at], self.indexes[at] + sequence - self.firsts[at]
+
+    def find(self, position: int, index: int) -> int:
+        """Sequence of message ``index`` of the record at ``position``; -1: not here (any more)."""
+        at = bisect_left(self.positions, position, self.head)
+        while at < len(self.positions) and self.positions[at] == position:
+            offset = index - self.indexes[at]
+            end = self.firsts[at + 1] if at + 1 < len(self.firsts) else self.next
+            if 0 <= offset < end - self.firsts[at]:
+                return self.firsts[at] + offset
+            at += 1
+        return -1
 
     def size_of(self, sequence: int) -> int:
         """Bytes of one live message: exact in a batch of one, else its share of what is left of the batch."""
@@ -128,11 +153,43 @@ class Log:
         self._drop_head()
         return freed
 
+    def boundary(self, sequence: int) -> int:
+        """First sequence of the entry that ``sequence`` is in."""
+        at = bisect_right(self.firsts, sequence, self.head) - 1
+        return self.firsts[at] if at >= self.head else self.first
+
+    def boundary_by_bytes(self, size: int) -> int:
+        """First sequence of the oldest entry to keep, so that no more than ``size`` bytes are; the newest entry always stays."""
+        kept, at = 0, len(self.firsts)
+        while at > self.head and (kept := kept + self.sizes[at - 1]) <= size:
+            at -= 1
+        return self.firsts[min(at, len(self.firsts) - 1)] if self.head < len(self.firsts) else self.next
+
+    def boundary_by_time(self, time: int) -> int:
+        """First sequence of the oldest entry published at ``time`` or later; ``next`` if there is none."""
+        at = bisect_left(self.times, time, self.head)
+        return self.firsts[at] if at < len(self.firsts) else self.next
+
+    def trim(self, first: int) -> list[int]:
+        """Drop whole entries before ``first``, whatever is live in them; returns positions no longer needed."""
+        freed = []
+        while self.head < len(self.firsts) and self.firsts[self.head] < first:
+            freed.append(self.positions[self.head])
+            self.bytes -= self.sizes[self.head]
+            self.live[self.head] = 0
+            self.head += 1
+        self._shrink()
+        return freed
+
     def _drop_head(self) -> None:
         live, head = self.live, self.head
         while head < len(live) and not live[head]:
             head += 1
         self.head = head
+        self._shrink()
+
+    def _shrink(self) -> None:
+        live, head = self.live, self.head
         if head > 1024 and head * 2 > len(live):
             for name in _ARRAYS:
                 del getattr(self, name)[:head]

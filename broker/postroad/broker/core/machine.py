@@ -140,7 +140,7 @@ class Machine:
 
 
 def _handlers() -> dict[type, Handler]:
-    from . import consume, declare, operate, publish, sessions, settle, tick
+    from . import consume, declare, operate, publish, sessions, settle, streams, tick
 
     return {
         c.PublishMessages: publish.publish,
@@ -151,6 +151,11 @@ def _handlers() -> dict[type, Handler]:
         c.CancelConsumer: consume.cancel_consumer,
         c.Detach: consume.detach,
         c.Declare: declare.declare,
+        c.DeclareStream: declare.declare_stream,
+        c.DeclareGroup: declare.declare_group,
+        c.ResetGroup: streams.reset_group,
+        c.Replay: streams.replay,
+        c.BindTopic: streams.bind_topic,
         c.Delete: declare.delete,
         c.SetPaused: declare.set_paused,
         c.Redrive: operate.redrive,

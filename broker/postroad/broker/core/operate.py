@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidState, MessageNotFound
@@ -23,29 +24,40 @@ def redrive(machine: Machine, command: Redrive) -> int:
         InvalidState: nothing in it came from another queue.
     """
     queue = machine.queue(command.queue)
-    ready = _waiting(queue)
-    sequences = (
-        ready.after(-1, command.limit) if command.sequences is None else [s for s in command.sequences if s in ready]
-    )
+    ready, placed = _waiting(queue), queue.log.placed
+    chosen = dict.fromkeys(command.sequences) if command.sequences is not None else None
+    wanted = (s for s in chosen if s in ready) if chosen is not None else (s for a, b in ready for s in range(a, b + 1))
+    movable = (s for s in wanted if s in placed and _takes_back(machine, placed[s][1], *queue.log.locate(s)))
     by_origin: dict[int, list[int]] = {}
-    for sequence in sequences:
-        placed = queue.log.placed.get(sequence)
-        if placed is not None and placed[1] in machine.state.logs:
-            by_origin.setdefault(placed[1], []).append(sequence)
-    if sequences and not by_origin:
+    for sequence in movable if chosen is not None else islice(movable, command.limit):
+        by_origin.setdefault(placed[sequence][1], []).append(sequence)
+    if not by_origin and (ready if chosen is None else any(s in ready for s in chosen)):
         raise InvalidState(f'Nothing chosen in "{queue.name}" came from a queue that still exists.', queue=queue.name)
     count = 0
-    for origin, chosen in by_origin.items():
+    for origin, sequences in by_origin.items():
         target = machine.state.logs[origin]
-        entries = [
-            (target.log.next + offset, *queue.log.locate(sequence), queue.log.size_of(sequence), sequence, 0, 0)
-            for offset, sequence in enumerate(chosen)
-        ]
+        entries = []
+        for offset, sequence in enumerate(sequences):
+            place = queue.log.locate(sequence)
+            at = target.log.next + offset if target.stream is None else _offset(target, *place)
+            entries.append((at, *place, queue.log.size_of(sequence), sequence, 0, 0))
         machine.commit(Place(machine.now, target.number, "redriven", queue.number, entries))
-        machine.settle(queue, "redriven", _runs(chosen))
+        machine.settle(queue, "redriven", _runs(sequences))
         machine.dispatch(target)
-        count += len(chosen)
+        count += len(sequences)
     return count
+
+
+def _takes_back(machine: Machine, origin: int, position: int, index: int) -> bool:
+    """Whether the queue still exists, or the group's stream still has the message."""
+    target = machine.state.logs.get(origin)
+    return target is not None and (target.stream is None or _offset(target, position, index) >= 0)
+
+
+def _offset(group: Queue, position: int, index: int) -> int:
+    """Offset of a message in a group's stream; -1: it is trimmed, or not settled."""
+    offset = group.log.find(position, index)
+    return offset if offset >= 0 and group.group.is_settled(offset) else -1
 
 
 def discard(machine: Machine, command: Discard) -> int:
@@ -88,6 +100,8 @@ def cancel_message(machine: Machine, command: CancelMessage) -> None:
             machine.live_of(queue).leased -= 1
             granted_at, consumer = lease.granted_at, subscription.consumer
             machine.effects.append(Revoke(subscription.id, [(number, number)], "cancelled"))
+            if subscription.ended and not subscription.leases.count:
+                del machine.subscriptions[subscription.id]
             break
     machine.settle(queue, "cancelled", [(sequence, sequence, granted_at)], consumer)
     machine.dispatch(queue)

@@ -1,15 +1,17 @@
-"""Publishing: check everything, then one record for all messages of a frame."""
+"""Publishing: check everything, then one record for all messages of a frame, however many targets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import Conflict, InvalidRequest, OutcomeUnknown, QueueFull, QueueNotFound
+from ..errors import Conflict, InvalidRequest, OutcomeUnknown, QueueFull, QueueNotFound, Unroutable
 from .command import Published, PublishMessages
-from .declare import define
+from .declare import check_count, define, define_stream
 from .queue import Queue
 from .record import Publish
+from .retention import retain
+from .stream import Stream
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -17,80 +19,140 @@ if TYPE_CHECKING:
 
 _WAITING = frozenset(("delay_ms", "delays_ms", "priority", "priorities"))
 
+Routes = list[tuple[Queue | Stream, list[int] | None]]
+"""Targets, and which of the messages each gets (None: all)."""
+
 
 def publish(machine: Machine, command: PublishMessages) -> Published:
     """Store the messages of one frame.
 
     Raises:
-        QueueNotFound, QueueFull, Conflict, OutcomeUnknown.
+        InvalidRequest, QueueNotFound, Unroutable, QueueFull, Conflict, OutcomeUnknown.
     """
     if command.producer is not None and (replay := _stored_before(machine, command.producer)) is not None:
         return replay
     check(machine, [command])
-    reply = store(machine, command)
-    machine.dispatch(machine.state.queues[command.queue])
-    return reply
+    return store(machine, command)
 
 
 def check(machine: Machine, commands: Sequence[PublishMessages]) -> None:
     """Raise what ``store`` of all these commands would be refused for."""
     added: dict[str, tuple[int, int]] = {}
+    created: dict[str, str] = {}
+    keys: dict[tuple[str, str], dict[str, int]] = {}
     for command in commands:
-        queue = machine.state.queues.get(command.queue)
-        if queue is None:
-            if not command.declare:
-                raise QueueNotFound(f'There is no queue named "{command.queue}".', queue=command.queue)
-            continue
-        settings = queue.settings
-        if ("key" in command.attributes or "keys" in command.attributes) and _WAITING.intersection(command.attributes):
+        attributes = command.attributes
+        if ("key" in attributes or "keys" in attributes) and _WAITING.intersection(attributes):
             raise InvalidRequest("A message with an ordering key can have neither delay nor priority.", field="key")
-        if settings.length_max is not None or settings.bytes_max is not None:
-            count, size = added.get(queue.name, (0, 0))
-            count, size = count + len(command.sizes), size + sum(command.sizes)
-            added[queue.name] = count, size
-            unsettled = queue.group.unsettled + machine.live_of(queue).leased
-            if settings.length_max is not None and unsettled + count > settings.length_max:
-                raise QueueFull(f'"{queue.name}" holds {unsettled:,} messages and may hold {settings.length_max:,}.',
-                                limit="length_max", value=settings.length_max)  # fmt: skip
-            if settings.bytes_max is not None and queue.log.bytes + size > settings.bytes_max:
-                raise QueueFull(f'"{queue.name}" holds {queue.log.bytes:,} bytes and may hold {settings.bytes_max:,}.',
-                                limit="bytes_max", value=settings.bytes_max)  # fmt: skip
+        routes = _routes(machine, command)
+        if not routes and command.kind != "topic":
+            if created.setdefault(command.queue, command.kind) != command.kind:
+                raise Conflict(f'"{command.queue}" cannot be both queue and stream.', queue=command.queue)
+            check_count(machine, len(created))
+        for target, _ in routes:
+            if isinstance(target, Queue):
+                _check_room(machine, target, command, added)
+            elif _WAITING.intersection(attributes):
+                raise InvalidRequest("A stream keeps the order of publishing: no delay, no priority.", field="delay_ms")
         if command.digests is not None:
-            _duplicates(machine, queue, command)
+            _duplicates(machine, command, routes, keys.setdefault((command.kind, command.queue), {}))
 
 
 def store(machine: Machine, command: PublishMessages) -> Published:
-    """Store messages that ``check`` has passed."""
+    """Store messages that ``check`` has passed, and hand them out."""
+    routes = _routes(machine, command)
+    if not routes and command.kind == "queue":
+        routes = [(define(machine, command.queue), None)]
+    elif not routes and command.kind == "stream":
+        routes = [(define_stream(machine, command.queue), None)]
+    duplicates = _duplicates(machine, command, routes) if command.digests is not None else {}
+    reply = _record(machine, command, routes, duplicates)
+    for target, _ in routes:
+        if isinstance(target, Queue):
+            if command.attributes:
+                machine.watch_due(target)
+            machine.dispatch(target)
+        else:
+            for group in target.groups.values():
+                machine.dispatch(group)
+            retain(machine, target)
+    return reply
+
+
+def _routes(machine: Machine, command: PublishMessages) -> Routes:
+    """Where the messages go; a queue or stream that is yet to be declared gives none.
+
+    Raises:
+        QueueNotFound, Conflict, Unroutable.
+    """
     state = machine.state
-    queue = state.queues.get(command.queue) or define(machine, command.queue)
+    name = command.queue
+    if command.kind == "topic":
+        routes = state.bindings.route(name, len(command.sizes), command.attributes.get("headers"))
+        if not routes and command.mandatory:
+            raise Unroutable(f'No binding matches the topic "{name}".', topic=name)
+        return [(state.target(number), only) for number, only in routes.items()]
+    target: Queue | Stream | None = state.queues.get(name) if command.kind == "queue" else state.streams.get(name)
+    if target is not None:
+        return [(target, None)]
+    if name in (state.streams if command.kind == "queue" else state.queues):
+        raise Conflict(f'"{name}" is not a {command.kind}.', queue=name)
+    if not command.declare:
+        raise QueueNotFound(f'There is no {command.kind} named "{name}".', queue=name)
+    return []
+
+
+def _check_room(machine: Machine, queue: Queue, command: PublishMessages, added: dict[str, tuple[int, int]]) -> None:
+    settings = queue.settings
+    if settings.length_max is None and settings.bytes_max is None:
+        return
+    count, size = added.get(queue.name, (0, 0))
+    count, size = count + len(command.sizes), size + sum(command.sizes)
+    added[queue.name] = count, size
+    unsettled = queue.group.unsettled + machine.live_of(queue).leased
+    if settings.length_max is not None and unsettled + count > settings.length_max:
+        raise QueueFull(f'"{queue.name}" holds {unsettled:,} messages and may hold {settings.length_max:,}.',
+                        limit="length_max", value=settings.length_max)  # fmt: skip
+    if settings.bytes_max is not None and queue.log.bytes + size > settings.bytes_max:
+        raise QueueFull(f'"{queue.name}" holds {queue.log.bytes:,} bytes and may hold {settings.bytes_max:,}.',
+                        limit="bytes_max", value=settings.bytes_max)  # fmt: skip
+
+
+def _record(
+    machine: Machine, command: PublishMessages, routes: Routes, duplicates: dict[int, tuple[int, int]]
+) -> Published:
+    state = machine.state
+    topic = command.queue if command.kind == "topic" else None
     count = len(command.sizes)
-    if queue.settings.expire_ms is not None and "expires_ms" not in command.attributes:
-        command.attributes.setdefault("expire_ms", queue.settings.expire_ms)
-    duplicates = _duplicates(machine, queue, command) if command.digests is not None else {}
-    if not duplicates:
-        record = Publish(machine.now, [(queue.number, queue.log.next)], command.sizes, command.attributes,
-                         command.producer, command.digests)  # fmt: skip
-        position = machine.commit(record)
-        if command.attributes:
-            machine.watch_due(queue)
-        return Published(position=position, count=count)
-    keep = [index for index in range(count) if index not in duplicates]
-    # A repetition within the frame points at a message of this very record.
+    sizes, attributes, digests = command.sizes, command.attributes, command.digests
+    target = routes[0][0] if len(routes) == 1 else None
+    if isinstance(target, Queue) and target.settings.expire_ms is not None and "expires_ms" not in attributes:
+        attributes.setdefault("expire_ms", target.settings.expire_ms)
+    keep = None
     position = state.position + 1
-    found = {index: (place if place[0] else (position, keep.index(place[1]))) for index, place in duplicates.items()}
-    if keep or command.producer is not None:
-        attributes = {
-            name: [value[index] for index in keep] if isinstance(value, list) else value
-            for name, value in command.attributes.items()
+    found = duplicates
+    if duplicates:
+        keep = [index for index in range(count) if index not in duplicates]
+        # A repetition within the frame points at a message of this very record.
+        found = {
+            index: (place if place[0] else (position, keep.index(place[1]))) for index, place in duplicates.items()
         }
-        digests = [command.digests[index] for index in keep] if command.digests else None
-        record = Publish(machine.now, [(queue.number, queue.log.next)], [command.sizes[index] for index in keep],
-                         attributes, command.producer, digests, found)  # fmt: skip
-        machine.commit(record)
-        machine.watch_due(queue)
-    else:
-        position = next(iter(found.values()))[0]
-    return Published(position=position, count=count, keep=keep, duplicates=found)
+        sizes = [sizes[index] for index in keep]
+        attributes = {n: [v[index] for index in keep] if isinstance(v, list) else v for n, v in attributes.items()}
+        digests = [digests[index] for index in keep] if digests else None
+        routes = [(target, _renumbered(only, keep)) for target, only in routes]
+        if not keep and command.producer is None:
+            return Published(position=state.position, count=count, keep=keep, duplicates=found, routed=len(routes))
+    targets = [(target.number, target.log.next, only) for target, only in routes if only is None or only]
+    machine.commit(Publish(machine.now, targets, sizes, attributes, command.producer, digests, found or None, topic))
+    return Published(position=position, count=count, keep=keep, duplicates=found or None, routed=len(targets))
+
+
+def _renumbered(only: list[int] | None, keep: list[int]) -> list[int] | None:
+    """Indexes in the frame → indexes in the record, which has only ``keep``."""
+    if only is None:
+        return None
+    return [at for at, index in enumerate(keep) if index in only]
 
 
 def _stored_before(machine: Machine, producer: tuple[str, int]) -> Published | None:
@@ -106,14 +168,22 @@ def _stored_before(machine: Machine, producer: tuple[str, int]) -> Published | N
     return None
 
 
-def _duplicates(machine: Machine, queue: Queue, command: PublishMessages) -> dict[int, tuple[int, int]]:
+def _duplicates(
+    machine: Machine, command: PublishMessages, routes: Routes, earlier: dict[str, int] | None = None
+) -> dict[int, tuple[int, int]]:
     """Index → place of the first message with the same dedup key; (0, index) if that is in this very frame.
+
+    ``earlier``: key → digest in the frames that are to be stored with this one; grows by this one's.
 
     Raises:
         Conflict: same key, other body.
     """
     attributes, digests = command.attributes, command.digests
     assert digests is not None
+    window = None
+    if command.kind == "topic" or routes:
+        number = routes[0][0].number if routes else 0
+        window = machine.state.dedup_window(command.queue if command.kind == "topic" else None, number)
     keys: list[str | None] = attributes.get("dedup_keys") or [attributes.get("dedup_key")] * len(command.sizes)
     seen: dict[str, int] = {}
     found: dict[int, tuple[int, int]] = {}
@@ -122,13 +192,15 @@ def _duplicates(machine: Machine, queue: Queue, command: PublishMessages) -> dic
             continue
         if key in seen:
             first, digest = (0, seen[key]), digests[seen[key]]
-        elif (entry := queue.dedup.find(key, machine.now)) is not None:
+        elif window is not None and (entry := window.find(key, machine.now)) is not None:
             first, digest = (entry[0], entry[1]), entry[2]
         else:
             seen[key] = index
-            continue
+            if earlier is None or earlier.setdefault(key, digests[index]) == digests[index]:
+                continue
+            first, digest = (0, index), earlier[key]
         if digest != digests[index]:
-            earlier = f"{machine.state.id_prefix(first[0])}{first[1]}" if first[0] else None
-            raise Conflict(f"The dedup key of message {index} was used before with another body.", message_id=earlier)
+            id = f"{machine.state.id_prefix(first[0])}{first[1]}" if first[0] else None
+            raise Conflict(f"The dedup key of message {index} was used before with another body.", message_id=id)
         found[index] = first
     return found

@@ -35,8 +35,60 @@ class Define:
 
 
 @dataclass(slots=True)
+class DefineStream:
+    """A stream exists with these settings, from now on."""
+
+    at: int
+    name: str
+    log: int
+    settings: dict[str, Any]
+
+
+@dataclass(slots=True)
+class DefineGroup:
+    """A consumer group of the stream ``log`` exists, with the number ``group``; ``start``: offset of its first message."""
+
+    at: int
+    log: int
+    group: int
+    name: str
+    settings: dict[str, Any]
+    start: int
+
+
+@dataclass(slots=True)
+class Reset:
+    """A group goes on from offset ``start``; all its leases and attempts are gone."""
+
+    at: int
+    log: int
+    start: int
+
+
+@dataclass(slots=True)
+class Trim:
+    """A stream lets go of everything before offset ``first``."""
+
+    at: int
+    log: int
+    first: int
+
+
+@dataclass(slots=True)
+class Bind:
+    """Messages published to topics that match are copied to ``log`` (``on``), or no longer."""
+
+    at: int
+    log: int
+    pattern: str
+    on: bool
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    any_header: bool = False
+
+
+@dataclass(slots=True)
 class Undefine:
-    """A queue and all in it is gone."""
+    """A queue, stream or group, and all in it, is gone."""
 
     at: int
     name: str
@@ -58,7 +110,8 @@ class Publish:
     """Messages were published.
 
     Attributes:
-        targets: ``(log, sequence of the first message)`` for each target.
+        targets: ``(log, sequence of the first message, indexes)`` for each target; indexes None: all messages of the record.
+        topic: The topic published to, if it was one.
         sizes: Bytes of each body; the bodies follow the header in the journal.
         attributes: Columns and scalars as in docs/protocol.md §4.
         producer: Producer session and frame number.
@@ -67,12 +120,21 @@ class Publish:
     """
 
     at: int
-    targets: list[tuple[int, int]]
+    targets: list[tuple[int, int, list[int] | None]]
     sizes: list[int]
     attributes: dict[str, Any] = field(default_factory=dict)
     producer: tuple[str, int] | None = None
     digests: list[int] | None = None
     duplicates: dict[int, tuple[int, int]] | None = None
+    topic: str | None = None
+
+    def sequences_of(self, index: int) -> list[tuple[int, int]]:
+        """``(log, sequence)`` of message ``index`` in each target that has it."""
+        return [
+            (log, first + (index if indexes is None else indexes.index(index)))
+            for log, first, indexes in self.targets
+            if indexes is None or index in indexes
+        ]
 
 
 @dataclass(slots=True)
@@ -139,4 +201,19 @@ class Forget:
     sessions: list[str]
 
 
-Record = Boot | Define | Undefine | Pause | Publish | Settle | Return | Place | Forget
+Record = (
+    Boot
+    | Define
+    | DefineStream
+    | DefineGroup
+    | Undefine
+    | Pause
+    | Publish
+    | Settle
+    | Return
+    | Place
+    | Trim
+    | Reset
+    | Bind
+    | Forget
+)

@@ -11,7 +11,6 @@ from .effect import Progressed
 from .failure import Failed, fail
 from .lease import Lease, missing
 from .publish import check, store
-from .queue import Queue
 from .subscription import Subscription
 
 if TYPE_CHECKING:
@@ -93,13 +92,7 @@ def _complete(
         return leases
     results = {leases[0].sequence: completion.result} if completion.result is not None else None
     machine.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results)
-    touched: dict[int, Queue] = {}
-    for publish in completion.publishes:
-        published.append(store(machine, publish))
-        queue = machine.state.queues[publish.queue]
-        touched[queue.number] = queue
-    for queue in touched.values():
-        machine.dispatch(queue)
+    published.extend(store(machine, publish) for publish in completion.publishes)
     return leases
 
 

@@ -14,13 +14,16 @@ from typing import Any
 
 import orjson
 
-from ..settings import QueueSettings
+from ..settings import QueueSettings, StreamSettings
+from .dedup import DedupWindow
 from .group import Group
 from .log import Log
 from .machine import Machine
 from .producer import ProducerSession
 from .queue import Queue
 from .state import State
+from .stream import GROUP_SEPARATOR, Stream
+from .topic.bindings import Binding, Bindings
 
 VERSION = 1
 """Raise it when a field changes its meaning, keep the old reader, and add a journal to ``tests/recovery/journals/``."""
@@ -36,27 +39,49 @@ def take(machine: Machine) -> tuple[int, bytes]:
         runs = leased.setdefault(subscription.queue.number, [])
         runs.extend((held.sequence, held.sequence + held.count - 1, held.priority) for held in subscription.leases)
     parts: list[bytes] = []
-    queues = []
-    for _, queue in sorted(state.logs.items()):
-        log, arrays = queue.log.to_parts()
-        parts.extend(arrays)
-        queues.append({
-            "name": queue.name, "number": queue.number, "settings": queue.settings.to_json(),
-            "dead_letter_of": queue.dead_letter_of, "paused": queue.paused, "pause_reason": queue.pause_reason,
-            "totals": queue.totals, "log": log, "parts": [len(part) for part in arrays],
-            "group": queue.group.to_json(leased.get(queue.number, [])),
-            "dedup": [[key, *entry] for key, entry in queue.dedup.keys.items()],
+    queues = [
+        _queue_json(queue, leased.get(number, []), parts)
+        for number, queue in sorted(state.logs.items())
+        if queue.stream is None
+    ]
+    streams = []
+    for _, stream in sorted(state.stream_logs.items()):
+        log, sizes = _log_json(stream.log, parts)
+        groups = [_queue_json(group, leased.get(group.number, []), None) for _, group in sorted(stream.groups.items())]
+        streams.append({
+            "name": stream.name, "number": stream.number, "settings": stream.settings.to_json(), "log": log, "parts": sizes,
+            "published": stream.published_total, "trimmed": stream.trimmed_total, "dedup": stream.dedup.to_list(),
+            "groups": groups,
         })  # fmt: skip
     header = orjson.dumps({
         "version": VERSION, "position": state.position, "at": state.at, "epochs": state.epochs,
-        "next_log": state.next_log, "names": list(state.names.items()), "queues": queues,
-        "placements": [[*key, *place] for key, place in sorted(state.placements.items())],
+        "next_log": state.next_log, "names": list(state.names.items()), "queues": queues, "streams": streams,
+        "bindings": [[b.pattern, b.target, b.headers, b.any_header] for b in state.bindings.all],
+        "topic_dedup": [[topic, window.to_list()] for topic, window in sorted(state.topic_dedup.items()) if window.keys],
+        "placements": [[*key, places] for key, places in sorted(state.placements.items())],
         "producers": [
             [session, producer.last_frame, producer.at, [[frame, *stored] for frame, stored in producer.frames.items()]]
             for session, producer in sorted(state.producers.items())
         ],
     })  # fmt: skip
     return state.position, b"".join([_LENGTH.pack(len(header)), header, *parts])
+
+
+def _log_json(log: Log, parts: list[bytes]) -> tuple[dict[str, Any], list[int]]:
+    head, arrays = log.to_parts()
+    parts.extend(arrays)
+    return head, [len(part) for part in arrays]
+
+
+def _queue_json(queue: Queue, leased: list[tuple[int, int, int]], parts: list[bytes] | None) -> dict[str, Any]:
+    """A queue with its log in ``parts``; a group (``parts`` None) without, since its stream has it."""
+    log, sizes = _log_json(queue.log, parts) if parts is not None else ({}, [])
+    return {
+        "name": queue.name, "number": queue.number, "settings": queue.settings.to_json(),
+        "dead_letter_of": queue.dead_letter_of, "paused": queue.paused, "pause_reason": queue.pause_reason,
+        "totals": queue.totals, "log": log, "parts": sizes, "group": queue.group.to_json(leased),
+        "dedup": queue.dedup.to_list(),
+    }  # fmt: skip
 
 
 def restore(data: bytes | memoryview) -> State:
@@ -74,22 +99,53 @@ def restore(data: bytes | memoryview) -> State:
     state.position, state.at, state.next_log = header["position"], header["at"], header["next_log"]
     state.epochs = [(position, epoch) for position, epoch in header["epochs"]]
     state.names = dict(header["names"])
-    offset = 4 + length
+    state.bindings = Bindings()
+    for pattern, target, headers, any_header in header["bindings"]:
+        state.bindings.add(Binding(pattern, target, tuple((name, value) for name, value in headers), any_header))
+    state.topic_dedup = {topic: DedupWindow.from_list(rows) for topic, rows in header["topic_dedup"]}
+    parts = _Parts(view[4 + length :])
     for item in header["queues"]:
-        parts = []
-        for size in item["parts"]:
-            parts.append(bytes(view[offset : offset + size]))
-            offset += size
-        queue = Queue(item["name"], item["number"], QueueSettings(**item["settings"]), item["dead_letter_of"])
-        queue.paused, queue.pause_reason = item["paused"], item["pause_reason"]
-        queue.totals.update(item["totals"])
-        queue.log = Log.from_parts(item["log"], parts)
-        queue.group = Group.from_json(item["group"])
-        queue.dedup.keys = {key: (position, index, digest, at) for key, position, index, digest, at in item["dedup"]}
+        queue = _queue(item, None)
+        queue.log = Log.from_parts(item["log"], parts.take(item["parts"]))
         state.queues[queue.name] = state.logs[queue.number] = queue
-    state.placements = {(position, index): (log, sequence) for position, index, log, sequence in header["placements"]}
+    for item in header["streams"]:
+        stream = Stream(item["name"], item["number"], StreamSettings(**item["settings"]))
+        stream.log = Log.from_parts(item["log"], parts.take(item["parts"]))
+        stream.published_total, stream.trimmed_total = item["published"], item["trimmed"]
+        stream.dedup = DedupWindow.from_list(item["dedup"])
+        state.streams[stream.name] = state.stream_logs[stream.number] = stream
+        for group_item in item["groups"]:
+            group = _queue(group_item, stream)
+            stream.groups[group.name.partition(GROUP_SEPARATOR)[2]] = group
+            state.queues[group.name] = state.logs[group.number] = group
+    state.placements = {
+        (position, index): [(log, sequence) for log, sequence in places]
+        for position, index, places in header["placements"]
+    }
     for session, last_frame, at, frames in header["producers"]:
         producer = state.producers[session] = ProducerSession()
         producer.last_frame, producer.at = last_frame, at
         producer.frames = {frame: (position, count) for frame, position, count in frames}
     return state
+
+
+class _Parts:
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+
+    def take(self, sizes: list[int]) -> list[bytes]:
+        taken = []
+        for size in sizes:
+            taken.append(bytes(self._view[:size]))
+            self._view = self._view[size:]
+        return taken
+
+
+def _queue(item: dict[str, Any], stream: Stream | None) -> Queue:
+    settings = QueueSettings(**item["settings"])
+    queue = Queue(item["name"], item["number"], settings, item["dead_letter_of"], stream)
+    queue.paused, queue.pause_reason = item["paused"], item["pause_reason"]
+    queue.totals.update(item["totals"])
+    queue.group = Group.from_json(item["group"])
+    queue.dedup = DedupWindow.from_list(item["dedup"])
+    return queue

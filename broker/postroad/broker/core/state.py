@@ -10,11 +10,31 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
-from ..settings import QueueSettings
+from ..settings import QueueSettings, StreamSettings
+from .arrival import arrivals
+from .dedup import DedupWindow
 from .ids import id_prefix
 from .producer import ProducerSession
 from .queue import Queue
-from .record import Boot, Define, Forget, Pause, Place, Publish, Record, Return, Settle, Undefine
+from .record import (
+    Bind,
+    Boot,
+    Define,
+    DefineGroup,
+    DefineStream,
+    Forget,
+    Pause,
+    Place,
+    Publish,
+    Record,
+    Reset,
+    Return,
+    Settle,
+    Trim,
+    Undefine,
+)  # fmt: skip
+from .stream import GROUP_SEPARATOR, Stream
+from .topic.bindings import Binding, Bindings
 
 
 class State:
@@ -22,8 +42,10 @@ class State:
     position: Of the last applied record.
     at: Time of the last applied record, milliseconds.
     epochs: ``(position, epoch)`` of each start, oldest first.
-    queues: By name. ``logs``: the same by log number. ``names``: of all logs there ever were.
-    placements: (position, index) → (log, sequence) now, for messages that were placed by reference.
+    queues: Queues, and groups as ``<stream>/<group>``, by name. ``logs``: the same by number.
+    streams: By name. ``stream_logs``: the same by number.
+    names: Of all numbers there ever were.
+    placements: (position, index) → (log, sequence)s where the message is now, for messages that were placed by reference.
     retained, released: Journal positions that became needed, and no longer needed, since the owner last took them.
     """
 
@@ -33,15 +55,21 @@ class State:
         self.epochs: list[tuple[int, int]] = []
         self.queues: dict[str, Queue] = {}
         self.logs: dict[int, Queue] = {}
+        self.streams: dict[str, Stream] = {}
+        self.stream_logs: dict[int, Stream] = {}
         self.names: dict[int, str] = {}
         self.next_log = 1
+        self.bindings = Bindings()
+        self.topic_dedup: dict[str, DedupWindow] = {}
         self.producers: dict[str, ProducerSession] = {}
-        self.placements: dict[tuple[int, int], tuple[int, int]] = {}
+        self.placements: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self.retained: list[int] = []
         self.released: list[int] = []
         self._apply: dict[type, Callable[[Any, int], None]] = {
             Publish: self._publish, Settle: self._settle, Return: self._return, Place: self._place,
-            Define: self._define, Undefine: self._undefine, Pause: self._pause, Forget: self._forget, Boot: self._boot,
+            Define: self._define, DefineStream: self._define_stream, DefineGroup: self._define_group,
+            Undefine: self._undefine, Pause: self._pause, Trim: self._trim, Reset: self._reset, Bind: self._bind,
+            Forget: self._forget, Boot: self._boot,
         }  # fmt: skip
 
     def apply(self, record: Record, position: int) -> None:
@@ -64,18 +92,27 @@ class State:
         epochs = self.epochs
         return id_prefix(epochs[-1][1] if epochs[-1][0] <= position else self.epoch_of(position), position)
 
+    def target(self, number: int) -> Queue | Stream:
+        """The queue or stream with this number."""
+        return self.logs.get(number) or self.stream_logs[number]
+
+    def dedup_window(self, topic: str | None, number: int) -> DedupWindow:
+        """Dedup keys of the name published to: the topic, or the queue or stream ``number``."""
+        if topic is None:
+            return self.target(number).dedup
+        return self.topic_dedup.setdefault(topic, DedupWindow())
+
     def _publish(self, record: Publish, position: int) -> None:
-        duplicates = record.duplicates or {}
+        attributes = record.attributes
         if record.sizes:
-            for log, first in record.targets:
-                queue = self.logs[log]
-                queue.append(first, record.sizes, record.attributes, record.at, position)
-                self.retained.append(position)
-            keys = record.attributes.get("dedup_keys")
-            if keys is None and "dedup_key" in record.attributes:
-                keys = [record.attributes["dedup_key"]] * len(record.sizes)
-            if keys is not None and record.digests is not None:
-                window = self.logs[record.targets[0][0]].dedup
+            everything = arrivals(record.sizes, attributes, record.at)
+            for log, first, only in record.targets:
+                arrived = everything if only is None else arrivals(record.sizes, attributes, record.at, only)
+                self.target(log).append(first, arrived, position)
+                self.retained.extend([position] * len(arrived.pieces))
+            if record.digests is not None:
+                keys = attributes.get("dedup_keys") or [attributes.get("dedup_key")] * len(record.sizes)
+                window = self.dedup_window(record.topic, record.targets[0][0] if record.targets else 0)
                 for index, key in enumerate(keys):
                     if key is not None:
                         window.add(key, position, index, record.digests[index], record.at)
@@ -84,23 +121,27 @@ class State:
             producer = self.producers.get(session)
             if producer is None:
                 producer = self.producers[session] = ProducerSession()
-            producer.stored(frame, position, len(record.sizes) + len(duplicates), record.at)
+            producer.stored(frame, position, len(record.sizes) + len(record.duplicates or ()), record.at)
 
     def _settle(self, record: Settle, position: int) -> None:
         queue = self.logs[record.log]
         queue.group.come_due(record.at)
         count = 0
         for first, last, _ in record.runs:
-            if queue.log.placed:
+            if queue.log.placed and queue.stream is None:
                 for sequence in range(first, last + 1):
                     if sequence in queue.log.placed:
-                        place = queue.log.locate(sequence)
-                        if self.placements.get(place) == (record.log, sequence):
-                            del self.placements[place]
-            queue.group.settle(first, last, queue.log)
-            self.released.extend(queue.log.settle(first, last))
+                        self._forget_placement(queue.log.locate(sequence), (record.log, sequence))
+            self.released.extend(queue.settle(first, last))
             count += last - first + 1
         queue.totals[record.how] += count
+
+    def _forget_placement(self, place: tuple[int, int], where: tuple[int, int]) -> None:
+        left = [other for other in self.placements.get(place, ()) if other != where]
+        if left:
+            self.placements[place] = left
+        else:
+            self.placements.pop(place, None)
 
     def _return(self, record: Return, position: int) -> None:
         queue = self.logs[record.log]
@@ -110,38 +151,88 @@ class State:
         queue.totals["retried"] += len(record.entries)
 
     def _place(self, record: Place, position: int) -> None:
-        queue, origin = self.logs[record.log], self.logs.get(record.origin)
+        queue = self.logs[record.log]
+        source = self.logs.get(record.origin) or self.stream_logs.get(record.origin)
         for sequence, at, index, size, former, *_ in record.entries:
-            key = origin.log.key_of(former) if origin else 0
+            if queue.stream is not None:
+                queue.group.reopen(sequence)
+                continue
+            key = source.log.key_of(former) if source else 0
             first = queue.log.append(1, at, index, size, record.at, [key] if key else None)
             assert first == sequence, f"{queue.name}: placed at {sequence}, log is at {first}"
             queue.log.placed[sequence] = (position, record.origin)
             queue.group.add_ready(sequence, sequence, 0)
-            self.placements[at, index] = (record.log, sequence)
+            self.placements.setdefault((at, index), []).append((record.log, sequence))
             self.retained.append(at)
             self.retained.append(position)
 
     def _define(self, record: Define, position: int) -> None:
-        self.names[record.log] = record.name
-        queue = self.queues.get(record.name)
+        queue = self.logs.get(record.log)
         settings = QueueSettings(**record.settings)
         if queue is None:
+            self._name(record.log, record.name)
             queue = Queue(record.name, record.log, settings, record.dead_letter_of)
             self.queues[record.name] = self.logs[record.log] = queue
-            self.next_log = max(self.next_log, record.log + 1)
         else:
             queue.settings = settings
 
+    def _define_stream(self, record: DefineStream, position: int) -> None:
+        stream = self.stream_logs.get(record.log)
+        settings = StreamSettings(**record.settings)
+        if stream is None:
+            self._name(record.log, record.name)
+            self.streams[record.name] = self.stream_logs[record.log] = Stream(record.name, record.log, settings)
+        else:
+            stream.settings = settings
+
+    def _define_group(self, record: DefineGroup, position: int) -> None:
+        stream = self.stream_logs[record.log]
+        name = f"{stream.name}{GROUP_SEPARATOR}{record.name}"
+        self._name(record.group, name)
+        group = Queue(name, record.group, QueueSettings(**record.settings), stream=stream)
+        group.group.start_at(record.start, stream.log.next)
+        stream.groups[record.name] = self.queues[name] = self.logs[record.group] = group
+
+    def _name(self, number: int, name: str) -> None:
+        self.names[number] = name
+        self.next_log = max(self.next_log, number + 1)
+
     def _undefine(self, record: Undefine, position: int) -> None:
-        queue = self.queues.pop(record.name)
-        del self.logs[record.log]
-        self.released.extend(queue.log.references())
-        self.placements = {key: place for key, place in self.placements.items() if place[0] != record.log}
+        if (stream := self.stream_logs.pop(record.log, None)) is not None:
+            del self.streams[stream.name]
+            self.released.extend(stream.log.references())
+            for group in stream.groups.values():
+                del self.queues[group.name], self.logs[group.number]
+        else:
+            queue = self.logs.pop(record.log)
+            del self.queues[queue.name]
+            if queue.stream is not None:
+                del queue.stream.groups[queue.name.partition(GROUP_SEPARATOR)[2]]
+                return
+            self.released.extend(queue.log.references())
+            for place, where in list(self.placements.items()):
+                for gone in [other for other in where if other[0] == record.log]:
+                    self._forget_placement(place, gone)
+        self.bindings.remove_target(record.log)
 
     def _pause(self, record: Pause, position: int) -> None:
         queue = self.logs[record.log]
         queue.paused = record.paused
         queue.pause_reason = record.reason if record.paused else None
+
+    def _trim(self, record: Trim, position: int) -> None:
+        self.released.extend(self.stream_logs[record.log].trim(record.first))
+
+    def _reset(self, record: Reset, position: int) -> None:
+        queue = self.logs[record.log]
+        queue.group.start_at(record.start, queue.log.next)
+
+    def _bind(self, record: Bind, position: int) -> None:
+        binding = Binding(record.pattern, record.log, tuple(record.headers), record.any_header)
+        if record.on:
+            self.bindings.add(binding)
+        else:
+            self.bindings.remove(binding)
 
     def _forget(self, record: Forget, position: int) -> None:
         for session in record.sessions:

@@ -1,4 +1,4 @@
-"""One message's life: state and timeline, put together from the records that touch it.
+"""One message's life in one queue or group: state and timeline, put together from the records that touch it.
 
 Timelines are read, not kept: a story is fed the journal from the message's publish record on, and, while someone watches,
 what happens next. It follows the message through dead-letter queues and back.
@@ -23,11 +23,10 @@ class Story:
     dead_in: Log of the dead-letter queue it is in.
     """
 
-    def __init__(self, id: str, publish: Publish, index: int) -> None:
+    def __init__(self, id: str, publish: Publish, index: int, log: int, sequence: int) -> None:
         self.id = id
         self.index = index
-        self.log, first = publish.targets[0]
-        self.sequence = first + index
+        self.log, self.sequence = log, sequence
         self.size = publish.sizes[index]
         self.published_at = publish.at
         self.state = "queued"

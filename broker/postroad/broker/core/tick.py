@@ -8,6 +8,7 @@ from .command import Start, Tick
 from .consume import RESUME_MS, end_detached
 from .failure import Failed, fail
 from .record import Boot
+from .retention import retain
 from .sessions import end_session, expect_end
 from .subscription import Subscription
 
@@ -29,6 +30,8 @@ def start(machine: Machine, command: Start) -> None:
                 queue.group.order.hold(queue.log.key_of(sequence), sequence)
         if queue.group.unsettled:
             machine.live_of(queue).held_until = None
+    for stream in machine.state.streams.values():
+        retain(machine, stream)
     for session in machine.state.producers:
         expect_end(machine, session)
 
@@ -50,6 +53,12 @@ def tick(machine: Machine, command: Tick) -> None:
                 else:
                     machine.timers.at("detached", subscription.id, subscription.detached_at + RESUME_MS)
         elif kind == "expiry":
+            if (queue := machine.state.logs.get(int(key))) is not None:
+                machine.dispatch(queue)
+        elif kind == "retention":
+            if (stream := machine.state.stream_logs.get(int(key))) is not None:
+                retain(machine, stream)
+        elif kind == "rate":
             if (queue := machine.state.logs.get(int(key))) is not None:
                 machine.dispatch(queue)
         elif kind == "held":

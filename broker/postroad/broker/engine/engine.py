@@ -50,10 +50,11 @@ class Capabilities:
 
 @dataclass(slots=True, kw_only=True)
 class PublishBatch:
-    """Messages for one queue, already checked by the gateway. One record: all or none.
+    """Messages for one target, already checked by the gateway. One record: all or none.
 
     Attributes:
-        queue: The target's name.
+        queue: The target's name: of a queue, a stream or a topic, as ``kind`` says.
+        mandatory: A publish to a topic that no binding matches is ``Unroutable``.
         sizes: Length of each body, bytes.
         bodies: The bodies back to back; ``sum(sizes)`` bytes. The engine keeps a reference, so it must not change.
         attributes: Columns and scalars as in docs/protocol.md §4, checked: a subset of ``type``, ``types``,
@@ -64,6 +65,8 @@ class PublishBatch:
     """
 
     queue: str
+    kind: str = "queue"
+    mandatory: bool = False
     sizes: list[int]
     bodies: Buffer
     attributes: Json = field(default_factory=dict)
@@ -79,6 +82,7 @@ class Confirm:
         position: Journal position of the record.
         id_prefix: Message *i* has the id ``f"{id_prefix}{i}"``.
         count: Messages in the frame.
+        routed: Targets that got some of them: for a topic any number, else 1.
         duplicates: Index → id of the message stored earlier, for dedup keys seen before.
         replayed: The frame was stored before; this is its first confirm again.
     """
@@ -86,6 +90,7 @@ class Confirm:
     position: int
     id_prefix: str
     count: int
+    routed: int = 1
     duplicates: dict[int, str] | None = None
     replayed: bool = False
 
@@ -182,6 +187,9 @@ class ConsumeSpec:
     """A consumer on a queue.
 
     Attributes:
+        queue: Name of the queue; of a stream with ``group``.
+        group: Consumer group of the stream ``queue``; made, with ``start``, if it does not exist and ``declare`` is on.
+        start: Where a new group begins: as ``ReadSpec.start``, without ``last``.
         consumer: Name shown in timelines.
         client: Who is behind it, shown to operators.
         lease_ms: Another lease than the queue's.
@@ -199,6 +207,8 @@ class ConsumeSpec:
     resume: str | None = None
     held: Sequence[tuple[int, int, int]] = ()
     begun: int = 0
+    group: str | None = None
+    start: str | tuple[str, int] = "latest"
 
 
 class ConsumerSink(Protocol):
@@ -213,6 +223,44 @@ class ConsumerSink(Protocol):
     def ended(self, error: PostroadError) -> None:
         """The subscription is over by the engine's decision."""
         ...
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadSpec:
+    """A reader of a stream, without a group: it sees every message, and settles nothing.
+
+    Attributes:
+        start: ``earliest``, ``latest``, ``("offset", n)``, ``("at", milliseconds)`` or ``("last", n)``.
+    """
+
+    stream: str
+    start: str | tuple[str, int] = "latest"
+
+
+class ReadSink(Protocol):
+    """Where a reader delivers to. Called on the loop; must not block or raise."""
+
+    def messages(self, batch: DeliveryBatch, trimmed: int | None) -> None:
+        """Messages by offset (``runs``; ``number`` is 0). ``trimmed``: those before this offset were no longer kept."""
+        ...
+
+    def ended(self, error: PostroadError) -> None: ...
+
+
+class Reader(Protocol):
+    """A live reader."""
+
+    position: int
+    offset: int
+    """Of the first message that it will deliver."""
+
+    def pause(self) -> None:
+        """Deliver nothing for now: the socket is full. Nothing is lost: the reader is a place in the log."""
+        ...
+
+    def resume(self) -> None: ...
+
+    def cancel(self) -> None: ...
 
 
 class Subscription(Protocol):
@@ -318,8 +366,19 @@ class Engine(Protocol):
 
     def session_closed(self, session: str) -> None: ...
 
-    async def declare(self, queue: str, settings: Mapping[str, object], *, update: bool = False) -> Json:
-        """Returns ``{"created": bool, "position": int}``.
+    async def declare(
+        self,
+        queue: str,
+        settings: Mapping[str, object],
+        *,
+        update: bool = False,
+        kind: str = "queue",
+        group: str | None = None,
+        start: str | tuple[str, int] = "latest",
+    ) -> Json:
+        """Declare a queue, a stream (``kind``), or a consumer ``group`` of the stream ``queue``.
+
+        Returns ``{"created": bool, "position": int}``.
 
         Raises:
             InvalidName, InvalidRequest, Conflict, StorageFull.
@@ -333,6 +392,10 @@ class Engine(Protocol):
     def publish(self, batch: PublishBatch, done: Done[Confirm]) -> None: ...
 
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> Subscription: ...
+
+    async def read(self, spec: ReadSpec, sink: ReadSink) -> Reader:
+        """Raises: QueueNotFound: no such stream. Unsupported."""
+        ...
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> Watch: ...
 

@@ -18,6 +18,7 @@ from ...core import snapshot
 from ...core.codec import decode, encode
 from ...core.machine import Machine
 from ...core.record import Publish
+from ...core.stream import GROUP_SEPARATOR
 from ...errors import Internal, PostroadError, StorageFull, Unavailable
 from ...journal import Files, Journal, JournalOptions
 from ...limits import Limits
@@ -32,6 +33,8 @@ from ..engine import (
     Done,
     Json,
     PublishBatch,
+    ReadSink,
+    ReadSpec,
     WatchSink,
     WatchSpec,
 )  # fmt: skip
@@ -41,6 +44,7 @@ from .history import History
 from .operations import Operations
 from .outlet import Outlet
 from .queries import Queries
+from .readers import EmbeddedReader, Readers
 from .snapshots import Snapshots
 from .stats import Stats
 from .subscription import EmbeddedSubscription
@@ -53,7 +57,7 @@ log = logging.getLogger("postroad.engine")
 CAPABILITIES = Capabilities(
     delay="native", dedup="native", producer_sessions="native", retry="native", dead_letter="native", redrive="native",
     peek="native", timeline="native", live_events="native", results="native", atomic_ack_publish="native",
-    pause="native", cancel="native", priority="native", ordering_key="native", expiry="native",
+    pause="native", cancel="native", priority="native", ordering_key="native", expiry="native", topics="native", streams="native",
 )  # fmt: skip
 
 
@@ -119,7 +123,7 @@ class EmbeddedEngine:
         machine.state.retained.clear()
         machine.state.released.clear()
         self._bodies = Bodies(journal)
-        self._stats = Stats(machine, self._bodies)
+        self._stats = Stats(machine)
         self._history = History(machine, journal)
         self._watching = Watching(machine, self._stats, loop)
         self._outlet = Outlet(machine, self._bodies, self._watching, self._stats, self._unreadable)
@@ -127,6 +131,8 @@ class EmbeddedEngine:
         self._gate.durable = journal.durable_position
         self._queries = Queries(machine, journal, self._bodies, self._stats, self._history)
         self._operations = Operations(machine, self._history, self.run)
+        self._readers = Readers(machine, self._bodies, loop, self.durable)
+        self._outlet.readers = self._readers
         self._snapshots = Snapshots(machine, journal, self.durable)
         self._is_open = True
         self._second = loop.call_later(1, self._every_second)
@@ -154,7 +160,9 @@ class EmbeddedEngine:
             await self.durable(self._machine.state.position)
             await self._snapshots.close()
             await asyncio.to_thread(self._journal.close)
-        self._outlet.close(Unavailable("The broker is stopping."))
+        stopping = Unavailable("The broker is stopping.")
+        self._outlet.close(stopping)
+        self._readers.close(stopping)
 
     @property
     def position(self) -> int:
@@ -189,7 +197,7 @@ class EmbeddedEngine:
             duplicates = {i: f"{state.id_prefix(at)}{index}" for i, (at, index) in reply.duplicates.items()}
         return Confirm(
             position=reply.position, id_prefix=state.id_prefix(reply.position), count=reply.count,
-            duplicates=duplicates, replayed=reply.replayed,
+            routed=reply.routed, duplicates=duplicates, replayed=reply.replayed,
         )  # fmt: skip
 
     def _refused(self, batch: PublishBatch) -> PostroadError | None:
@@ -202,14 +210,29 @@ class EmbeddedEngine:
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> EmbeddedSubscription:
         if self._is_closing:
             raise Unavailable("The broker is stopping.")
+        name: str = queue_name(spec.queue)
+        if spec.group is not None:
+            name = await self._group(spec, queue_name(spec.group))
         command = c.Consume(
-            queue=queue_name(spec.queue), consumer=spec.consumer, client=spec.client, prefetch=spec.prefetch,
+            queue=name, consumer=spec.consumer, client=spec.client, prefetch=spec.prefetch,
             lease_ms=spec.lease_ms, declare=spec.declare, resume=spec.resume, held=spec.held, begun=spec.begun,
         )  # fmt: skip
         consuming: c.Consuming = self._machine.handle(command, self._now())
         self._outlet.attach(consuming.subscription, sink)
         position = await self._emitted()
         return EmbeddedSubscription(self, consuming, position)
+
+    async def _group(self, spec: ConsumeSpec, group: str) -> str:
+        """The name of a consumer group, made if need be."""
+        name = f"{spec.queue}{GROUP_SEPARATOR}{group}"
+        if spec.declare and name not in self._machine.state.queues:
+            await self.run(c.DeclareGroup(stream=spec.queue, group=group, start=spec.start))
+        return name
+
+    async def read(self, spec: ReadSpec, sink: ReadSink) -> EmbeddedReader:
+        if self._is_closing:
+            raise Unavailable("The broker is stopping.")
+        return await self._readers.open(spec, sink)
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> EmbeddedWatch:
         return await open_watch(spec, sink, self._machine, self._watching, self._history, self._queries, self._gate)
@@ -223,8 +246,19 @@ class EmbeddedEngine:
 
     # Queues
 
-    async def declare(self, queue: str, settings: Mapping[str, object], *, update: bool = False) -> Json:
-        created = await self.run(c.Declare(queue=queue_name(queue), settings=settings, update=update))
+    async def declare(
+        self, queue: str, settings: Mapping[str, object], *, update: bool = False, kind: str = "queue",
+        group: str | None = None, start: str | tuple[str, int] = "latest",
+    ) -> Json:  # fmt: skip
+        name = queue_name(queue)
+        command: c.Declare | c.DeclareStream | c.DeclareGroup = c.Declare(queue=name, settings=settings, update=update)
+        if group is not None:
+            command = c.DeclareGroup(
+                stream=name, group=queue_name(group), settings=settings, update=update, start=start
+            )
+        elif kind == "stream":
+            command = c.DeclareStream(stream=name, settings=settings, update=update)
+        created = await self.run(command)
         return {"created": created, "position": self.position}
 
     async def delete(self, queue: str) -> Json:

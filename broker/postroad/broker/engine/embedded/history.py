@@ -8,14 +8,13 @@ from ...core.codec import decode, prefix
 from ...core.event import concerns, event_of
 from ...core.ids import parse_id
 from ...core.machine import Machine
-from ...core.record import Place, Publish
+from ...core.record import Publish
 from ...core.story import Story
 from ...errors import Gone, MessageNotFound
 from ...journal import Journal
 from ..engine import Json
 
 PLACE = b'{"k":"place",'
-PUBLISH = b'{"k":"publish",'
 EVENTS_MAX = 1000
 LOOK_BACK = 64
 """Records a search for the last n events goes back by at first; it doubles."""
@@ -44,31 +43,34 @@ class History:
             raise MessageNotFound(f"There is no message {message[:64]!a}.", message_id=message[:64])
         return position, index, record
 
-    async def story(self, message: str, last: int) -> Story:
-        """The story of a message up to position ``last``.
+    async def stories(self, message: str, last: int) -> list[Story]:
+        """The stories of a message up to position ``last``: one for each queue and group it went to.
 
         Raises:
             MessageNotFound, Gone.
         """
         position, index, publish = self.find(message)
-        story = Story(message, publish, index)
-        return await asyncio.to_thread(self._read, story, position, last)
+        stories = []
+        for log, sequence in publish.sequences_of(index):
+            stream = self._machine.state.stream_logs.get(log)
+            numbers = [group.number for group in stream.groups.values()] if stream else [log]
+            stories += [Story(message, publish, index, number, sequence) for number in numbers]
+        await asyncio.to_thread(self._read, stories, position, last)
+        return stories
 
-    def _read(self, story: Story, position: int, last: int) -> Story:
-        wanted = self._wanted(story)
-        for at, header, _ in self._journal.scan(position + 1, last):
+    def _read(self, stories: list[Story], position: int, last: int) -> None:
+        going = [story for story in stories if not story.is_over]
+        wanted = _wanted(going)
+        for at, header, _ in self._journal.scan(position + 1, last) if going else ():
             if not header.startswith(wanted):
                 continue
             record = decode(header)
-            if story.apply(at, record):
-                if story.is_over:
-                    break
-                if isinstance(record, Place):
-                    wanted = self._wanted(story)
-        return story
-
-    def _wanted(self, story: Story) -> tuple[bytes, ...]:
-        return prefix("settle", story.log), prefix("return", story.log), PLACE
+            touched = [story for story in going if story.apply(at, record)]
+            if touched:
+                going = [story for story in going if not story.is_over]
+                wanted = _wanted(going)
+                if not going:
+                    return
 
     async def events_after(self, queue: str | None, first: int, last: int) -> tuple[list[Json], int | None]:
         """Events of ``queue`` (None: all) after position ``first`` up to ``last``; and, if the journal no longer reaches back so
@@ -104,3 +106,9 @@ class History:
         except Gone:  # the window moved on while we read
             return events
         return events
+
+
+def _wanted(stories: list[Story]) -> tuple[bytes, ...]:
+    """How the headers begin that can touch these stories."""
+    logs = {story.log for story in stories}
+    return (PLACE, *(prefix(kind, log) for log in sorted(logs) for kind in ("settle", "return")))

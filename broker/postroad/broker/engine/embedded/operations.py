@@ -9,7 +9,10 @@ from ...core import command as c
 from ...core.ids import parse_id
 from ...core.machine import Machine
 from ...core.queue import Queue
-from ...errors import InvalidRequest, InvalidState, MessageNotFound, PostroadError
+from ...core.stream import GROUP_SEPARATOR
+from ...errors import InvalidRequest, InvalidState, MessageNotFound, PostroadError, QueueNotFound
+from ...names import queue_name
+from ...settings import FOREVER
 from ..engine import Json
 from .history import History
 from .queries import text_of
@@ -30,6 +33,8 @@ class Operations:
         """Raises: InvalidRequest, InvalidState, QueueNotFound, MessageNotFound, StorageFull."""
         if do == "cancel":
             return await self._cancel(text_of(args, "message"))
+        if do in ("bind", "unbind", "reset", "replay"):
+            return await self._stream_operation(do, args)
         if do not in ("redrive", "discard", "purge", "pause", "resume"):
             raise InvalidRequest(f'There is no operation "{do[:40]}".', field="do")
         queue = self._machine.queue(text_of(args, "queue"))
@@ -45,6 +50,42 @@ class Operations:
             raise InvalidRequest("reason must be a string of at most 200 characters.", field="reason")
         await self._run(c.SetPaused(queue=queue.name, paused=do == "pause", reason=reason))
         return {"paused": do == "pause"}
+
+    async def _stream_operation(self, do: str, args: Mapping[str, Any]) -> Json:
+        if do in ("bind", "unbind"):
+            target = text_of(args, "stream" if "stream" in args else "queue")
+            command = c.BindTopic(
+                pattern=text_of(args, "topic"), target=target, headers=args.get("headers"), on=do == "bind"
+            )
+            return {"changed": await self._run(command)}
+        stream = text_of(args, "stream")
+        if do == "reset":
+            name = f"{stream}{GROUP_SEPARATOR}{text_of(args, 'group')}"
+            return {"offset": await self._run(c.ResetGroup(queue=name, start=start_of(args.get("to"), field="to")))}
+        first, last = args.get("first", 0), args.get("last")
+        last = FOREVER if last is None else last
+        if type(first) is not int or type(last) is not int or first < 0:
+            raise InvalidRequest("first and last must be offsets.", field="first")
+        queue = queue_name(text_of(args, "queue"))
+        if args.get("dry_run") is True:
+            found = self._machine.state.streams.get(stream)
+            if found is None:
+                raise QueueNotFound(f'There is no stream named "{stream[:75]}".', stream=stream[:75])
+            first, last = max(first, found.log.first), min(last, found.log.next - 1)
+            return {"count": max(last - first + 1, 0), "first": first, "last": last}
+        last = min(last, max(self._end_of(stream) - 1, 0))
+        count = 0
+        while first <= last:
+            moved, first = await self._run(c.Replay(stream=stream, first=first, last=last, queue=queue, limit=CHUNK))
+            count += moved
+            if not moved:
+                break
+        return {"count": count}
+
+    def _end_of(self, stream: str) -> int:
+        """The end as of now: what is published during a replay is not part of it."""
+        found = self._machine.state.streams.get(stream)
+        return found.log.next if found else 0
 
     async def _redrive(self, queue: Queue, args: Mapping[str, Any]) -> int:
         if args.get("messages") is not None:
@@ -63,11 +104,14 @@ class Operations:
         return count
 
     async def _cancel(self, message: str) -> Json:
-        log, sequence = self._place(message)
-        queue = self._machine.state.logs.get(log)
-        if queue is None or queue.group.is_settled(sequence):
+        cancelled = 0
+        for log, sequence in self._places(message):
+            queue = self._machine.state.logs.get(log)
+            if queue is not None and not queue.group.is_settled(sequence):
+                await self._run(c.CancelMessage(queue=queue.name, sequence=sequence))
+                cancelled += 1
+        if not cancelled:
             raise InvalidState("The message is settled already.", message_id=message[:64])
-        await self._run(c.CancelMessage(queue=queue.name, sequence=sequence))
         return {"state": "cancelled"}
 
     def _sequences(self, queue: Queue, messages: object) -> list[int]:
@@ -77,28 +121,39 @@ class Operations:
         sequences = []
         for message in messages:
             try:
-                log, sequence = self._place(message)
+                places = self._places(message)
             except MessageNotFound:
                 continue
-            if log == queue.number:
-                sequences.append(sequence)
+            sequences += [sequence for log, sequence in places if log == queue.number]
         return sequences
 
-    def _place(self, message: str) -> tuple[int, int]:
-        """Where a message is now.
+    def _places(self, message: str) -> list[tuple[int, int]]:
+        """``(log, sequence)`` of each queue a message is in now.
 
         Raises:
             MessageNotFound.
         """
         _, position, index = parse_id(message)
-        placed = self._machine.state.placements.get((position, index))
-        if placed is not None:
-            return placed
+        placed = self._machine.state.placements.get((position, index), [])
         try:
             position, index, publish = self._history.find(message)
         except MessageNotFound:
             raise
         except PostroadError as error:
             raise MessageNotFound(error.message, message_id=message[:64]) from error
-        log, first = publish.targets[0]
-        return log, first + index
+        return placed + publish.sequences_of(index)
+
+
+def start_of(given: object, *, field: str = "from") -> str | tuple[str, int]:
+    """A starting point as clients give it: ``"earliest"``, ``"latest"``, ``{"offset": n}`` or ``{"at": milliseconds}``.
+
+    Raises:
+        InvalidRequest: anything else.
+    """
+    if given in ("earliest", "latest"):
+        return str(given)
+    if isinstance(given, dict) and len(given) == 1:
+        kind, value = next(iter(given.items()))
+        if kind in ("offset", "at", "last") and type(value) is int and 0 <= value <= FOREVER:
+            return kind, value
+    raise InvalidRequest(f'{field} must be "earliest", "latest", an offset or a time.', field=field)

@@ -12,6 +12,7 @@ from ..engine import ConsumerSink
 from .bodies import Bodies
 from .delivery import batches
 from .gate import Output
+from .readers import Readers
 from .stats import Stats
 from .watching import Watching, logs_of
 
@@ -32,6 +33,7 @@ class Outlet:
         self._stats = stats
         self._unreadable = unreadable
         self._sinks: dict[int, ConsumerSink] = {}
+        self.readers: Readers | None = None
 
     def attach(self, subscription: int, sink: ConsumerSink) -> None:
         self._sinks[subscription] = sink
@@ -100,4 +102,6 @@ class Outlet:
             for number in logs_of(record):
                 if (queue := logs.get(number)) is not None:
                     self._stats.moved(queue)
+        if self.readers is not None:
+            self.readers.saw(output.records)
         self._watching.saw(output.records, output.effects, self._machine.now)

@@ -14,7 +14,7 @@ from ...core.machine import Machine
 from ...core.queue import Queue
 from ...core.record import Place
 from ...core.runs import Runs
-from ...errors import InvalidRequest, PostroadError
+from ...errors import InvalidRequest, PostroadError, QueueNotFound
 from ...journal import Journal
 from ..engine import Json
 from .bodies import Bodies
@@ -44,9 +44,22 @@ class Queries:
         """
         match what:
             case "overview":
-                return {"queues": self.queues(), "uptime_ms": self._machine.now - self._started_at}
+                return {
+                    "queues": self.queues(),
+                    "streams": self.streams(),
+                    "uptime_ms": self._machine.now - self._started_at,
+                }
             case "queues":
                 return {"queues": self.queues()}
+            case "streams":
+                return {"streams": self.streams()}
+            case "stream":
+                stream = self._machine.state.streams.get(text_of(args, "stream"))
+                if stream is None:
+                    raise QueueNotFound(f'There is no stream named "{text_of(args, "stream")[:75]}".')
+                return {"stream": self._stats.of_stream(stream, self._machine.now)}
+            case "bindings":
+                return {"bindings": self.bindings()}
             case "queue":
                 return self.queue(text_of(args, "queue"))
             case "messages":
@@ -63,8 +76,26 @@ class Queries:
         raise InvalidRequest(f"There is no query {what[:40]!a}.", field="what")
 
     def queues(self) -> list[Json]:
+        """Stats of all queues; groups are with their streams."""
         queues = self._machine.state.queues
-        return [self._stats.of(queues[name], self._machine.now) for name in sorted(queues)]
+        return [self._stats.of(queues[name], self._machine.now) for name in sorted(queues) if not queues[name].stream]
+
+    def streams(self) -> list[Json]:
+        streams = self._machine.state.streams
+        return [self._stats.of_stream(streams[name], self._machine.now) for name in sorted(streams)]
+
+    def bindings(self) -> list[Json]:
+        state = self._machine.state
+        return [
+            {
+                "topic": binding.pattern,
+                "stream" if binding.target in state.stream_logs else "queue": state.names[binding.target],
+                "headers": {"match": "any" if binding.any_header else "all", "values": dict(binding.headers)}
+                if binding.headers
+                else None,
+            }
+            for binding in state.bindings.all
+        ]
 
     def queue(self, name: str) -> Json:
         """Raises: QueueNotFound."""
@@ -101,13 +132,16 @@ class Queries:
         Raises:
             MessageNotFound, Gone.
         """
-        story = await self._history.story(id, last)
-        self.add_lease(story)
-        found = message_json(story, self._machine)
+        position, index, publish = self._history.find(id)
+        stories = await self._history.stories(id, last)
+        for story in stories:
+            self.add_lease(story)
+        found = message_json(id, publish, index, stories, self._machine)
         if body:
-            position, index, _ = self._history.find(id)
             stored = self._bodies.get(position, self._machine.state.id_prefix(position))
-            found |= {"headers": story.headers, "key": story.key} | _body(story.type, stored.cut(index, 1))
+            found["headers"] = stored.attribute("headers", "headers", index)
+            found["key"] = stored.attribute("key", "keys", index)
+            found |= _body(found["type"], stored.cut(index, 1))
         return found
 
     def add_lease(self, story: Any) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from ...core.machine import Machine
 from ...core.queue import Queue
-from ...errors import PostroadError
+from ...core.stream import Stream
 from ..engine import Json
-from .bodies import Bodies
 from .meters import Meter
 
 
 class Stats:
     """Computes stats; holds the meters of queues that are moving."""
 
-    def __init__(self, machine: Machine, bodies: Bodies) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._bodies = bodies
         self._meters: dict[int, Meter] = {}
 
     def moved(self, queue: Queue) -> None:
@@ -42,7 +40,8 @@ class Stats:
         published, acked = meter.rates(queue, at_ms) if meter else (0.0, 0.0)
         stats: Json = {
             "name": queue.name,
-            "ready": group.ready_count,
+            "kind": "group" if queue.stream else "queue",
+            "ready": group.ready_count + group.order.parked.count,
             "delayed": group.delayed.members.count,
             "retrying": group.retrying.members.count,
             "leased": live.leased,
@@ -61,7 +60,27 @@ class Stats:
             stats["pause_reason"] = queue.pause_reason
         if queue.dead_letter_of:
             stats["dead_letter_of"] = queue.dead_letter_of
+        if queue.stream:
+            stats["committed"] = group.floor
+            stats["lag"] = group.unsettled + live.leased
+            stats["trimmed_total"] = totals["trimmed"]
         return stats
+
+    def of_stream(self, stream: Stream, at_ms: int) -> Json:
+        log = stream.log
+        return {
+            "name": stream.name,
+            "kind": "stream",
+            "earliest": log.first,
+            "next": log.next,
+            "messages": log.next - log.first,
+            "bytes": log.bytes,
+            "published_total": stream.published_total,
+            "trimmed_total": stream.trimmed_total,
+            "oldest_ms": max(at_ms - log.time_of(log.first), 0) if log.first < log.next else None,
+            "settings": stream.settings.to_json(),
+            "groups": [self.of(group, at_ms) for _, group in sorted(stream.groups.items())],
+        }
 
     def consumers(self, queue: Queue, at_ms: int) -> list[Json]:
         return [
@@ -78,11 +97,5 @@ class Stats:
         ]
 
     def _oldest_ms(self, queue: Queue, at_ms: int) -> int | None:
-        floor = queue.group.floor
-        if floor >= queue.log.next:
-            return None
-        position, _ = queue.log.locate(floor)
-        try:
-            return max(at_ms - self._bodies.get(position, self._machine.state.id_prefix(position)).at, 0)
-        except PostroadError:
-            return None
+        floor = max(queue.group.floor, queue.log.first)
+        return max(at_ms - queue.log.time_of(floor), 0) if floor < queue.log.next else None

@@ -13,7 +13,7 @@ from ..engine import Buffer, PublishBatch, SettleBatch
 
 def to_command(batch: PublishBatch) -> c.PublishMessages:
     return c.PublishMessages(
-        queue=batch.queue, sizes=batch.sizes, attributes=batch.attributes, producer=batch.producer,
+        queue=batch.queue, kind=batch.kind, mandatory=batch.mandatory, sizes=batch.sizes, attributes=batch.attributes, producer=batch.producer,
         declare=batch.declare, digests=digests_of(batch),
     )  # fmt: skip
 

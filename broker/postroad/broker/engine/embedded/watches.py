@@ -11,7 +11,7 @@ from ..engine import Json, WatchSink, WatchSpec
 from .gate import Gate
 from .history import History
 from .queries import Queries
-from .watching import MessageWatch, QueueWatch, Watching, message_json
+from .watching import MessageWatch, QueueWatch, Watching
 
 
 class EmbeddedWatch:
@@ -95,13 +95,15 @@ async def _message(
     id: str, sink: WatchSink, machine: Machine, watching: Watching, history: History, queries: Queries, gate: Gate
 ) -> EmbeddedWatch:
     position = gate.durable
+    _, index, publish = history.find(id)
     with watching.tail() as tail:
-        story = await history.story(id, position)
-    for at, record in tail:
-        story.apply(at, record)
-    queries.add_lease(story)
+        stories = await history.stories(id, position)
+    for story in stories:
+        for at, record in tail:
+            story.apply(at, record)
+        queries.add_lease(story)
     held = Held(sink)
-    watch = MessageWatch(story, held)
+    watch = MessageWatch(id, publish, index, stories, held)
     watching.add_message(watch)
     asyncio.get_running_loop().call_soon(held.let_go)
-    return EmbeddedWatch(position, {"message": message_json(story, machine)}, lambda: watching.remove_message(watch))
+    return EmbeddedWatch(position, {"message": watch.json(machine)}, lambda: watching.remove_message(watch))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ...core.effect import Deliver, Effect, Progressed, Returned
 from ...core.event import concerns, event_of
@@ -33,9 +34,20 @@ class QueueWatch:
 
 
 class MessageWatch:
-    def __init__(self, story: Story, sink: WatchSink) -> None:
-        self.story = story
+    """A watcher of one message, with its stories: one for each queue and group it went to."""
+
+    def __init__(self, id: str, publish: Publish, index: int, stories: list[Story], sink: WatchSink) -> None:
+        self.id = id
+        self.publish = publish
+        self.index = index
+        self.stories = stories
         self.sink = sink
+
+    def json(self, machine: Machine) -> Json:
+        return message_json(self.id, self.publish, self.index, self.stories, machine)
+
+
+Followed = tuple[MessageWatch, Story]
 
 
 class Watching:
@@ -46,7 +58,7 @@ class Watching:
         self._stats = stats
         self._loop = loop
         self._queues: list[QueueWatch] = []
-        self._messages: dict[int, dict[int, list[MessageWatch]]] = {}
+        self._messages: dict[int, dict[int, list[Followed]]] = {}
         self._tails: list[list[tuple[int, Record]]] = []
         self._dirty: dict[MessageWatch, None] = {}
         self._queue_timer: TimerHandle | None = None
@@ -60,22 +72,28 @@ class Watching:
             self._queues.remove(watch)
 
     def add_message(self, watch: MessageWatch) -> None:
-        at = self._messages.setdefault(watch.story.log, {})
-        at.setdefault(watch.story.sequence, []).append(watch)
+        for story in watch.stories:
+            self._follow((watch, story))
 
     def remove_message(self, watch: MessageWatch) -> None:
         self._dirty.pop(watch, None)
-        self._unplace(watch)
+        for story in watch.stories:
+            self._unfollow((watch, story))
 
-    def _unplace(self, watch: MessageWatch) -> None:
-        at = self._messages.get(watch.story.log, {})
-        watches = at.get(watch.story.sequence, [])
-        if watch in watches:
-            watches.remove(watch)
-            if not watches:
-                del at[watch.story.sequence]
+    def _follow(self, followed: Followed) -> None:
+        story = followed[1]
+        self._messages.setdefault(story.log, {}).setdefault(story.sequence, []).append(followed)
+
+    def _unfollow(self, followed: Followed) -> None:
+        story = followed[1]
+        at = self._messages.get(story.log, {})
+        here = at.get(story.sequence, [])
+        if followed in here:
+            here.remove(followed)
+            if not here:
+                del at[story.sequence]
             if not at:
-                del self._messages[watch.story.log]
+                del self._messages[story.log]
 
     @contextmanager
     def tail(self) -> Iterator[list[tuple[int, Record]]]:
@@ -181,26 +199,26 @@ class Watching:
 
     def _tell_messages(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
         for position, record in records:
-            for watch in list(self._concerned(record)):
-                self._unplace(watch)
-                if watch.story.apply(position, record):
+            for watch, story in list(self._concerned(record)):
+                self._unfollow((watch, story))
+                if story.apply(position, record):
                     self._dirty[watch] = None
-                self.add_message(watch)
+                self._follow((watch, story))
         for effect in effects:
             if isinstance(effect, Deliver):
-                for watch in self._at(effect.log, effect.sequence, effect.sequence + effect.count - 1):
+                for watch, story in self._at(effect.log, effect.sequence, effect.sequence + effect.count - 1):
                     subscription = self._machine.subscriptions.get(effect.subscription)
                     attempts = effect.attempts
-                    attempt = attempts[watch.story.sequence - effect.sequence] if attempts else 1
-                    watch.story.granted(effect.at, subscription.consumer if subscription else "", attempt)
+                    attempt = attempts[story.sequence - effect.sequence] if attempts else 1
+                    story.granted(effect.at, subscription.consumer if subscription else "", attempt)
                     self._dirty[watch] = None
             elif isinstance(effect, Returned):
-                for watch in self._at(effect.log, effect.first, effect.last):
-                    watch.story.released(at_ms)
+                for watch, story in self._at(effect.log, effect.first, effect.last):
+                    story.released(at_ms)
                     self._dirty[watch] = None
             elif isinstance(effect, Progressed):
-                for watch in self._at(effect.log, effect.sequence, effect.sequence):
-                    watch.story.progressed(at_ms, effect.percent, effect.note)
+                for watch, story in self._at(effect.log, effect.sequence, effect.sequence):
+                    story.progressed(at_ms, effect.percent, effect.note)
                     self._dirty[watch] = None
         if self._message_timer is None and self._dirty:
             self._message_timer = self._loop.call_later(MESSAGE_STATE_S, self._send_messages)
@@ -209,9 +227,9 @@ class Watching:
         self._message_timer = None
         dirty, self._dirty = self._dirty, {}
         for watch in dirty:
-            watch.sink.state({"message": message_json(watch.story, self._machine)})
+            watch.sink.state({"message": watch.json(self._machine)})
 
-    def _concerned(self, record: Record) -> Iterator[MessageWatch]:
+    def _concerned(self, record: Record) -> Iterator[Followed]:
         match record:
             case Settle():
                 for first, last, _ in record.runs:
@@ -225,20 +243,20 @@ class Watching:
             case _:
                 return
 
-    def _at(self, log: int, first: int, last: int) -> list[MessageWatch]:
+    def _at(self, log: int, first: int, last: int) -> list[Followed]:
         by_sequence = self._messages.get(log)
         if not by_sequence:
             return []
         if last - first < len(by_sequence):
-            return [watch for s in range(first, last + 1) for watch in by_sequence.get(s, ())]
-        return [watch for s, watches in by_sequence.items() if first <= s <= last for watch in watches]
+            return [followed for s in range(first, last + 1) for followed in by_sequence.get(s, ())]
+        return [followed for s, here in by_sequence.items() if first <= s <= last for followed in here]
 
 
 def logs_of(record: Record) -> list[int]:
     """The logs whose numbers this record changes."""
     match record:
         case Publish():
-            return [log for log, _ in record.targets]
+            return [log for log, *_ in record.targets]
         case Place():
             return [record.log, record.origin]
         case Settle() | Return() | Define():
@@ -247,24 +265,39 @@ def logs_of(record: Record) -> list[int]:
             return [record.log] if hasattr(record, "log") else []
 
 
-def message_json(story: Story, machine: Machine) -> Json:
-    """The *message* object of docs/protocol.md §6, without body, headers and key."""
+def message_json(id: str, publish: Publish, index: int, stories: list[Story], machine: Machine) -> Json:
+    """The *message* object of docs/protocol.md §6, without body, headers and key.
+
+    Its state is that of the first placement; with more than one, ``placements`` has them all.
+    """
+    placements = [_placement_json(story, machine) for story in stories]
+    first = placements[0] if placements else _unplaced_json(publish, index, machine)
+    found = {
+        "id": id,
+        "type": _attribute(publish, "type", "types", index) or "json",
+        "size": publish.sizes[index],
+        "published_at": publish.at,
+        "priority": _attribute(publish, "priority", "priorities", index) or 0,
+    } | first
+    if publish.topic is not None:
+        found["topic"] = publish.topic
+    if len(placements) > 1:
+        found["placements"] = placements
+    return found
+
+
+def _placement_json(story: Story, machine: Machine) -> Json:
     state = machine.state
     queue = state.logs.get(story.log)
     attempts_max = queue.settings.attempts_max if queue else None
     if story.dead_in is not None and queue and queue.dead_letter_of in state.queues:
         attempts_max = state.queues[queue.dead_letter_of].settings.attempts_max
     return {
-        "id": story.id,
         "queue": state.names.get(story.log),
         "sequence": story.sequence,
         "state": story.state,
-        "type": story.type,
-        "size": story.size,
-        "published_at": story.published_at,
         "attempts": story.attempts,
         "attempts_max": attempts_max,
-        "priority": story.priority or 0,
         "due": story.due,
         "reason": story.reason,
         "consumer": story.consumer,
@@ -272,3 +305,22 @@ def message_json(story: Story, machine: Machine) -> Json:
         "result": story.result,
         "timeline": story.timeline,
     }
+
+
+def _unplaced_json(publish: Publish, index: int, machine: Machine) -> Json:
+    """A message of a stream without groups, or one that no binding wanted."""
+    where = publish.sequences_of(index)
+    name = machine.state.names.get(where[0][0]) if where else None
+    timeline = [{"at": publish.at, "kind": "published"}]
+    state = "kept" if where else "unrouted"
+    return {
+        "queue": name,
+        "sequence": where[0][1] if where else None,
+        "state": state,
+        "timeline": timeline,
+    } | dict.fromkeys(("attempts", "attempts_max", "due", "reason", "consumer", "progress", "result"))
+
+
+def _attribute(publish: Publish, scalar: str, column: str, index: int) -> Any:
+    value = publish.attributes.get(column)
+    return value[index] if isinstance(value, list) else publish.attributes.get(scalar)

@@ -1,0 +1,52 @@
+"""What a stream may let go of: by age, by bytes, by count, whichever comes first, in whole batches.
+
+Retention ignores groups unless ``keep_until_acked``: a stuck group must not fill the disk of everyone. What a group lost to it is counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .effect import Revoke
+from .record import Trim
+from .stream import Stream
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+LOOK_MS = 1000
+"""How often a stream with retention by age is looked at."""
+
+
+def retain(machine: Machine, stream: Stream) -> None:
+    """Trim what the settings no longer keep, and see to the next look."""
+    settings, log = stream.settings, stream.log
+    first = log.first
+    if settings.retention_count is not None and log.next - first > settings.retention_count:
+        first = max(first, log.boundary(log.next - settings.retention_count))
+    if settings.retention_bytes is not None and log.bytes > settings.retention_bytes:
+        first = max(first, log.boundary_by_bytes(settings.retention_bytes))
+    if settings.retention_ms is not None:
+        first = max(first, log.boundary_by_time(machine.now - settings.retention_ms))
+        if log.next > first:
+            machine.timers.at("retention", stream.number, machine.now + max(LOOK_MS, settings.retention_ms // 100))
+    if settings.keep_until_acked:
+        for group in stream.groups.values():
+            first = min(first, log.boundary(group.group.floor))
+    if first <= log.first:
+        return
+    for subscription in machine.subscriptions.values():
+        if subscription.queue.stream is stream:
+            _revoke_before(machine, subscription.id, first)
+    machine.commit(Trim(machine.now, stream.number, first))
+
+
+def _revoke_before(machine: Machine, id: int, first: int) -> None:
+    """Leases of what is let go end: their holders are told."""
+    subscription = machine.subscriptions[id]
+    for held in list(subscription.leases):
+        if held.sequence < first:
+            last = min(held.last, held.number + first - 1 - held.sequence)
+            for taken in subscription.leases.take(held.number, last):
+                machine.live_of(subscription.queue).leased -= taken.count
+            machine.effects.append(Revoke(id, [(held.number, last)], "trimmed"))

@@ -1,0 +1,140 @@
+"""Readers of streams: a place in the log that moves on as messages become durable and the socket has room.
+
+A reader keeps nothing: a slow one simply stays behind, and goes on from its offset. What retention took meanwhile is told as ``trimmed``.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from collections.abc import Awaitable, Callable
+
+from ...core.declare import offset_of
+from ...core.effect import Deliver
+from ...core.machine import Machine
+from ...core.record import Publish, Record
+from ...core.stream import Stream
+from ...errors import PostroadError, QueueNotFound
+from ..engine import ReadSink, ReadSpec
+from .bodies import Bodies
+from .delivery import batches
+
+STEP = 1024
+"""Messages read in one turn of the loop, for each reader."""
+
+
+class EmbeddedReader:
+    """See ``engine.Reader``."""
+
+    def __init__(self, readers: Readers, stream: Stream, sink: ReadSink, offset: int, end: int) -> None:
+        self._readers = readers
+        self.stream = stream
+        self.sink = sink
+        self.offset = offset
+        self.end = end
+        self.position = 0
+        self.is_paused = False
+        self.is_waiting = False
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
+        self._readers.go_on(self)
+
+    def cancel(self) -> None:
+        self._readers.remove(self)
+
+
+class Readers:
+    """All readers of an engine, by stream."""
+
+    def __init__(
+        self, machine: Machine, bodies: Bodies, loop: AbstractEventLoop, durable: Callable[[int], Awaitable[None]]
+    ) -> None:
+        self._machine = machine
+        self._bodies = bodies
+        self._loop = loop
+        self._durable = durable
+        self._open: dict[int, list[EmbeddedReader]] = {}
+
+    async def open(self, spec: ReadSpec, sink: ReadSink) -> EmbeddedReader:
+        """Raises: QueueNotFound: no such stream."""
+        stream = self._machine.state.streams.get(spec.stream)
+        if stream is None:
+            raise QueueNotFound(f'There is no stream named "{spec.stream[:75]}".', stream=spec.stream[:75])
+        end = stream.log.next
+        start = spec.start
+        if isinstance(start, tuple) and start[0] == "last":
+            start = ("offset", max(end - start[1], 0))
+        reader = EmbeddedReader(self, stream, sink, offset_of(stream, start), end)
+        if isinstance(start, tuple) and start[0] == "offset":
+            reader.offset = min(start[1], end)  # before the earliest kept: said as trimmed
+        self._open.setdefault(stream.number, []).append(reader)
+        position = self._machine.state.position
+        reader.is_waiting = True
+        await self._durable(position)
+        reader.position = position
+        reader.is_waiting = False
+        self._loop.call_soon(self.go_on, reader)
+        return reader
+
+    def remove(self, reader: EmbeddedReader) -> None:
+        readers = self._open.get(reader.stream.number, [])
+        if reader in readers:
+            readers.remove(reader)
+            if not readers:
+                del self._open[reader.stream.number]
+
+    def close(self, error: PostroadError) -> None:
+        for readers in list(self._open.values()):
+            for reader in list(readers):
+                reader.sink.ended(error)
+        self._open.clear()
+
+    def saw(self, records: list[tuple[int, Record]]) -> None:
+        """Records are durable: streams may have grown, or be gone."""
+        if not self._open:
+            return
+        for _, record in records:
+            if isinstance(record, Publish):
+                for log, first, only in record.targets:
+                    for reader in self._open.get(log, ()):
+                        reader.end = first + (len(record.sizes) if only is None else len(only))
+                        self.go_on(reader)
+        for number in [number for number in self._open if number not in self._machine.state.stream_logs]:
+            for reader in self._open.pop(number):
+                reader.sink.ended(QueueNotFound(f'"{reader.stream.name}" was deleted.', stream=reader.stream.name))
+
+    def go_on(self, reader: EmbeddedReader) -> None:
+        """Deliver more, if there is more and the socket has room; at most ``STEP`` messages a turn."""
+        if reader.is_paused or reader.is_waiting or reader.offset >= reader.end:
+            return
+        if reader not in self._open.get(reader.stream.number, ()):
+            return
+        log = reader.stream.log
+        trimmed = log.first if reader.offset < log.first else None
+        first = max(reader.offset, log.first)
+        last = min(reader.end, first + STEP) - 1
+        if last < first:
+            return
+        pieces = list(log.pieces(first, last))
+        grant = Deliver(0, reader.stream.number, 0, first, last - first + 1, pieces, None, 0)
+        try:
+            for batch in batches([grant], self._machine.state, self._bodies):
+                reader.offset = batch.runs[-1].sequence + batch.runs[-1].count
+                reader.sink.messages(batch, trimmed)
+                trimmed = None
+                if reader.is_paused:
+                    return
+        except PostroadError as error:
+            self.remove(reader)
+            reader.sink.ended(error)
+            return
+        if reader.offset < reader.end:
+            reader.is_waiting = True
+            self._loop.call_soon(self._next_turn, reader)
+
+    def _next_turn(self, reader: EmbeddedReader) -> None:
+        reader.is_waiting = False
+        self.go_on(reader)
