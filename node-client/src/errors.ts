@@ -8,7 +8,7 @@
  * PostroadError
  *  ├ InvalidRequest  InvalidName  InvalidState          the caller broke the contract
  *  ├ NotAuthenticated  NotAllowed                       the token
- *  ├ QueueNotFound  MessageNotFound  Gone  Conflict     the named thing
+ *  ├ QueueNotFound  MessageNotFound  Unroutable  Gone  Conflict     the named thing
  *  ├ LeaseLost  AlreadySettled                          one delivery
  *  ├ OutcomeUnknown                                     it may or may not have happened
  *  ├ LimitExceeded  QueueFull  StorageFull              a bound was hit
@@ -38,6 +38,7 @@ export const ERRORS = {
   "not-allowed": row(403),
   "queue-not-found": row(404),
   "message-not-found": row(404),
+  unroutable: row(404),
   gone: row(410),
   conflict: row(409),
   "lease-lost": row(409, "no", "that delivery"),
@@ -92,6 +93,7 @@ export class NotAuthenticated extends define("not-authenticated") {}
 export class NotAllowed extends define("not-allowed") {}
 export class QueueNotFound extends define("queue-not-found") {}
 export class MessageNotFound extends define("message-not-found") {}
+export class Unroutable extends define("unroutable") {}
 export class Gone extends define("gone") {}
 export class Conflict extends define("conflict") {}
 export class LeaseLost extends define("lease-lost") {}
@@ -113,6 +115,7 @@ const CLASSES: Record<ErrorCode, new (message: string, extras?: ErrorExtras) => 
   "not-allowed": NotAllowed,
   "queue-not-found": QueueNotFound,
   "message-not-found": MessageNotFound,
+  unroutable: Unroutable,
   gone: Gone,
   conflict: Conflict,
   "lease-lost": LeaseLost,

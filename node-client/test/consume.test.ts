@@ -505,6 +505,26 @@ describe("a refused consumer", () => {
     expect(gateway.frames("consume")[0]?.header["declare"]).toBe(false);
   });
 
+  it("by a stopping server is resumed after the reconnect", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    await mq.queue("q").publish(1);
+    const gate = deferred();
+    mq.queue("q").consume(() => gate.promise);
+    await gateway.next("settle", ({ header }) => header["begun"] === 1);
+    await gateway.next("consume");
+
+    gateway.send({ op: "drain", grace_ms: 1 });
+    gateway.send({ op: "end", sub: 1, code: "unavailable", message: "Stopping.", retryable: true });
+    gateway.drop(1012, "restart");
+    const { header } = await gateway.next("consume");
+    gate.resolve();
+    await gateway.next("settle", (frame) => frame.header["ack"] !== undefined);
+
+    expect(header).toMatchObject({ resume: "s1", begun: 1, held: [[1, 1, 10_000]] });
+    expect(gateway.acked).toEqual(["1-1-0"]);
+  });
+
   it("by the server's end frame is over too", async () => {
     const gateway = new FakeGateway();
     const consumer = client(gateway).queue("q").consume(() => {});

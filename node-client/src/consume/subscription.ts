@@ -266,6 +266,20 @@ export class Subscription implements Holder, Participant {
       return;
     }
     this.#sink.failed(error, undefined);
+    this.#retryLater();
+  }
+
+  /** A stopping broker ends subscriptions too: that is a pause, and what is held is resumed after it. */
+  #endedByServer(error: PostroadError): void {
+    if (!error.retryable) {
+      this.ended(error);
+      return;
+    }
+    this.lost();
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
     this.#retryTimer = setTimeout(() => {
       if (this.#link.status === "open" && !this.#isActive) this.#consume();
     }, RETRY_MS);
@@ -285,7 +299,7 @@ export class Subscription implements Holder, Participant {
     } else if (header["op"] === "revoked") {
       const reason = typeof header["reason"] === "string" ? header["reason"] : "by an operator";
       this.#loseRange(parseRanges(header["numbers"]), leaseLost(reason));
-    } else if (header["op"] === "end") this.ended(errorFrom(header));
+    } else if (header["op"] === "end") this.#endedByServer(errorFrom(header));
   }
 
   #renew(): void {

@@ -82,7 +82,8 @@ export class Watch implements Participant {
   #failed(sub: number, error: PostroadError): void {
     if (this.#sub !== sub) return;
     this.#forget();
-    this.#watcher.failed(error);
+    if (error.retryable) this.#watcher.stale();
+    else this.#watcher.failed(error);
     // A queue comes into being with its first message, so its absence may end.
     if (!error.retryable && error.code !== "queue-not-found") return;
     this.#retryTimer = setTimeout(() => this.#link.isOpen && this.#watch(true), RETRY_MS);
