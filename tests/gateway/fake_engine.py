@@ -408,6 +408,9 @@ class FakeEngine:
             raise QueueNotFound(f'There is no queue named "{queue}".')
         return self.queues[queue]
 
+    def find_or_make(self, queue: str) -> FakeQueue:
+        return self.queues.setdefault(queue, FakeQueue(queue))
+
     def give_back(self, message: FakeMessage) -> None:
         message.state = "queued"
         self.queues[message.queue].ready.appendleft(message)
