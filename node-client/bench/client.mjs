@@ -26,7 +26,18 @@ const q = mq.queue(values.queue);
 const report = (what, number, since, more = {}) => {
   const seconds = (performance.now() - since) / 1_000;
   const cpu = process.cpuUsage();
-  console.log(JSON.stringify({ what, count: number, seconds: +seconds.toFixed(3), perSecond: Math.round(number / seconds), cpuSeconds: +((cpu.user + cpu.system) / 1e6).toFixed(2), engine, durability, ...more }));
+  console.log(
+    JSON.stringify({
+      what,
+      count: number,
+      seconds: +seconds.toFixed(3),
+      perSecond: Math.round(number / seconds),
+      cpuSeconds: +((cpu.user + cpu.system) / 1e6).toFixed(2),
+      engine,
+      durability,
+      ...more,
+    }),
+  );
 };
 
 async function produce() {
@@ -76,6 +87,12 @@ async function latency() {
   report("latency", times.length, since, { p50ms: at(0.5), p99ms: at(0.99) });
 }
 
-const modes = { produce: [produce], consume: [consume], await: [awaited], latency: [latency], both: [produce, consume] };
+const modes = {
+  produce: [produce],
+  consume: [consume],
+  await: [awaited],
+  latency: [latency],
+  both: [produce, consume],
+};
 await Promise.all((modes[mode] ?? modes.both).map((run) => run()));
 await mq.close();

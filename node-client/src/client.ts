@@ -1,10 +1,11 @@
 import { atMost } from "./consume/consumer.js";
 import { InvalidName, type PostroadError } from "./errors.js";
-import { Link, type RequestOptions } from "./link.js";
+import { Link } from "./link.js";
 import type { MessageView } from "./live/message.js";
 import type { QueueView, Tap } from "./live/queue.js";
 import { LiveRegistry } from "./live/registry.js";
 import { type ConnectOptions, resolveOptions } from "./options.js";
+import type { RequestOptions } from "./pending.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { MessageInfo, Overview, QueueEvent, QueueStats, Welcome } from "./protocol/types.js";
 import { Publisher } from "./publish/publisher.js";
@@ -47,6 +48,7 @@ export class Client {
   readonly #link: Link;
   readonly #publisher: Publisher;
   readonly #internals: Internals;
+  readonly #onOnline = (): void => this.#link.retryNow();
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -55,6 +57,7 @@ export class Client {
     this.#publisher = new Publisher(this.#link);
     this.#internals = { link: this.#link, publisher: this.#publisher, closers: new Set() };
     this.live = new LiveRegistry(this.#link);
+    if (typeof globalThis.addEventListener === "function") globalThis.addEventListener("online", this.#onOnline);
   }
 
   get status(): Status {
@@ -98,7 +101,8 @@ export class Client {
 
   /** @throws InvalidName if it breaks the rules for names. */
   queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
-    if (!isQueueName(name)) throw new InvalidName(`"${name}" is not a queue name: 1 to 75 of a-z 0-9 . _ -, no dot at the ends or doubled.`);
+    if (!isQueueName(name))
+      throw new InvalidName(`"${name}" is not a queue name: 1 to 75 of a-z 0-9 . _ -, no dot at the ends or doubled.`);
     return new Queue<T>(this, this.#internals, name, options);
   }
 
@@ -137,7 +141,9 @@ export class Client {
 
   /** The last events of a queue, or of all for `null`; oldest first. */
   async events(queue: string | null, last: number = 100): Promise<readonly QueueEvent[]> {
-    return fromWire<{ events: QueueEvent[] }>(await this.query("events", { ...(queue === null ? {} : { queue }), last })).events;
+    return fromWire<{ events: QueueEvent[] }>(
+      await this.query("events", { ...(queue === null ? {} : { queue }), last }),
+    ).events;
   }
 
   /** Cancels a message; a handler that works on it is told by its signal. */
@@ -155,7 +161,8 @@ export class Client {
     const ends: (() => void)[] = [];
     if (onState !== undefined) ends.push(source.state.subscribe(() => onState(source.state.get())));
     if (onEvents !== undefined) ends.push(source.tap({ last, onEvents }));
-    if (onState !== undefined && source.state.get().status !== "loading") queueMicrotask(() => ends.length > 0 && onState(source.state.get()));
+    if (onState !== undefined && source.state.get().status !== "loading")
+      queueMicrotask(() => ends.length > 0 && onState(source.state.get()));
     return () => {
       for (const end of ends.splice(0)) end();
     };
@@ -188,8 +195,12 @@ export class Client {
     if (drain && this.status !== "closed") {
       const deadline = Date.now() + timeoutMs;
       await Promise.all([...closers].map((close) => close({ drain, timeoutMs })));
-      await atMost(Math.max(0, deadline - Date.now()), this.#publisher.flush().catch(() => {}));
+      await atMost(
+        Math.max(0, deadline - Date.now()),
+        this.#publisher.flush().catch(() => {}),
+      );
     }
+    if (typeof globalThis.removeEventListener === "function") globalThis.removeEventListener("online", this.#onOnline);
     this.#link.close();
   }
 }

@@ -23,7 +23,11 @@ export interface ErrorRow {
   readonly http: readonly number[];
 }
 
-const row = (http: number | readonly number[], retryable: ErrorRow["retryable"] = "no", costs: ErrorRow["costs"] = "the request"): ErrorRow => ({
+const row = (
+  http: number | readonly number[],
+  retryable: ErrorRow["retryable"] = "no",
+  costs: ErrorRow["costs"] = "the request",
+): ErrorRow => ({
   costs,
   retryable,
   http: typeof http === "number" ? [http] : http,
@@ -136,7 +140,9 @@ export function errorFrom(frame: Readonly<Record<string, unknown>>): PostroadErr
   const text = typeof message === "string" ? message : "The server gave no message.";
   const extras: ErrorExtras = typeof retryable === "boolean" ? { retryable, details } : { details };
   if (typeof code !== "string") return new Internal(text, extras);
-  return Object.hasOwn(CLASSES, code) ? new CLASSES[code as ErrorCode](text, extras) : new PostroadError(code, text, extras);
+  return Object.hasOwn(CLASSES, code)
+    ? new CLASSES[code as ErrorCode](text, extras)
+    : new PostroadError(code, text, extras);
 }
 
 /** Any thrown value as one of our errors. */

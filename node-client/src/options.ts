@@ -1,6 +1,6 @@
+import { transport as defaultTransport } from "#websocket";
 import type { Backoff } from "./session/backoff.js";
 import type { Transport } from "./transport/transport.js";
-import { transport as defaultTransport } from "#websocket";
 
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -60,7 +60,8 @@ export const randomSession = (): string => {
 export function resolveOptions(url: string, options: ConnectOptions): Options {
   if (!/^wss?:\/\//.test(url)) throw new TypeError(`A Postroad address starts with ws:// or wss://, not "${url}".`);
   const session = options.session ?? randomSession();
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(session)) throw new TypeError("A session is 1 to 64 characters of A-Z a-z 0-9 _ -.");
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(session))
+    throw new TypeError("A session is 1 to 64 characters of A-Z a-z 0-9 _ -.");
   const positive = (name: string, value: number): number => {
     if (!Number.isFinite(value) || value <= 0) throw new TypeError(`${name} must be a positive number.`);
     return value;

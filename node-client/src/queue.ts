@@ -1,5 +1,5 @@
 import type { Client } from "./client.js";
-import { Consumer, type ConsumeOptions, type Handler } from "./consume/consumer.js";
+import { type ConsumeOptions, Consumer, type Handler } from "./consume/consumer.js";
 import { Messages, type MessagesOptions } from "./consume/iterator.js";
 import type { Link } from "./link.js";
 import { fromWire, toWire } from "./protocol/case.js";
@@ -103,7 +103,9 @@ export class Queue<T = unknown> {
   consume(handler: Handler<T>, options: ConsumeOptions = {}): Consumer<T> {
     const { link, closers } = this.#internals;
     const close = (how: { drain: boolean; timeoutMs: number }): Promise<void> => consumer.close(how);
-    const consumer = new Consumer<T>(link, this.name, handler, options, options.declare ?? this.#declare, () => closers.delete(close));
+    const consumer = new Consumer<T>(link, this.name, handler, options, options.declare ?? this.#declare, () =>
+      closers.delete(close),
+    );
     closers.add(close);
     return consumer;
   }
@@ -112,14 +114,24 @@ export class Queue<T = unknown> {
   messages(options: MessagesOptions = {}): Messages<T> {
     const { link, closers } = this.#internals;
     const close = ({ timeoutMs }: { timeoutMs: number }): Promise<void> => messages.close(timeoutMs);
-    const messages = new Messages<T>(link, this.name, options, options.declare ?? this.#declare, () => closers.delete(close));
+    const messages = new Messages<T>(link, this.name, options, options.declare ?? this.#declare, () =>
+      closers.delete(close),
+    );
     closers.add(close);
     return messages;
   }
 
   /** Declares the queue. Other settings than it has are a `Conflict`, unless `update` is true. */
-  async declare(settings: QueueSettings = {}, { update = false }: { readonly update?: boolean } = {}): Promise<{ created: boolean }> {
-    const reply = await this.#internals.link.request({ op: "declare", queue: this.name, settings: toWire(settings), update });
+  async declare(
+    settings: QueueSettings = {},
+    { update = false }: { readonly update?: boolean } = {},
+  ): Promise<{ created: boolean }> {
+    const reply = await this.#internals.link.request({
+      op: "declare",
+      queue: this.name,
+      settings: toWire(settings),
+      update,
+    });
     return { created: reply["created"] === true };
   }
 
@@ -156,7 +168,9 @@ export class Queue<T = unknown> {
   }
 
   /** Of a dead-letter queue: sends messages back to the queue they came from. */
-  redrive(options: { readonly messages?: readonly string[]; readonly limit?: number } = {}): Promise<{ count: number }> {
+  redrive(
+    options: { readonly messages?: readonly string[]; readonly limit?: number } = {},
+  ): Promise<{ count: number }> {
     return this.#operate("redrive", options);
   }
 

@@ -1,8 +1,8 @@
 /** Against the real gateway and broker, where they are installed: kills, restarts and drains. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,9 @@ describe.skipIf(!existsSync(command))("with a real broker", { timeout: 60_000 },
   let mq: Client;
 
   async function start(): Promise<void> {
-    server = spawn(command, ["serve", "--port", String(port), "--data", data, "--grace-ms", "500"], { stdio: ["ignore", "pipe", "pipe"] });
+    server = spawn(command, ["serve", "--port", String(port), "--data", data, "--grace-ms", "500"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const child = server;
     await new Promise<void>((resolve, reject) => {
       let text = "";
@@ -73,7 +75,9 @@ describe.skipIf(!existsSync(command))("with a real broker", { timeout: 60_000 },
 
     const { message } = await done.promise;
     expect(message).toMatchObject({ id, attempts: 2, result: { doubled: 2 } });
-    expect(message?.timeline.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["published", "retrying", "acked"]));
+    expect(message?.timeline.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(["published", "retrying", "acked"]),
+    );
     expect(message).not.toHaveProperty("body");
   });
 
@@ -155,14 +159,19 @@ describe.skipIf(!existsSync(command))("with a real broker", { timeout: 60_000 },
     });
     await all.promise;
 
-    expect(rest).toEqual([[2, 1], [3, 1]]);
+    expect(rest).toEqual([
+      [2, 1],
+      [3, 1],
+    ]);
   });
 
   it("an ack with further publishes is one step", async () => {
     await mq.queue("in").publish({ n: 1 });
     const out = deferred<unknown>();
 
-    mq.queue("in").consume((m) => m.done({ result: "ok", publish: [{ queue: "out", body: m.body, headers: { from: m.id } }] }));
+    mq.queue("in").consume((m) =>
+      m.done({ result: "ok", publish: [{ queue: "out", body: m.body, headers: { from: m.id } }] }),
+    );
     mq.queue("out").consume((m) => out.resolve([m.body, m.headers["from"]]));
 
     expect(await out.promise).toEqual([{ n: 1 }, expect.stringMatching(/-0$/)]);

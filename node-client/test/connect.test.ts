@@ -45,7 +45,9 @@ describe("connect", () => {
     const gateway = new FakeGateway();
     let isOld = true;
     gateway.on("hello", ({ header }) =>
-      header["token"] === "old" ? { op: "error", code: "not-authenticated", message: "Old.", retryable: false } : undefined,
+      header["token"] === "old"
+        ? { op: "error", code: "not-authenticated", message: "Old.", retryable: false }
+        : undefined,
     );
     const mq = client(gateway, {
       token: () => {
@@ -165,7 +167,11 @@ describe("requests", () => {
     gateway.on("query", () => ({ op: "error", code: "message-not-found", message: "No.", retryable: false }));
     const mq = client(gateway);
 
-    await expect(mq.message("3-t1-0")).rejects.toMatchObject({ name: "MessageNotFound", code: "message-not-found", retryable: false });
+    await expect(mq.message("3-t1-0")).rejects.toMatchObject({
+      name: "MessageNotFound",
+      code: "message-not-found",
+      retryable: false,
+    });
   });
 
   it("translate names in both directions", async () => {

@@ -1,5 +1,13 @@
 import { describe, expect, it, vi } from "vitest";
-import { AlreadySettled, DeadLetter, LeaseLost, type Message, OutcomeUnknown, QueueNotFound, Retry } from "../src/index.js";
+import {
+  AlreadySettled,
+  DeadLetter,
+  LeaseLost,
+  type Message,
+  OutcomeUnknown,
+  QueueNotFound,
+  Retry,
+} from "../src/index.js";
 import { client, deferred, FakeGateway, reaches } from "./support.js";
 
 /** All parts of one kind that were settled, in order. */
@@ -24,9 +32,19 @@ describe("a handler", () => {
     });
     await all.promise;
 
-    expect(got.map(({ body }) => body)).toEqual([{ to: "ü@b.c" }, "text", expect.any(Uint8Array)]);
-    expect([...(got[2]?.body as Uint8Array)]).toEqual([1, 255]);
-    expect(got[0]).toMatchObject({ id: "1-1-0", queue: "q", attempt: 1, headers: { trace: "t" }, key: "k", priority: 0 });
+    expect(got.map(({ body }) => (body instanceof Uint8Array ? [...body] : body))).toEqual([
+      { to: "ü@b.c" },
+      "text",
+      [1, 255],
+    ]);
+    expect(got[0]).toMatchObject({
+      id: "1-1-0",
+      queue: "q",
+      attempt: 1,
+      headers: { trace: "t" },
+      key: "k",
+      priority: 0,
+    });
     expect(got[1]).toMatchObject({ type: "text", priority: 4, key: undefined, headers: {} });
   });
 
@@ -60,7 +78,15 @@ describe("a handler", () => {
     const mq = client(gateway);
     await mq.queue("q").publish(1);
 
-    mq.queue("q").consume(async (m) => m.done({ result: 5, publish: [{ queue: "next", body: { a: 1 }, delayMs: 9 }, { queue: "raw", body: new Uint8Array([104, 105]) }] }));
+    mq.queue("q").consume(async (m) =>
+      m.done({
+        result: 5,
+        publish: [
+          { queue: "next", body: { a: 1 }, delayMs: 9 },
+          { queue: "raw", body: new Uint8Array([104, 105]) },
+        ],
+      }),
+    );
     await gateway.next("settle", ({ header }) => header["done"] !== undefined);
 
     expect(settled(gateway, "done")).toEqual([
@@ -94,8 +120,16 @@ describe("a handler", () => {
   });
 
   it.each<[string, () => unknown, object]>([
-    ["Retry", () => Promise.reject(new Retry({ delayMs: 5_000, reason: "busy" })), { number: 1, delay_ms: 5_000, reason: "busy" }],
-    ["DeadLetter", () => Promise.reject(new DeadLetter("no such user")), { number: 1, dead: true, reason: "no such user" }],
+    [
+      "Retry",
+      () => Promise.reject(new Retry({ delayMs: 5_000, reason: "busy" })),
+      { number: 1, delay_ms: 5_000, reason: "busy" },
+    ],
+    [
+      "DeadLetter",
+      () => Promise.reject(new DeadLetter("no such user")),
+      { number: 1, dead: true, reason: "no such user" },
+    ],
     ["a string", () => Promise.reject("text"), { number: 1, reason: "text" }],
     ["a long reason", () => Promise.reject(new Error("x".repeat(9_999))), { number: 1, reason: "x".repeat(500) }],
   ])("nacks as it says by throwing %s", async (_name, handler, nack) => {
@@ -121,7 +155,9 @@ describe("a handler", () => {
     });
     await consumer.ready();
     // A producer in another language may say json and send something else.
-    const frame = new TextEncoder().encode('\0\0\0\0{"op":"deliver","sub":1,"number":90,"runs":[[9,1,"z-",0,1]],"sizes":[1]}{');
+    const frame = new TextEncoder().encode(
+      '\0\0\0\0{"op":"deliver","sub":1,"number":90,"runs":[[9,1,"z-",0,1]],"sizes":[1]}{',
+    );
     new DataView(frame.buffer).setUint32(0, frame.length - 5);
     gateway.send(frame);
     await gateway.next("settle", ({ header }) => JSON.stringify(header["nack"] ?? "").includes("90"));
@@ -207,7 +243,10 @@ describe("a handler", () => {
       return isChained ? { op: "error", code: "queue-full", message: "next is full", retryable: true } : undefined;
     });
 
-    mq.queue<number>("q").consume((m) => (m.body === 1 && m.attempt === 1 ? m.done({ publish: [{ queue: "next", body: 1 }] }) : undefined), { prefetch: 2 });
+    mq.queue<number>("q").consume(
+      (m) => (m.body === 1 && m.attempt === 1 ? m.done({ publish: [{ queue: "next", body: 1 }] }) : undefined),
+      { prefetch: 2 },
+    );
     await gateway.next("settle", ({ header }) => header["nack"] !== undefined);
 
     expect(settled(gateway, "nack")).toEqual([{ number: 1, reason: "next is full" }]);
@@ -282,7 +321,10 @@ describe("a lease", () => {
     await mq.queue("q").publish(1);
     const aborted = deferred<Error>();
 
-    mq.queue("q").consume((_m, { signal }) => new Promise(() => signal.addEventListener("abort", () => aborted.resolve(signal.reason as Error))));
+    mq.queue("q").consume(
+      (_m, { signal }) =>
+        new Promise(() => signal.addEventListener("abort", () => aborted.resolve(signal.reason as Error))),
+    );
     await gateway.next("settle", ({ header }) => header["begun"] === 1);
     gateway.revoke("q", [[1, 1]], "cancelled");
 
@@ -322,7 +364,9 @@ describe("a reconnect", () => {
     const mq = client(gateway);
     await mq.queue("q").publish(1);
     const aborted = deferred();
-    mq.queue("q").consume((_m, { signal }) => new Promise(() => signal.addEventListener("abort", () => aborted.resolve())));
+    mq.queue("q").consume(
+      (_m, { signal }) => new Promise(() => signal.addEventListener("abort", () => aborted.resolve())),
+    );
     await gateway.next("settle", ({ header }) => header["begun"] === 1);
 
     gateway.on("consume", () => ({ subscription: "s9", lease_ms: 1_000, lost: [[1, 1]] }));
@@ -347,7 +391,10 @@ describe("a reconnect", () => {
 
     expect(await outcome.promise).toBe("acked");
     expect(gateway.acked).toEqual(["1-1-0"]);
-    expect(settled(gateway, "ack")).toEqual([[1, 1], [1, 1]]);
+    expect(settled(gateway, "ack")).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
   });
 
   it("takes 'settled before' for the confirm of the first time", async () => {
@@ -372,7 +419,9 @@ describe("a reconnect", () => {
     const mq = client(gateway);
     await mq.queue("q").publish(1);
     const aborted = deferred();
-    mq.queue("q").consume((_m, { signal }) => new Promise(() => signal.addEventListener("abort", () => aborted.resolve())));
+    mq.queue("q").consume(
+      (_m, { signal }) => new Promise(() => signal.addEventListener("abort", () => aborted.resolve())),
+    );
     await gateway.next("settle", ({ header }) => header["begun"] === 1);
     await gateway.next("consume");
 
@@ -463,7 +512,9 @@ describe("closing a consumer", () => {
     const mq = client(gateway);
     await mq.queue("q").publish(1);
     const aborted = deferred();
-    const consumer = mq.queue("q").consume((_m, { signal }) => new Promise(() => signal.addEventListener("abort", () => aborted.resolve())));
+    const consumer = mq
+      .queue("q")
+      .consume((_m, { signal }) => new Promise(() => signal.addEventListener("abort", () => aborted.resolve())));
     await gateway.next("settle", ({ header }) => header["begun"] === 1);
 
     await consumer.close({ timeoutMs: 1 });
@@ -496,7 +547,9 @@ describe("a refused consumer", () => {
   it("tells it by ready and error, and is over", async () => {
     const gateway = new FakeGateway();
     gateway.on("consume", () => ({ op: "error", code: "queue-not-found", message: "No.", retryable: false }));
-    const consumer = client(gateway).queue("q", { declare: false }).consume(() => {});
+    const consumer = client(gateway)
+      .queue("q", { declare: false })
+      .consume(() => {});
     const ended = deferred<unknown>();
     consumer.on("end", ended.resolve);
 
@@ -527,7 +580,9 @@ describe("a refused consumer", () => {
 
   it("by the server's end frame is over too", async () => {
     const gateway = new FakeGateway();
-    const consumer = client(gateway).queue("q").consume(() => {});
+    const consumer = client(gateway)
+      .queue("q")
+      .consume(() => {});
     const ended = deferred<unknown>();
     consumer.on("end", ended.resolve);
     await consumer.ready();

@@ -7,7 +7,10 @@ const rows = page
   .split("\n")
   .map((line) => line.split("|").map((cell) => cell.trim()))
   .filter((cells) => cells.length === 7 && cells[1]?.startsWith("`") && /^\d/.test(cells[5] ?? ""))
-  .map(([, code = "", , costs, retryable, http = ""]) => [code.replaceAll("`", ""), { costs, retryable, http: http.split(", ").map(Number) }] as const);
+  .map(
+    ([, code = "", , costs, retryable, http = ""]) =>
+      [code.replaceAll("`", ""), { costs, retryable, http: http.split(", ").map(Number) }] as const,
+  );
 
 describe("errors", () => {
   it("are the table of the protocol", () => {
@@ -24,7 +27,15 @@ describe("errors", () => {
   });
 
   it("keep the fields of the reply and what the server says of retrying", () => {
-    const error = errors.errorFrom({ op: "error", id: 1, code: "limit-exceeded", message: "Too long.", retryable: false, limit: "body_bytes_max", value: 5 });
+    const error = errors.errorFrom({
+      op: "error",
+      id: 1,
+      code: "limit-exceeded",
+      message: "Too long.",
+      retryable: false,
+      limit: "body_bytes_max",
+      value: 5,
+    });
 
     expect(error).toBeInstanceOf(errors.LimitExceeded);
     expect(error.retryable).toBe(false);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterEach, describe, expect, it } from "vitest";
 import { closeOnSignals, health, postroad } from "../src/express/index.js";
@@ -28,7 +28,11 @@ describe("postroad()", () => {
     });
     const { url } = await listen(app);
 
-    const response = await fetch(`${url}/signups`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"a":1}' });
+    const response = await fetch(`${url}/signups`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"a":1}',
+    });
 
     expect(response.status).toBe(202);
     expect(await response.json()).toEqual({ id: "1-1-0", watch: expect.any(String), duplicate: false });

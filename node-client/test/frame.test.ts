@@ -5,7 +5,9 @@ const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe("frames", () => {
   it("reads back what it wrote, header and bodies", () => {
-    const frame = decodeFrame(encodeBytes({ op: "publish", name: "ü", sizes: [2, 0, 1] }, [utf8("ab"), utf8(""), utf8("c")]));
+    const frame = decodeFrame(
+      encodeBytes({ op: "publish", name: "ü", sizes: [2, 0, 1] }, [utf8("ab"), utf8(""), utf8("c")]),
+    );
 
     expect(frame.header).toEqual({ op: "publish", name: "ü", sizes: [2, 0, 1] });
     expect(frame.sizes).toEqual([2, 0, 1]);

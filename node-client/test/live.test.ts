@@ -2,7 +2,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { QueueEvent } from "../src/index.js";
 import { client, deferred, FakeGateway, reaches } from "./support.js";
 
-const event = (position: number): Record<string, unknown> => ({ position, at: position, kind: "published", queue: "q", count: 1 });
+const event = (position: number): Record<string, unknown> => ({
+  position,
+  at: position,
+  kind: "published",
+  queue: "q",
+  count: 1,
+});
 const positions = (events: readonly QueueEvent[]): number[] => events.map(({ position }) => position);
 
 describe("watching a queue", () => {
@@ -19,7 +25,10 @@ describe("watching a queue", () => {
     });
     const { header } = await gateway.next("watch");
     gateway.notify("event", { events: [event(1), event(2)] });
-    gateway.notify("state", { queue: { ...gateway.stats("q"), rate_published: 5 }, deliveries: [{ id: "x", consumer: "c", attempt: 1, at: 1 }] });
+    gateway.notify("state", {
+      queue: { ...gateway.stats("q"), rate_published: 5 },
+      deliveries: [{ id: "x", consumer: "c", attempt: 1, at: 1 }],
+    });
 
     expect(header).toMatchObject({ queue: "q", last: 10 });
     expect(await events.promise).toEqual([1, 2]);
@@ -211,7 +220,11 @@ describe("watching a message", () => {
     await mq.queues();
     gateway.drop();
     await gateway.next("watch");
-    gateway.send({ op: "state", sub: 2, message: { id: "m", state: "done", attempts: 1, timeline: [], result: { a_b: 1 } } });
+    gateway.send({
+      op: "state",
+      sub: 2,
+      message: { id: "m", state: "done", attempts: 1, timeline: [], result: { a_b: 1 } },
+    });
     await done.promise;
 
     expect(header).toMatchObject({ message: "m", capability: "cap" });

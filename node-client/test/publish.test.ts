@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { capability, Conflict, InvalidName, InvalidRequest, InvalidState, LimitExceeded, OutcomeUnknown, QueueFull } from "../src/index.js";
+import {
+  Conflict,
+  capability,
+  InvalidName,
+  InvalidRequest,
+  InvalidState,
+  LimitExceeded,
+  OutcomeUnknown,
+  QueueFull,
+} from "../src/index.js";
 import { textOf } from "../src/testing/index.js";
 import { client, FakeGateway, reaches } from "./support.js";
 
@@ -22,7 +31,12 @@ describe("publish", () => {
     const mq = client(gateway);
     const q = mq.queue("q");
 
-    const receipts = await Promise.all([q.publish({ n: 1 }), q.publish("two"), q.publish(null), mq.queue("other").publish(4)]);
+    const receipts = await Promise.all([
+      q.publish({ n: 1 }),
+      q.publish("two"),
+      q.publish(null),
+      mq.queue("other").publish(4),
+    ]);
 
     expect(receipts.map(({ id }) => id)).toEqual(["1-1-0", "1-1-1", "1-1-2", "1-2-0"]);
     const [first, second] = gateway.frames("publish");
@@ -123,7 +137,8 @@ describe("publish", () => {
 
     const outcomes = await Promise.allSettled([q.publish(1), q.publish(2)]);
 
-    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(QueueFull) });
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(QueueFull) });
     expect(gateway.frames("publish")).toHaveLength(1);
   });
 
@@ -131,11 +146,17 @@ describe("publish", () => {
     const gateway = new FakeGateway();
     gateway.on("publish", ({ header }) => {
       const keys = [header["dedup_key"], ...((header["dedup_keys"] ?? []) as unknown[])];
-      return keys.includes("used") ? { op: "error", code: "conflict", message: "Used.", retryable: false, message_id: "m" } : undefined;
+      return keys.includes("used")
+        ? { op: "error", code: "conflict", message: "Used.", retryable: false, message_id: "m" }
+        : undefined;
     });
     const q = client(gateway).queue("q");
 
-    const outcomes = await Promise.allSettled([q.publish(1, { dedupKey: "a" }), q.publish(2, { dedupKey: "used" }), q.publish(3)]);
+    const outcomes = await Promise.allSettled([
+      q.publish(1, { dedupKey: "a" }),
+      q.publish(2, { dedupKey: "used" }),
+      q.publish(3),
+    ]);
 
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect(outcomes[1]).toMatchObject({ reason: expect.any(Conflict) });
@@ -172,7 +193,10 @@ describe("publish", () => {
     const mq = client(gateway);
     await mq.ready();
 
-    await expect(mq.queue("q").publish("é".repeat(5))).rejects.toMatchObject({ code: "limit-exceeded", details: { limit: "body_bytes_max", value: 10 } });
+    await expect(mq.queue("q").publish("é".repeat(5))).rejects.toMatchObject({
+      code: "limit-exceeded",
+      details: { limit: "body_bytes_max", value: 10 },
+    });
     await expect(mq.queue("q").publish("éé")).resolves.toBeDefined();
   });
 
@@ -191,7 +215,9 @@ describe("publish", () => {
     controller.abort();
 
     await expect(published).rejects.toMatchObject({ name: "AbortError" });
-    await expect(mq.queue("q").publish(1, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
+    await expect(mq.queue("q").publish(1, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: "AbortError",
+    });
     expect(gateway.frames("publish")).toHaveLength(1);
   });
 });
@@ -204,7 +230,9 @@ describe("send", () => {
     for (let n = 0; n < 100; n++) expect(mq.queue("q").send(n)).toBe(true);
     await mq.flush();
 
-    expect(gateway.frames("publish").flatMap(({ bodies }) => bodies.map(textOf))).toEqual(Array.from({ length: 100 }, (_, n) => String(n)));
+    expect(gateway.frames("publish").flatMap(({ bodies }) => bodies.map(textOf))).toEqual(
+      Array.from({ length: 100 }, (_, n) => String(n)),
+    );
   });
 
   it("lets flush throw the first failure, once", async () => {
@@ -239,7 +267,10 @@ describe("send", () => {
     mq.queue("q").send("x".repeat(900));
 
     expect(() => mq.queue("q").send("x".repeat(200))).toThrow(LimitExceeded);
-    await expect(mq.queue("q").publish("x".repeat(200))).rejects.toMatchObject({ code: "limit-exceeded", details: { limit: "offline_bytes_max" } });
+    await expect(mq.queue("q").publish("x".repeat(200))).rejects.toMatchObject({
+      code: "limit-exceeded",
+      details: { limit: "offline_bytes_max" },
+    });
     gateway.accepts = true;
     await mq.flush();
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { isQueueName } from "../src/client.js";
 import { heldRuns } from "../src/consume/held.js";
 import { Prefetch } from "../src/consume/prefetch.js";
 import { platform as browser } from "../src/platform/browser.js";
@@ -10,7 +11,6 @@ import { toRanges } from "../src/protocol/ranges.js";
 import { capability } from "../src/publish/capability.js";
 import { backoffMs } from "../src/session/backoff.js";
 import { Session } from "../src/session/session.js";
-import { isQueueName } from "../src/client.js";
 
 const TEXTS = ["", "abc", "pV3:0", "é", "€uro", "😀", "a".repeat(55), "b".repeat(56), "c".repeat(64), "ü".repeat(200)];
 
@@ -50,7 +50,13 @@ describe("ranges", () => {
     [[], []],
     [[1, 2, 3], [[1, 3]]],
     [[5, 1, 2, 4, 3], [[1, 5]]],
-    [[1, 3, 3, 1], [[1, 1], [3, 3]]],
+    [
+      [1, 3, 3, 1],
+      [
+        [1, 1],
+        [3, 3],
+      ],
+    ],
   ])("of %j are %j", (numbers, ranges) => {
     expect(toRanges(numbers)).toEqual(ranges);
   });
@@ -66,7 +72,11 @@ describe("held runs", () => {
       { number: 4, sequence: 31 },
     ];
 
-    expect(heldRuns(held)).toEqual([[3, 2, 30], [5, 1, 99], [7, 1, 70]]);
+    expect(heldRuns(held)).toEqual([
+      [3, 2, 30],
+      [5, 1, 99],
+      [7, 1, 70],
+    ]);
   });
 });
 
@@ -148,7 +158,10 @@ describe("session", () => {
 
 describe("names on the wire", () => {
   it("change case in both directions", () => {
-    expect(fromWire({ rate_published: 1, nested: [{ oldest_ms: 2 }] })).toEqual({ ratePublished: 1, nested: [{ oldestMs: 2 }] });
+    expect(fromWire({ rate_published: 1, nested: [{ oldest_ms: 2 }] })).toEqual({
+      ratePublished: 1,
+      nested: [{ oldestMs: 2 }],
+    });
     expect(toWire({ leaseMs: 1, deadLetter: null })).toEqual({ lease_ms: 1, dead_letter: null });
   });
 
@@ -167,6 +180,10 @@ describe("names on the wire", () => {
 });
 
 describe("queue names", () => {
-  it.each(["a", "emails", "emails.dead", "a-b_c.0", "x".repeat(75)])("%s is one", (name) => expect(isQueueName(name)).toBe(true));
-  it.each(["", "A", ".a", "a.", "a..b", "a b", "ä", "x".repeat(76), "a\n"])("%j is none", (name) => expect(isQueueName(name)).toBe(false));
+  it.each(["a", "emails", "emails.dead", "a-b_c.0", "x".repeat(75)])("%s is one", (name) =>
+    expect(isQueueName(name)).toBe(true),
+  );
+  it.each(["", "A", ".a", "a.", "a..b", "a b", "ä", "x".repeat(76), "a\n"])("%j is none", (name) =>
+    expect(isQueueName(name)).toBe(false),
+  );
 });

@@ -4,7 +4,16 @@ import { createElement, type ReactNode, StrictMode } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../src/index.js";
-import { PostroadProvider, useClient, useConnection, useEvents, useMessage, usePublish, useQueue, useQueues } from "../src/react/index.js";
+import {
+  PostroadProvider,
+  useClient,
+  useConnection,
+  useEvents,
+  useMessage,
+  usePublish,
+  useQueue,
+  useQueues,
+} from "../src/react/index.js";
 import { client, FakeGateway } from "./support.js";
 
 afterEach(cleanup);
@@ -14,7 +23,13 @@ const around =
   ({ children }: { children: ReactNode }): ReactNode =>
     createElement(StrictMode, null, createElement(PostroadProvider, { client: mq }, children));
 
-const event = (position: number): Record<string, unknown> => ({ position, at: position, kind: "published", queue: "q", count: 1 });
+const event = (position: number): Record<string, unknown> => ({
+  position,
+  at: position,
+  kind: "published",
+  queue: "q",
+  count: 1,
+});
 
 describe("useMessage", () => {
   it("is idle without an id, and opens nothing", () => {
@@ -27,14 +42,39 @@ describe("useMessage", () => {
 
   it("follows a message from queued to done with one watch, also in StrictMode", async () => {
     const gateway = new FakeGateway();
-    gateway.on("watch", () => ({ message: { id: "m", state: "queued", attempts: 0, attempts_max: 5, timeline: [{ at: 1, kind: "published" }] } }));
+    gateway.on("watch", () => ({
+      message: { id: "m", state: "queued", attempts: 0, attempts_max: 5, timeline: [{ at: 1, kind: "published" }] },
+    }));
     const { result } = renderHook(() => useMessage("m", { watch: "cap" }), { wrapper: around(client(gateway)) });
     await waitFor(() => expect(result.current).toMatchObject({ status: "live", state: "queued", attemptsMax: 5 }));
 
-    act(() => gateway.send({ op: "state", sub: 1, message: { id: "m", state: "done", attempts: 2, attempts_max: 5, timeline: [], consumer: "w", reason: "smtp", progress: { percent: 100 }, result: 7 } }));
+    act(() =>
+      gateway.send({
+        op: "state",
+        sub: 1,
+        message: {
+          id: "m",
+          state: "done",
+          attempts: 2,
+          attempts_max: 5,
+          timeline: [],
+          consumer: "w",
+          reason: "smtp",
+          progress: { percent: 100 },
+          result: 7,
+        },
+      }),
+    );
 
     await waitFor(() => expect(result.current.state).toBe("done"));
-    expect(result.current).toMatchObject({ attempts: 2, consumer: "w", reason: "smtp", progress: { percent: 100 }, result: 7, error: undefined });
+    expect(result.current).toMatchObject({
+      attempts: 2,
+      consumer: "w",
+      reason: "smtp",
+      progress: { percent: 100 },
+      result: 7,
+      error: undefined,
+    });
     expect(gateway.frames("watch")).toHaveLength(1);
     expect(gateway.connected).toBe(1);
   });
@@ -44,13 +84,20 @@ describe("useMessage", () => {
     gateway.on("watch", () => ({ op: "error", code: "message-not-found", message: "No.", retryable: false }));
     const { result } = renderHook(() => useMessage("m"), { wrapper: around(client(gateway)) });
 
-    await waitFor(() => expect(result.current).toMatchObject({ status: "error", error: { code: "message-not-found" } }));
+    await waitFor(() =>
+      expect(result.current).toMatchObject({ status: "error", error: { code: "message-not-found" } }),
+    );
   });
 
   it("goes over to another message", async () => {
     const gateway = new FakeGateway();
-    gateway.on("watch", ({ header }) => ({ message: { id: header["message"], state: "queued", attempts: 0, timeline: [] } }));
-    const { result, rerender } = renderHook(({ id }) => useMessage(id), { wrapper: around(client(gateway)), initialProps: { id: "a" } });
+    gateway.on("watch", ({ header }) => ({
+      message: { id: header["message"], state: "queued", attempts: 0, timeline: [] },
+    }));
+    const { result, rerender } = renderHook(({ id }) => useMessage(id), {
+      wrapper: around(client(gateway)),
+      initialProps: { id: "a" },
+    });
     await waitFor(() => expect(result.current.message?.id).toBe("a"));
 
     rerender({ id: "b" });
@@ -71,7 +118,9 @@ describe("useQueue", () => {
       { wrapper: around(client(gateway)) },
     );
     await waitFor(() => expect(result.current.status).toBe("live"));
-    await act(async () => gateway.notify("state", { queue: { ...gateway.stats("q"), ready: 1, delayed: 2, retrying: 3, leased: 4 } }));
+    await act(async () =>
+      gateway.notify("state", { queue: { ...gateway.stats("q"), ready: 1, delayed: 2, retrying: 3, leased: 4 } }),
+    );
     expect(result.current).toMatchObject({ name: "q", depth: 10, ready: 1, paused: false });
     const before = renders;
 
@@ -127,7 +176,10 @@ describe("useEvents", () => {
   it("stands still while paused and catches up after", async () => {
     const gateway = new FakeGateway();
     const mq = client(gateway);
-    const { result, rerender } = renderHook(({ paused }) => useEvents(null, { paused }), { wrapper: around(mq), initialProps: { paused: false } });
+    const { result, rerender } = renderHook(({ paused }) => useEvents(null, { paused }), {
+      wrapper: around(mq),
+      initialProps: { paused: false },
+    });
     await waitFor(() => expect(gateway.frames("watch")).toHaveLength(1));
     act(() => gateway.notify("event", { events: [event(1)] }));
     await waitFor(() => expect(result.current.events).toHaveLength(1));
@@ -184,7 +236,15 @@ describe("a provider", () => {
       return useQueue(live ? "q" : undefined).status;
     };
     const tree = (live: boolean): ReactNode =>
-      createElement(StrictMode, null, createElement(PostroadProvider, { url: "ws://fake/ws", options: { transport: gateway.transport } }, createElement(Part, { live })));
+      createElement(
+        StrictMode,
+        null,
+        createElement(
+          PostroadProvider,
+          { url: "ws://fake/ws", options: { transport: gateway.transport } },
+          createElement(Part, { live }),
+        ),
+      );
     const { container, rerender } = render(tree(false));
     expect(gateway.connected).toBe(0);
 
@@ -203,10 +263,15 @@ describe("a provider", () => {
 describe("on a server", () => {
   it("renders idle and opens nothing", () => {
     const gateway = new FakeGateway();
-    const Page = (): ReactNode => `${useConnection().status} ${useMessage("m").status} ${useQueue("q").status} ${useEvents("q").events.length}`;
+    const Page = (): ReactNode =>
+      `${useConnection().status} ${useMessage("m").status} ${useQueue("q").status} ${useEvents("q").events.length}`;
 
     const html = renderToString(
-      createElement(PostroadProvider, { url: "ws://fake/ws", options: { transport: gateway.transport } }, createElement(Page)),
+      createElement(
+        PostroadProvider,
+        { url: "ws://fake/ws", options: { transport: gateway.transport } },
+        createElement(Page),
+      ),
     );
 
     expect(html).toBe("idle idle idle 0");

@@ -8,7 +8,12 @@ const QUIET = { debug: () => {}, warn: () => {}, error: () => {} };
 
 /** A client of a fake gateway; it is closed after the test. */
 export function client(gateway: FakeGateway, options: ConnectOptions = {}): Client {
-  const mq = connect("ws://fake/ws", { transport: gateway.transport, reconnect: { minMs: 1, maxMs: 5 }, logger: QUIET, ...options });
+  const mq = connect("ws://fake/ws", {
+    transport: gateway.transport,
+    reconnect: { minMs: 1, maxMs: 5 },
+    logger: QUIET,
+    ...options,
+  });
   clients.push(mq);
   return mq;
 }

@@ -42,7 +42,11 @@ export class Consumer<T = unknown> {
   readonly #handler: Handler<T>;
   readonly #concurrency: number;
   readonly #subscription: Subscription;
-  readonly #listeners: { [E in keyof ConsumerEvents]: Set<ConsumerEvents[E]> } = { leaseLost: new Set(), error: new Set(), end: new Set() };
+  readonly #listeners: { [E in keyof ConsumerEvents]: Set<ConsumerEvents[E]> } = {
+    leaseLost: new Set(),
+    error: new Set(),
+    end: new Set(),
+  };
   readonly #running = new Set<Delivery>();
   readonly #onClosed: (consumer: Consumer<T>) => void;
   #queue: Delivery[] = [];
@@ -51,7 +55,14 @@ export class Consumer<T = unknown> {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(link: Link, queue: string, handler: Handler<T>, options: ConsumeOptions, declare: boolean, onClosed: (consumer: Consumer<T>) => void) {
+  constructor(
+    link: Link,
+    queue: string,
+    handler: Handler<T>,
+    options: ConsumeOptions,
+    declare: boolean,
+    onClosed: (consumer: Consumer<T>) => void,
+  ) {
     this.queue = queue;
     this.#link = link;
     this.#handler = handler;
@@ -193,7 +204,10 @@ export class Consumer<T = unknown> {
     if (!delivery.isHeld) return;
     if (thrown instanceof DeadLetter) void delivery.nack({ dead: true, reason: thrown.message });
     else if (thrown instanceof Retry) {
-      void delivery.nack({ reason: thrown.message, ...(thrown.delayMs === undefined ? {} : { delayMs: thrown.delayMs }) });
+      void delivery.nack({
+        reason: thrown.message,
+        ...(thrown.delayMs === undefined ? {} : { delayMs: thrown.delayMs }),
+      });
     } else void delivery.nack({ reason: reasonOf(thrown) });
   }
 
@@ -216,11 +230,16 @@ export class Consumer<T = unknown> {
 
   #failure(error: PostroadError, message: Message | undefined): void {
     if (this.#listeners.error.size > 0) this.#emit("error", error, message);
-    else this.#link.options.logger.error(`consumer of ${this.queue}: ${error.message}`, { code: error.code, message: message?.id });
+    else
+      this.#link.options.logger.error(`consumer of ${this.queue}: ${error.message}`, {
+        code: error.code,
+        message: message?.id,
+      });
   }
 
   #emit<E extends keyof ConsumerEvents>(event: E, ...values: Parameters<ConsumerEvents[E]>): void {
-    for (const listener of [...this.#listeners[event]]) (listener as (...given: Parameters<ConsumerEvents[E]>) => void)(...values);
+    for (const listener of [...this.#listeners[event]])
+      (listener as (...given: Parameters<ConsumerEvents[E]>) => void)(...values);
   }
 }
 

@@ -7,7 +7,8 @@ export class Holdings {
 
   add(batch: DeliverBatch, deliveries: readonly Delivery[]): void {
     // What was settled completely is let go when more comes, mostly from the front.
-    if (this.#batches.length >= 16 || this.#batches[0]?.batch.held === 0) this.#batches = this.#batches.filter((one) => one.batch.held > 0);
+    if (this.#batches.length >= 16 || this.#batches[0]?.batch.held === 0)
+      this.#batches = this.#batches.filter((one) => one.batch.held > 0);
     this.#batches.push({ batch, deliveries });
   }
 

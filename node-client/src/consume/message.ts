@@ -71,7 +71,11 @@ export class Retry extends Error {
   override readonly name = "Retry";
   readonly delayMs: number | undefined;
 
-  constructor({ delayMs, reason, cause }: { readonly delayMs?: number; readonly reason?: string; readonly cause?: unknown } = {}) {
+  constructor({
+    delayMs,
+    reason,
+    cause,
+  }: { readonly delayMs?: number; readonly reason?: string; readonly cause?: unknown } = {}) {
     super(reason ?? "retry", { cause });
     this.delayMs = delayMs;
   }

@@ -91,7 +91,8 @@ export class DeliverBatch {
     const type = this.type(index);
     if (type === "bytes") return this.#bytes.subarray(start, end);
     const base = this.#offset(0);
-    const text = this.#text === undefined ? platform.utf8(this.#bytes, start, end) : this.#text.slice(start - base, end - base);
+    const text =
+      this.#text === undefined ? platform.utf8(this.#bytes, start, end) : this.#text.slice(start - base, end - base);
     return type === "text" ? text : (JSON.parse(text) as unknown);
   }
 
@@ -111,13 +112,20 @@ export function parseDeliver(frame: Frame): DeliverBatch[] {
   const { header, bytes = NO_BYTES, start, sizes } = frame;
   if (Array.isArray(header["messages"])) return (header["messages"] as readonly unknown[]).map(parseInline);
   const { number, runs } = header;
-  if (!isInteger(number) || !Array.isArray(runs)) throw new ProtocolViolation("A deliver frame has no number or no runs.");
+  if (!isInteger(number) || !Array.isArray(runs))
+    throw new ProtocolViolation("A deliver frame has no number or no runs.");
   const parsed: Run[] = [];
   let count = 0;
   for (const run of runs as readonly unknown[]) {
     if (!Array.isArray(run)) throw new ProtocolViolation("A run is not an array.");
     const [sequence, length, prefix, first, publishedAt] = run as readonly unknown[];
-    if (!isInteger(sequence) || !isInteger(length) || typeof prefix !== "string" || !isInteger(first) || typeof publishedAt !== "number") {
+    if (
+      !isInteger(sequence) ||
+      !isInteger(length) ||
+      typeof prefix !== "string" ||
+      !isInteger(first) ||
+      typeof publishedAt !== "number"
+    ) {
       throw new ProtocolViolation("A run is not [sequence, count, prefix, index, time].");
     }
     parsed.push({ at: count, sequence, prefix, first, publishedAt });
@@ -126,7 +134,10 @@ export function parseDeliver(frame: Frame): DeliverBatch[] {
   if (count !== sizes.length) throw new ProtocolViolation("The runs and sizes of a deliver frame differ.");
   let offset = start;
   const offsets = [start];
-  for (const size of sizes) offsets.push((offset += size));
+  for (const size of sizes) {
+    offset += size;
+    offsets.push(offset);
+  }
   return [new DeliverBatch(number, header, parsed, bytes, offsets)];
 }
 

@@ -86,7 +86,8 @@ function encodeNack(number: number, { delayMs, reason, dead }: NackOptions): Rec
 /** @throws InvalidRequest or LimitExceeded if it could not be carried out, before anything is sent. */
 export function encodeDone(number: number, { result, publish }: Done): Record<string, unknown> {
   const text = result === undefined ? undefined : (JSON.stringify(result) as string | undefined);
-  if (text !== undefined && text.length > RESULT_BYTES_MAX) throw new InvalidRequest(`A result has at most ${RESULT_BYTES_MAX} bytes.`);
+  if (text !== undefined && text.length > RESULT_BYTES_MAX)
+    throw new InvalidRequest(`A result has at most ${RESULT_BYTES_MAX} bytes.`);
   return {
     number,
     ...(text === undefined ? {} : { result }),

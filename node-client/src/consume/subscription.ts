@@ -2,9 +2,18 @@
  * One `consume` subscription: what it holds, what it has settled and not heard of, and how it comes back after a
  * reconnect (docs/protocol.md §5, §5.1). Who handles the messages is the sink's business.
  */
-import { asPostroadError, AlreadySettled, errorFrom, InvalidState, LeaseLost, OutcomeUnknown, type PostroadError } from "../errors.js";
-import type { Link, Participant } from "../link.js";
+
 import { platform } from "#platform";
+import {
+  AlreadySettled,
+  asPostroadError,
+  errorFrom,
+  InvalidState,
+  LeaseLost,
+  OutcomeUnknown,
+  type PostroadError,
+} from "../errors.js";
+import type { Link, Participant } from "../link.js";
 import type { Frame, Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
 import type { Opening } from "../session/session.js";
@@ -74,7 +83,8 @@ export class Subscription implements Holder, Participant {
     this.#sub = link.route((frame) => this.#received(frame));
     link.join(this);
     if (link.status === "open") this.#consume();
-    else if (link.status === "closed") queueMicrotask(() => this.ended(link.lastError ?? new InvalidState("The client is closed.")));
+    else if (link.status === "closed")
+      queueMicrotask(() => this.ended(link.lastError ?? new InvalidState("The client is closed.")));
   }
 
   /** Resolved when the broker has accepted it, rejected if it refused. */
@@ -236,7 +246,9 @@ export class Subscription implements Holder, Participant {
       ...(name === undefined ? {} : { consumer: name }),
       ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),
       ...(declare ? {} : { declare: false }),
-      ...(resume === undefined ? {} : { resume, begun: this.#begun, held: heldRuns([...unanswered, ...this.#holdings.held()]) }),
+      ...(resume === undefined
+        ? {}
+        : { resume, begun: this.#begun, held: heldRuns([...unanswered, ...this.#holdings.held()]) }),
     });
   }
 

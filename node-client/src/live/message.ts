@@ -20,7 +20,8 @@ export class LiveMessage implements Readable<MessageView> {
 
   constructor(link: Link, id: string, capability: string | undefined, onStop: () => void) {
     const take = (header: Header): void => {
-      if (isRecord(header["message"])) this.#store.set({ status: "live", message: fromWire<MessageInfo>(header["message"]), error: undefined });
+      if (isRecord(header["message"]))
+        this.#store.set({ status: "live", message: fromWire<MessageInfo>(header["message"]), error: undefined });
     };
     const watch = new Watch(link, {
       request: () => ({ message: id, ...(capability === undefined ? {} : { capability }) }),

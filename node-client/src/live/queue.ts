@@ -31,7 +31,10 @@ export interface EventsView {
 
 export interface Tap {
   readonly last: number;
-  readonly onEvents: (events: readonly QueueEvent[], gap: { readonly skipped: number; readonly trimmed: number | undefined }) => void;
+  readonly onEvents: (
+    events: readonly QueueEvent[],
+    gap: { readonly skipped: number; readonly trimmed: number | undefined },
+  ) => void;
 }
 
 export const EVENTS_MAX = 1_000;
@@ -39,8 +42,20 @@ export const EVENTS_MAX = 1_000;
 const NOTIFY_MS = 50;
 
 export class LiveQueue {
-  readonly #state = new Store<QueueView>({ status: "loading", stats: undefined, queues: [], deliveries: [], error: undefined });
-  readonly #events = new Store<EventsView>({ status: "loading", events: [], skipped: 0, trimmed: undefined, error: undefined });
+  readonly #state = new Store<QueueView>({
+    status: "loading",
+    stats: undefined,
+    queues: [],
+    deliveries: [],
+    error: undefined,
+  });
+  readonly #events = new Store<EventsView>({
+    status: "loading",
+    events: [],
+    skipped: 0,
+    trimmed: undefined,
+    error: undefined,
+  });
   readonly #taps = new Map<Tap, number>();
   readonly #shared: Shared;
   readonly #watch: Watch;
@@ -93,11 +108,13 @@ export class LiveQueue {
 
   /** Calls with every event once, beginning with the last `tap.last`. */
   tap(tap: Tap): () => void {
-    const held = this.#position !== undefined && tap.last > 0 && tap.last <= this.#last ? this.#buffer.slice(-tap.last) : [];
+    const held =
+      this.#position !== undefined && tap.last > 0 && tap.last <= this.#last ? this.#buffer.slice(-tap.last) : [];
     this.#taps.set(tap, tap.last > 0 ? -1 : (this.#position ?? -1));
     this.#want(tap.last);
     const leave = this.#join(() => this.#taps.delete(tap));
-    if (held.length > 0) queueMicrotask(() => this.#taps.has(tap) && this.#give(tap, held, { skipped: 0, trimmed: undefined }));
+    if (held.length > 0)
+      queueMicrotask(() => this.#taps.has(tap) && this.#give(tap, held, { skipped: 0, trimmed: undefined }));
     return leave;
   }
 
@@ -130,7 +147,8 @@ export class LiveQueue {
   }
 
   #accepted(header: Header): void {
-    if (typeof header["position"] === "number" && this.#last === 0 && this.#from === undefined) this.#position ??= header["position"];
+    if (typeof header["position"] === "number" && this.#last === 0 && this.#from === undefined)
+      this.#position ??= header["position"];
     this.#events.set({ status: "live", error: undefined });
     this.#takeState(header);
   }
@@ -161,7 +179,8 @@ export class LiveQueue {
     if (this.#buffer.length > EVENTS_MAX) this.#buffer = this.#buffer.slice(-EVENTS_MAX);
     for (const tap of [...this.#taps.keys()]) this.#give(tap, events, { skipped, trimmed });
     const before = this.#events.get();
-    if (skipped > 0 || trimmed !== undefined) this.#events.set({ skipped: before.skipped + skipped, trimmed: trimmed ?? before.trimmed });
+    if (skipped > 0 || trimmed !== undefined)
+      this.#events.set({ skipped: before.skipped + skipped, trimmed: trimmed ?? before.trimmed });
     this.#notifySoon();
   }
 

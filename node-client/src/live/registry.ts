@@ -25,7 +25,11 @@ export class LiveRegistry {
   }
 
   message(id: string, capability: string | undefined): LiveMessage {
-    return take(this.#messages, `${id} ${capability ?? ""}`, (forget) => new LiveMessage(this.#link, id, capability, forget));
+    return take(
+      this.#messages,
+      `${id} ${capability ?? ""}`,
+      (forget) => new LiveMessage(this.#link, id, capability, forget),
+    );
   }
 }
 

@@ -5,7 +5,8 @@ import type { Platform } from "./platform.js";
 // Taken at load time: test suites replace the global with a fake clock.
 const schedule = setImmediate;
 
-const buffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+const buffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export const platform: Platform = {
   byteLength: (text) => Buffer.byteLength(text),

@@ -47,6 +47,6 @@ export function sha256(message: Uint8Array): Uint8Array {
   }
   const digest = new Uint8Array(32);
   const out = new DataView(digest.buffer);
-  hash.forEach((value, i) => out.setUint32(i * 4, value));
+  for (const [i, value] of hash.entries()) out.setUint32(i * 4, value);
   return digest;
 }

@@ -33,7 +33,8 @@ export function decodeFrame(data: string | Uint8Array): Frame {
   if (typeof data === "string") return { header: parseHeader(data), bytes: undefined, start: 0, sizes: NO_SIZES };
   if (data.length < 4) throw new ProtocolViolation("A binary frame is shorter than its length field.");
   const length = new DataView(data.buffer, data.byteOffset, 4).getUint32(0);
-  if (length > HEADER_BYTES_MAX || 4 + length > data.length) throw new ProtocolViolation("A binary frame is shorter than its header says.");
+  if (length > HEADER_BYTES_MAX || 4 + length > data.length)
+    throw new ProtocolViolation("A binary frame is shorter than its header says.");
   const header = parseHeader(platform.utf8(data, 4, 4 + length));
   const start = 4 + length;
   return { header, bytes: data, start, sizes: checkSizes(header["sizes"], data.length - start) };
@@ -55,7 +56,8 @@ function checkSizes(sizes: unknown, bytes: number): readonly number[] {
   if (!Array.isArray(sizes)) throw new ProtocolViolation("A frame has bodies but no sizes.");
   let sum = 0;
   for (const size of sizes as readonly unknown[]) {
-    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) throw new ProtocolViolation("A size is not a length.");
+    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0)
+      throw new ProtocolViolation("A size is not a length.");
     sum += size;
   }
   if (sum !== bytes) throw new ProtocolViolation("The sizes of a frame do not add up.");
@@ -90,4 +92,5 @@ function begin(header: Header, bodyBytes: number): { frame: Uint8Array<ArrayBuff
   return { frame, start: 4 + length };
 }
 
-export const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

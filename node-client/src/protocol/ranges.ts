@@ -46,8 +46,10 @@ export function toRanges(numbers: Iterable<number>): Range[] {
 export function parseRanges(value: unknown): Range[] {
   if (!Array.isArray(value)) return [];
   return (value as readonly unknown[]).filter(
-    (run): run is Range => Array.isArray(run) && Number.isSafeInteger(run[0]) && Number.isSafeInteger(run[1]) && run[0] <= run[1],
+    (run): run is Range =>
+      Array.isArray(run) && Number.isSafeInteger(run[0]) && Number.isSafeInteger(run[1]) && run[0] <= run[1],
   );
 }
 
-export const within = (ranges: readonly Range[], number: number): boolean => ranges.some(([first, last]) => number >= first && number <= last);
+export const within = (ranges: readonly Range[], number: number): boolean =>
+  ranges.some(([first, last]) => number >= first && number <= last);

@@ -47,6 +47,10 @@ export interface QueueSettings {
   /** A queue name; `null` drops exhausted messages. */
   readonly deadLetter?: string | null;
   readonly expireMs?: number | null;
+  /** Messages leased at once, over all consumers. */
+  readonly concurrencyMax?: number | null;
+  /** Deliveries a second, over all consumers. */
+  readonly rateMax?: number | null;
   readonly lengthMax?: number | null;
   readonly bytesMax?: number | null;
 }
@@ -82,11 +86,31 @@ export interface ConsumerInfo {
   readonly connectedAt: number;
 }
 
-export type MessageState = "queued" | "delayed" | "delivered" | "retrying" | "done" | "dead" | "expired" | "purged" | "cancelled";
+export type MessageState =
+  | "queued"
+  | "delayed"
+  | "delivered"
+  | "retrying"
+  | "done"
+  | "dead"
+  | "expired"
+  | "purged"
+  | "cancelled";
 
 export interface TimelineEntry {
   readonly at: number;
-  readonly kind: "published" | "delivered" | "progress" | "returned" | "retrying" | "acked" | "dead" | "redriven" | "expired" | "purged" | "cancelled";
+  readonly kind:
+    | "published"
+    | "delivered"
+    | "progress"
+    | "returned"
+    | "retrying"
+    | "acked"
+    | "dead"
+    | "redriven"
+    | "expired"
+    | "purged"
+    | "cancelled";
   readonly attempt?: number;
   readonly consumer?: string;
   readonly reason?: string;
@@ -140,6 +164,10 @@ export type EventKind =
   | "cancelled"
   | "paused"
   | "resumed"
+  | "trimmed"
+  | "reset"
+  | "bound"
+  | "unbound"
   | "started";
 
 /** The summary of one durable record. */
@@ -148,6 +176,9 @@ export interface QueueEvent {
   readonly at: number;
   readonly kind: EventKind;
   readonly queue?: string;
+  /** Of a publish to a topic, with the queues it went to. */
+  readonly topic?: string;
+  readonly queues?: readonly string[];
   /** Exact, while `ids` names at most 20. */
   readonly count?: number;
   readonly ids?: readonly string[];

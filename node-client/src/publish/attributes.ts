@@ -1,6 +1,7 @@
 /** Checks one message's attributes before it joins a batch, because a frame is refused as a whole. */
-import { InvalidRequest, LimitExceeded } from "../errors.js";
+
 import { platform } from "#platform";
+import { InvalidRequest, LimitExceeded } from "../errors.js";
 import type { Attribute } from "../protocol/columns.js";
 import type { Limits } from "../protocol/types.js";
 
@@ -36,7 +37,8 @@ export function checkAttributes(options: PublishOptions, limits: Limits): Attrib
   integer("expireMs", expireMs, 1, Number.MAX_SAFE_INTEGER);
   bytes("dedupKey", dedupKey, 200);
   bytes("key", key, 128);
-  if (key !== undefined && (delayMs !== undefined || priority !== undefined)) throw invalid("key", "A key excludes delay and priority.");
+  if (key !== undefined && (delayMs !== undefined || priority !== undefined))
+    throw invalid("key", "A key excludes delay and priority.");
   return {
     type: type === "json" ? undefined : type,
     headers,
@@ -50,7 +52,8 @@ export function checkAttributes(options: PublishOptions, limits: Limits): Attrib
 
 function checkHeaders(headers: Readonly<Record<string, string>>, limits: Limits): void {
   const entries = Object.entries(headers);
-  if (entries.some(([, value]) => typeof value !== "string")) throw invalid("headers", "Message headers are flat pairs of strings.");
+  if (entries.some(([, value]) => typeof value !== "string"))
+    throw invalid("headers", "Message headers are flat pairs of strings.");
   if (entries.length > limits.headersMax) throw exceeded("headers_max", limits.headersMax);
   const size = entries.reduce((sum, [name, value]) => sum + platform.byteLength(name) + platform.byteLength(value), 0);
   if (size > limits.headersBytesMax) throw exceeded("headers_bytes_max", limits.headersBytesMax);

@@ -1,6 +1,7 @@
 /** Messages on their way into one frame: their JSON in one string, their lengths beside it. */
-import type { PostroadError } from "../errors.js";
+
 import { platform } from "#platform";
+import type { PostroadError } from "../errors.js";
 import { Columns } from "../protocol/columns.js";
 import { encodeBytes, encodeText } from "../protocol/frame.js";
 import type { Attributes } from "./attributes.js";
@@ -25,7 +26,13 @@ export class Batch {
   #text = "";
   #chunks: Uint8Array[] = [];
 
-  constructor(queue: string, declare: boolean, kind: "text" | "bytes", columns: Columns = new Columns(), lengths: number[] = []) {
+  constructor(
+    queue: string,
+    declare: boolean,
+    kind: "text" | "bytes",
+    columns: Columns = new Columns(),
+    lengths: number[] = [],
+  ) {
     this.queue = queue;
     this.declare = declare;
     this.kind = kind;
@@ -63,7 +70,8 @@ export class Batch {
     Object.assign(header, this.#columns.encode());
     if (this.kind === "bytes") return encodeBytes({ ...header, sizes: this.#lengths }, this.#chunks);
     const bytes = platform.byteLength(this.#text);
-    header["sizes"] = bytes === this.#text.length ? this.#lengths : this.#bodies().map((body) => platform.byteLength(body));
+    header["sizes"] =
+      bytes === this.#text.length ? this.#lengths : this.#bodies().map((body) => platform.byteLength(body));
     return encodeText(header, this.#text, bytes);
   }
 
@@ -79,6 +87,10 @@ export class Batch {
 
   #bodies(): string[] {
     let offset = 0;
-    return this.#lengths.map((length) => this.#text.slice(offset, (offset += length)));
+    return this.#lengths.map((length) => {
+      const start = offset;
+      offset += length;
+      return this.#text.slice(start, offset);
+    });
   }
 }

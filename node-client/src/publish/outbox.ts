@@ -79,7 +79,11 @@ export class Outbox {
    * @param sameStore - whether it is the data set of the last connection; undefined at the first one.
    * @returns what to send again, or what became unknown; `renew` asks for another session.
    */
-  reopen(lastFrame: number, sameStore: boolean | undefined, downMs: number): { resend: OutboxFrame[]; unknown: OutboxFrame[]; renew: boolean } {
+  reopen(
+    lastFrame: number,
+    sameStore: boolean | undefined,
+    downMs: number,
+  ): { resend: OutboxFrame[]; unknown: OutboxFrame[]; renew: boolean } {
     if (sameStore === undefined) {
       this.#nextNumber = Math.max(this.#nextNumber, lastFrame + 1);
       return { resend: [...this.#sent.values()], unknown: [], renew: false };
@@ -108,7 +112,9 @@ export class Outbox {
   #isFull(next: OutboxFrame): boolean {
     if (this.#sent.size === 0) return false;
     return (
-      this.#sent.size >= WINDOW.frames || this.#sentMessages + next.count > WINDOW.messages || this.#sentBytes + next.size > this.#windowBytes
+      this.#sent.size >= WINDOW.frames ||
+      this.#sentMessages + next.count > WINDOW.messages ||
+      this.#sentBytes + next.size > this.#windowBytes
     );
   }
 }

@@ -1,12 +1,20 @@
 /** Producing: what is published to a queue in one tick becomes one numbered frame with one confirm. */
-import { InvalidRequest, InvalidState, LimitExceeded, OutcomeUnknown, asPostroadError, type PostroadError } from "../errors.js";
-import type { Link, Participant } from "../link.js";
+
 import { platform } from "#platform";
+import {
+  asPostroadError,
+  InvalidRequest,
+  InvalidState,
+  LimitExceeded,
+  OutcomeUnknown,
+  type PostroadError,
+} from "../errors.js";
+import type { Link, Participant } from "../link.js";
 import type { Opening } from "../session/session.js";
-import { checkAttributes, exceeded, type Attributes, type PublishOptions } from "./attributes.js";
+import { type Attributes, checkAttributes, exceeded, type PublishOptions } from "./attributes.js";
 import { Batch, type Body } from "./batch.js";
 import { Outbox, type OutboxFrame, WINDOW } from "./outbox.js";
-import { readConfirm, Receipt } from "./receipt.js";
+import { Receipt, readConfirm } from "./receipt.js";
 
 /** A frame is closed when its bodies reach this: larger ones are slower, also for the broker. */
 const FRAME_BYTES = 96 * 1024;
@@ -44,7 +52,10 @@ export class Publisher implements Participant {
     } catch (error) {
       return Promise.reject(asPostroadError(error));
     }
-    const receipt = batch.confirmed.then((confirm) => new Receipt(confirm, index), (error: unknown) => this.#single(error, index));
+    const receipt = batch.confirmed.then(
+      (confirm) => new Receipt(confirm, index),
+      (error: unknown) => this.#single(error, index),
+    );
     return signal === undefined ? receipt : abortable(receipt, signal);
   }
 
@@ -74,7 +85,9 @@ export class Publisher implements Participant {
   async flush(): Promise<void> {
     this.#flushOpen();
     const answers = await Promise.allSettled(this.#outbox.all().map((frame) => frame.batch.confirmed));
-    const separated = answers.flatMap((answer) => (answer.status === "rejected" && answer.reason instanceof Separated ? answer.reason.singles : []));
+    const separated = answers.flatMap((answer) =>
+      answer.status === "rejected" && answer.reason instanceof Separated ? answer.reason.singles : [],
+    );
     await Promise.allSettled(separated.map((single) => single.confirmed));
     const failure = this.#failure;
     this.#failure = undefined;
@@ -82,7 +95,11 @@ export class Publisher implements Participant {
   }
 
   opened({ welcome, first, known, downMs }: Opening): void {
-    const { resend, unknown, renew } = this.#outbox.reopen(welcome.session?.lastFrame ?? 0, first ? undefined : known, downMs);
+    const { resend, unknown, renew } = this.#outbox.reopen(
+      welcome.session?.lastFrame ?? 0,
+      first ? undefined : known,
+      downMs,
+    );
     for (const frame of unknown) {
       this.#reject(frame, new OutcomeUnknown("The broker no longer knows whether it stored this."));
     }
@@ -102,7 +119,10 @@ export class Publisher implements Participant {
     this.#outbox.clear();
     this.#open.clear();
     for (const frame of frames) {
-      this.#reject(frame, frame.number === 0 ? error : new OutcomeUnknown("The client ended before the confirm.", { cause: error }));
+      this.#reject(
+        frame,
+        frame.number === 0 ? error : new OutcomeUnknown("The client ended before the confirm.", { cause: error }),
+      );
     }
     for (const batch of batches) batch.reject(error);
     this.#wake();
@@ -134,7 +154,12 @@ export class Publisher implements Participant {
     const content = encodeBody(body, options?.type, batch.kind);
     const length = content.length;
     // A string's length is a lower bound of its bytes, and a third of an upper one.
-    if (length > limits.bodyBytesMax || (typeof content === "string" && length * 3 > limits.bodyBytesMax && platform.byteLength(content) > limits.bodyBytesMax)) {
+    if (
+      length > limits.bodyBytesMax ||
+      (typeof content === "string" &&
+        length * 3 > limits.bodyBytesMax &&
+        platform.byteLength(content) > limits.bodyBytesMax)
+    ) {
       throw exceeded("body_bytes_max", limits.bodyBytesMax);
     }
     if (this.#outbox.bytes + this.#openBytes + length > this.#bytesMax) {
@@ -216,7 +241,9 @@ export class Publisher implements Participant {
   /** Finds a message of a batch that was separated. */
   #single(error: unknown, index: number): Promise<Receipt> {
     const single = error instanceof Separated ? error.singles[index] : undefined;
-    return single === undefined ? Promise.reject(error as Error) : single.confirmed.then((confirm) => new Receipt(confirm, 0));
+    return single === undefined
+      ? Promise.reject(error as Error)
+      : single.confirmed.then((confirm) => new Receipt(confirm, 0));
   }
 
   #reject(frame: OutboxFrame, error: PostroadError): void {
@@ -249,9 +276,11 @@ function encodeBody(body: unknown, type: PublishOptions["type"], kind: Batch["ki
     // Copied, because the caller may use the array again before the frame is built.
     return body.slice();
   }
-  if (type === "bytes") throw new InvalidRequest("A body of type bytes is a Uint8Array.", { details: { field: "body" } });
+  if (type === "bytes")
+    throw new InvalidRequest("A body of type bytes is a Uint8Array.", { details: { field: "body" } });
   if (type === "text") {
-    if (typeof body !== "string") throw new InvalidRequest("A body of type text is a string.", { details: { field: "body" } });
+    if (typeof body !== "string")
+      throw new InvalidRequest("A body of type text is a string.", { details: { field: "body" } });
     // A half of a surrogate pair has no UTF-8, and two of them from neighbours would become one character.
     return body.isWellFormed() ? body : body.toWellFormed();
   }

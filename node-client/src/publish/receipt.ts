@@ -1,4 +1,4 @@
-import { isRecord, type Header } from "../protocol/frame.js";
+import { type Header, isRecord } from "../protocol/frame.js";
 import { capability } from "./capability.js";
 
 /** What the broker said about a whole frame. */

@@ -5,7 +5,16 @@ import { asPostroadError } from "../errors.js";
 import type { MessageView } from "../live/message.js";
 import type { EventsView, QueueView } from "../live/queue.js";
 import type { LiveStatus, Readable } from "../live/store.js";
-import type { MessageInfo, MessageState, Progress, QueueEvent, QueueStats, DeliveryNotice, TimelineEntry, Welcome } from "../protocol/types.js";
+import type {
+  DeliveryNotice,
+  MessageInfo,
+  MessageState,
+  Progress,
+  QueueEvent,
+  QueueStats,
+  TimelineEntry,
+  Welcome,
+} from "../protocol/types.js";
 import type { PublishOptions } from "../publish/attributes.js";
 import type { Receipt } from "../publish/receipt.js";
 import type { Status } from "../session/session.js";
@@ -15,8 +24,20 @@ type Nothing = null | undefined;
 
 /** `idle` is for hooks that have nothing to follow, and for rendering on a server. */
 const IDLE_MESSAGE: MessageView = Object.freeze({ status: "idle", message: undefined, error: undefined });
-const IDLE_QUEUE: QueueView = Object.freeze({ status: "idle", stats: undefined, queues: Object.freeze([]), deliveries: Object.freeze([]), error: undefined });
-const IDLE_EVENTS: EventsView = Object.freeze({ status: "idle", events: Object.freeze([]), skipped: 0, trimmed: undefined, error: undefined });
+const IDLE_QUEUE: QueueView = Object.freeze({
+  status: "idle",
+  stats: undefined,
+  queues: Object.freeze([]),
+  deliveries: Object.freeze([]),
+  error: undefined,
+});
+const IDLE_EVENTS: EventsView = Object.freeze({
+  status: "idle",
+  events: Object.freeze([]),
+  skipped: 0,
+  trimmed: undefined,
+  error: undefined,
+});
 const NO_TIMELINE: readonly TimelineEntry[] = Object.freeze([]);
 
 function idle<S>(snapshot: S): Readable<S> {
@@ -33,7 +54,12 @@ export interface UseConnection {
   readonly error: PostroadError | undefined;
 }
 
-const IDLE_CONNECTION: UseConnection = Object.freeze({ status: "idle", latencyMs: undefined, welcome: undefined, error: undefined });
+const IDLE_CONNECTION: UseConnection = Object.freeze({
+  status: "idle",
+  latencyMs: undefined,
+  welcome: undefined,
+  error: undefined,
+});
 
 /** The state of the connection. */
 export function useConnection(): UseConnection {
@@ -46,7 +72,8 @@ export function useConnection(): UseConnection {
     let snapshot = read();
     return {
       get: () => {
-        if (snapshot.status !== client.status || snapshot.welcome !== client.welcome || snapshot.error !== client.error) snapshot = read();
+        if (snapshot.status !== client.status || snapshot.welcome !== client.welcome || snapshot.error !== client.error)
+          snapshot = read();
         return snapshot;
       },
       subscribe: (listener) => client.onStatus(listener),
@@ -155,7 +182,10 @@ export interface UseEvents {
 /** Follows the events of a queue, or of all for `null`. Every event is in it, not only the latest. `undefined` is `idle`. */
 export function useEvents(name: string | Nothing, { last = 100, paused = false }: UseEventsOptions = {}): UseEvents {
   const client = useClient();
-  const source = useMemo(() => (name === undefined ? NO_EVENTS : client.live.queue(name).events(last)), [client, name, last]);
+  const source = useMemo(
+    () => (name === undefined ? NO_EVENTS : client.live.queue(name).events(last)),
+    [client, name, last],
+  );
   const view = useReadable(source, IDLE_EVENTS);
   const shown = useMemo(() => {
     const { status, events, skipped, trimmed, error } = view;

@@ -1,5 +1,13 @@
 "use client";
-import { createContext, createElement, type ReactElement, type ReactNode, useContext, useEffect, useState } from "react";
+import {
+  createContext,
+  createElement,
+  type ReactElement,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useState,
+} from "react";
 import { type Client, connect } from "../client.js";
 import type { ConnectOptions } from "../options.js";
 

@@ -1,6 +1,7 @@
 /** Which request a reply belongs to. Ids are never used twice, so a late reply finds nobody. */
-import type { Frame, Header } from "../protocol/frame.js";
+
 import { errorFrom, type PostroadError } from "../errors.js";
+import type { Frame, Header } from "../protocol/frame.js";
 
 export interface Waiting {
   ok(header: Header, frame: Frame): void;
@@ -21,6 +22,16 @@ export class Requests {
 
   forget(id: number): void {
     this.#waiting.delete(id);
+  }
+
+  /** A connection is gone: replies to what is not sent again will not come. */
+  keepOnly(ids: Iterable<number>): void {
+    const kept = new Map<number, Waiting>();
+    for (const id of ids) {
+      const waiting = this.#waiting.get(id);
+      if (waiting !== undefined) kept.set(id, waiting);
+    }
+    this.#waiting = kept;
   }
 
   /** Gives a reply to who waits for it; false if nobody does. */

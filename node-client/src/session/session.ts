@@ -14,7 +14,9 @@ import { type Backoff, backoffMs } from "./backoff.js";
 
 export type Status = "connecting" | "open" | "reconnecting" | "draining" | "closed";
 
-export type AfterLoss = { readonly kind: "retry"; readonly afterMs: number } | { readonly kind: "stop"; readonly error: PostroadError };
+export type AfterLoss =
+  | { readonly kind: "retry"; readonly afterMs: number }
+  | { readonly kind: "stop"; readonly error: PostroadError };
 
 export interface Opening {
   readonly welcome: Welcome;
@@ -48,7 +50,12 @@ export class Session {
     this.lastError = undefined;
     this.#attempt = 0;
     this.#lostAt = undefined;
-    return { welcome, first: before === undefined, known: before !== undefined && before.store === welcome.store, downMs };
+    return {
+      welcome,
+      first: before === undefined,
+      known: before !== undefined && before.store === welcome.store,
+      downMs,
+    };
   }
 
   drained(): void {
@@ -60,11 +67,23 @@ export class Session {
    *
    * @param refused - the error with which `hello` was answered, if it was.
    */
-  lost(code: number, reason: string, cause: unknown, refused: PostroadError | undefined, now: number, random: number): AfterLoss {
+  lost(
+    code: number,
+    reason: string,
+    cause: unknown,
+    refused: PostroadError | undefined,
+    now: number,
+    random: number,
+  ): AfterLoss {
     this.#lostAt ??= now;
     const error = refused ?? lossError(code, reason, cause);
     this.lastError = error;
-    const mayRetry = error instanceof NotAuthenticated ? this.#renewsTokens : refused === undefined ? !FATAL.has(code) : error.retryable;
+    const mayRetry =
+      error instanceof NotAuthenticated
+        ? this.#renewsTokens
+        : refused === undefined
+          ? !FATAL.has(code)
+          : error.retryable;
     if (!mayRetry) {
       this.status = "closed";
       return { kind: "stop", error };

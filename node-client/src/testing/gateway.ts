@@ -3,13 +3,14 @@
  *
  * It is not a broker: no leases run out, nothing is delayed, every nack comes back at once unless it is dead.
  */
+
+import { toWire } from "../protocol/case.js";
 import type { Header } from "../protocol/frame.js";
 import { parseRanges, type Range } from "../protocol/ranges.js";
 import { DEFAULT_LIMITS } from "../protocol/types.js";
-import { toWire } from "../protocol/case.js";
 import { memoryTransport } from "../transport/memory.js";
 import type { Transport } from "../transport/transport.js";
-import { deliverFrame, type FakeMessage, readPublish, type ReceivedFrame, receive } from "./wire.js";
+import { deliverFrame, type FakeMessage, type ReceivedFrame, readPublish, receive } from "./wire.js";
 
 /** What a test may answer to a request: the reply's fields, an error, or nothing at all. */
 export type FakeReply = Header | "silence";
@@ -51,7 +52,11 @@ export class FakeGateway {
   /** Whether new connections are accepted. */
   accepts = true;
   readonly #handlers = new Map<string, FakeHandler>();
-  readonly #waiters: { match: (frame: ReceivedFrame) => boolean; resolve: (frame: ReceivedFrame) => void; from: number }[] = [];
+  readonly #waiters: {
+    match: (frame: ReceivedFrame) => boolean;
+    resolve: (frame: ReceivedFrame) => void;
+    from: number;
+  }[] = [];
   readonly #connections = new Set<FakeConnection>();
   readonly #queues = new Map<string, FakeMessage[]>();
   readonly #subscriptions = new Map<string, Subscription>();
@@ -131,10 +136,14 @@ export class FakeGateway {
   }
 
   /** @internal */
-  accept(send: (data: string | Uint8Array<ArrayBuffer>) => void, close: (code: number, reason: string) => void): FakeConnection {
+  accept(
+    send: (data: string | Uint8Array<ArrayBuffer>) => void,
+    close: (code: number, reason: string) => void,
+  ): FakeConnection {
     const connection: FakeConnection = {
       number: ++this.#connectionCount,
-      send: (frame) => send(typeof frame === "string" || frame instanceof Uint8Array ? (frame as string) : JSON.stringify(frame)),
+      send: (frame) =>
+        send(typeof frame === "string" || frame instanceof Uint8Array ? (frame as string) : JSON.stringify(frame)),
       close,
     };
     this.#connections.add(connection);
@@ -144,7 +153,8 @@ export class FakeGateway {
   /** @internal */
   closed(connection: FakeConnection): void {
     this.#connections.delete(connection);
-    for (let i = this.#watches.length - 1; i >= 0; i--) if (this.#watches[i]?.connection === connection) this.#watches.splice(i, 1);
+    for (let i = this.#watches.length - 1; i >= 0; i--)
+      if (this.#watches[i]?.connection === connection) this.#watches.splice(i, 1);
   }
 
   /** @internal */
@@ -160,7 +170,8 @@ export class FakeGateway {
     const reply = this.#handlers.get(frame.op)?.(frame, connection) ?? this.#answer(frame, connection);
     if (reply === "silence" || reply === undefined || frame.header["id"] === undefined) return;
     connection.send({ op: "ok", position: this.#position, ...reply, id: frame.header["id"] });
-    if (frame.op === "publish" || frame.op === "consume" || frame.op === "settle" || frame.op === "prefetch") this.#pump();
+    if (frame.op === "publish" || frame.op === "consume" || frame.op === "settle" || frame.op === "prefetch")
+      this.#pump();
   }
 
   #answer(frame: ReceivedFrame, connection: FakeConnection): FakeReply {
@@ -176,12 +187,14 @@ export class FakeGateway {
         return this.#consume(header, connection);
       case "prefetch":
         for (const subscription of this.#subscriptions.values()) {
-          if (subscription.connection === connection && subscription.sub === header["sub"]) subscription.prefetch = Number(header["prefetch"]);
+          if (subscription.connection === connection && subscription.sub === header["sub"])
+            subscription.prefetch = Number(header["prefetch"]);
         }
         return {};
       case "cancel":
         for (const subscription of this.#subscriptions.values()) {
-          if (subscription.connection === connection && subscription.sub === header["sub"]) subscription.isCancelled = true;
+          if (subscription.connection === connection && subscription.sub === header["sub"])
+            subscription.isCancelled = true;
         }
         return {};
       case "settle":
@@ -190,7 +203,9 @@ export class FakeGateway {
         this.#watches.push({ connection, sub: Number(header["sub"]) });
         return typeof header["queue"] === "string" ? { queue: this.stats(header["queue"]) } : {};
       case "unwatch": {
-        const index = this.#watches.findIndex((watching) => watching.connection === connection && watching.sub === header["sub"]);
+        const index = this.#watches.findIndex(
+          (watching) => watching.connection === connection && watching.sub === header["sub"],
+        );
         if (index >= 0) this.#watches.splice(index, 1);
         return {};
       }
@@ -254,7 +269,12 @@ export class FakeGateway {
     const messages = readPublish(frame);
     const queue = this.#queue(String(header["queue"]));
     messages.forEach((message, index) => {
-      queue.push({ ...message, id: `1-${position}-${index}`, sequence: position * 10_000 + index, publishedAt: Date.now() });
+      queue.push({
+        ...message,
+        id: `1-${position}-${index}`,
+        sequence: position * 10_000 + index,
+        publishedAt: Date.now(),
+      });
     });
     const confirm = { position, count: messages.length, id_prefix: `1-${position}-`, watch_key: `key-${position}` };
     if (number > 0) confirms.set(number, confirm);
@@ -295,8 +315,11 @@ export class FakeGateway {
   }
 
   #settle(header: Header, connection: FakeConnection): Header {
-    const subscription = [...this.#subscriptions.values()].find((one) => one.connection === connection && one.sub === header["sub"]);
-    if (subscription === undefined) return { op: "error", code: "invalid-request", message: "There is no such subscription." };
+    const subscription = [...this.#subscriptions.values()].find(
+      (one) => one.connection === connection && one.sub === header["sub"],
+    );
+    if (subscription === undefined)
+      return { op: "error", code: "invalid-request", message: "There is no such subscription." };
     const lost: Range[] = [];
     const take = (number: number): FakeMessage | undefined => {
       const message = subscription.leased.get(number);
@@ -330,17 +353,22 @@ export class FakeGateway {
   #pump(): void {
     for (const subscription of this.#subscriptions.values()) {
       if (subscription.isCancelled || !this.#connections.has(subscription.connection)) continue;
-      const messages = this.#queue(subscription.queue).splice(0, Math.max(0, subscription.prefetch - subscription.leased.size));
+      const messages = this.#queue(subscription.queue).splice(
+        0,
+        Math.max(0, subscription.prefetch - subscription.leased.size),
+      );
       if (messages.length === 0) continue;
       const first = (this.#numbers.get(subscription.id) ?? 0) + 1;
       this.#numbers.set(subscription.id, first + messages.length - 1);
-      messages.forEach((message, index) => subscription.leased.set(first + index, message));
+      for (const [index, message] of messages.entries()) subscription.leased.set(first + index, message);
       subscription.connection.send(deliverFrame(subscription.sub, first, messages));
     }
   }
 
   #of(queue: string): Subscription[] {
-    return [...this.#subscriptions.values()].filter((one) => one.queue === queue && this.#connections.has(one.connection));
+    return [...this.#subscriptions.values()].filter(
+      (one) => one.queue === queue && this.#connections.has(one.connection),
+    );
   }
 
   #queue(name: string): FakeMessage[] {

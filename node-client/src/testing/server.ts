@@ -19,7 +19,9 @@ export async function serveFake(gateway: FakeGateway): Promise<FakeServer> {
       (data) => socket.send(data),
       (code, reason) => (code === 1006 ? socket.terminate() : socket.close(code, reason)),
     );
-    socket.on("message", (data: Buffer, isBinary: boolean) => gateway.receive(connection, isBinary ? data : data.toString("utf8")));
+    socket.on("message", (data: Buffer, isBinary: boolean) =>
+      gateway.receive(connection, isBinary ? data : data.toString("utf8")),
+    );
     socket.on("close", () => gateway.closed(connection));
   });
   await new Promise<void>((resolve) => server.once("listening", resolve));

@@ -30,7 +30,12 @@ export function receive(data: string | Uint8Array): ReceivedFrame {
 
 function bodiesOf({ bytes, start, sizes }: Frame): Uint8Array[] {
   let offset = start;
-  return bytes === undefined ? [] : sizes.map((size) => bytes.subarray(offset, (offset += size)));
+  const bodies: Uint8Array[] = [];
+  for (const size of sizes) {
+    if (bytes !== undefined) bodies.push(bytes.subarray(offset, offset + size));
+    offset += size;
+  }
+  return bodies;
 }
 
 export const textOf = (body: Uint8Array): string => platform.utf8(body, 0, body.length);
@@ -61,7 +66,8 @@ export function readPublish({ header, bodies }: ReceivedFrame): Omit<FakeMessage
 }
 
 export function deliverFrame(sub: number, number: number, messages: readonly FakeMessage[]): Uint8Array<ArrayBuffer> {
-  const column = <T>(values: readonly T[], plain: T): readonly T[] | undefined => (values.every((value) => value === plain) ? undefined : values);
+  const column = <T>(values: readonly T[], plain: T): readonly T[] | undefined =>
+    values.every((value) => value === plain) ? undefined : values;
   const header = {
     op: "deliver",
     sub,
@@ -71,11 +77,29 @@ export function deliverFrame(sub: number, number: number, messages: readonly Fak
       return [sequence, 1, prefix, Number(index), publishedAt];
     }),
     sizes: messages.map(({ body }) => body.length),
-    attempts: column(messages.map(({ attempt }) => attempt), 1),
-    types: column(messages.map(({ type }) => type ?? "json"), "json"),
-    headers: column(messages.map(({ headers }) => headers ?? null), null),
-    keys: column(messages.map(({ key }) => key ?? null), null),
-    priorities: column(messages.map(({ priority }) => priority ?? null), null),
+    attempts: column(
+      messages.map(({ attempt }) => attempt),
+      1,
+    ),
+    types: column(
+      messages.map(({ type }) => type ?? "json"),
+      "json",
+    ),
+    headers: column(
+      messages.map(({ headers }) => headers ?? null),
+      null,
+    ),
+    keys: column(
+      messages.map(({ key }) => key ?? null),
+      null,
+    ),
+    priorities: column(
+      messages.map(({ priority }) => priority ?? null),
+      null,
+    ),
   };
-  return encodeBytes(header, messages.map(({ body }) => body));
+  return encodeBytes(
+    header,
+    messages.map(({ body }) => body),
+  );
 }
