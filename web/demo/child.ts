@@ -47,10 +47,15 @@ export class Child {
     this.#log = createWriteStream(join(spec.logs, `${spec.name}.log`), { flags: "a" });
   }
 
-  /** Starts the process and waits until it serves. */
+  /** Starts the process and waits until it serves. A first start that fails is not tried again. */
   async start(): Promise<void> {
     this.#wanted = true;
-    await this.#spawn("starting");
+    try {
+      await this.#spawn("starting");
+    } catch (error) {
+      await this.stop("SIGKILL");
+      throw error;
+    }
   }
 
   /** Sends the signal and waits for the end; SIGKILL follows when the process does not end by itself. */

@@ -82,7 +82,12 @@ export class Processes {
       WORK_MS: String(this.#workMs),
     });
     this.workers.set(name, child);
-    await child.start();
+    try {
+      await child.start();
+    } catch (error) {
+      this.workers.delete(name);
+      throw error;
+    }
     return child;
   }
 

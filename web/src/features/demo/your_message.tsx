@@ -142,7 +142,7 @@ export function YourMessage({ mine, others, show, followed, arrived }: Props): R
           </Steps>
         </>
       )}
-      <p className="visually-hidden" aria-live="polite">
+      <p className="visually-hidden" role="status" aria-label="Outcome">
         {outcome(state, attempts, arrived)}
       </p>
       {others.length > 1 && (

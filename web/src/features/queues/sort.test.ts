@@ -1,0 +1,26 @@
+import { expect, it } from "vitest";
+import { stats } from "../../testing/stats.js";
+import { attention, byAttention } from "./sort.js";
+
+it.each([
+  ["a quiet queue", {}, null],
+  ["a busy queue", { ready: 500, leased: 20 }, null],
+  ["dead letters", { deadLetterOf: "a", ready: 1, consumers: 0 }, "dead letters wait"],
+  ["an empty dead-letter queue", { deadLetterOf: "a", consumers: 0 }, null],
+  ["a paused queue", { paused: true }, "paused"],
+  ["a backlog without a consumer", { ready: 1, consumers: 0 }, "no consumer"],
+  ["retries", { retrying: 2, delayed: 2 }, "retrying"],
+] as const)("says what is wrong with %s", (_what, more, note) => {
+  expect(attention(stats("a", more))).toBe(note);
+});
+
+it("puts what needs attention first, then the largest backlog, then names", () => {
+  const queues = [
+    stats("b"),
+    stats("a"),
+    stats("large", { ready: 900 }),
+    stats("x.dead", { deadLetterOf: "x", ready: 1 }),
+  ];
+
+  expect(byAttention(queues).map((queue) => queue.name)).toEqual(["x.dead", "large", "a", "b"]);
+});
