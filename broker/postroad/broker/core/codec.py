@@ -8,6 +8,7 @@ Format procedure: fields are only added, with a default that means what their ab
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from .record import (
     Boot,
     Define,
     DefineGroup,
+    DefineSchedule,
     DefineStream,
     Forget,
     Pause,
@@ -28,7 +30,10 @@ from .record import (
     Settle,
     Trim,
     Undefine,
+    UndefineSchedule,
 )  # fmt: skip
+
+_SCHEDULE = tuple(field.name for field in fields(DefineSchedule))
 
 
 def encode(record: Record) -> bytes:
@@ -39,29 +44,31 @@ def encode(record: Record) -> bytes:
 def _fields(record: Record) -> dict[str, Any]:
     match record:
         case Publish():
-            fields: dict[str, Any] = {"k": "publish", "at": record.at, "to": record.targets, "z": record.sizes}
+            row: dict[str, Any] = {"k": "publish", "at": record.at, "to": record.targets, "z": record.sizes}
             if record.attributes:
-                fields["a"] = record.attributes
+                row["a"] = record.attributes
             if record.producer:
-                fields["p"] = record.producer
+                row["p"] = record.producer
             if record.digests:
-                fields["d"] = record.digests
+                row["d"] = record.digests
             if record.duplicates:
-                fields["dup"] = list(record.duplicates.items())
+                row["dup"] = list(record.duplicates.items())
             if record.topic is not None:
-                fields["t"] = record.topic
-            return fields
+                row["t"] = record.topic
+            if record.schedule is not None:
+                row["s"] = record.schedule
+            return row
         case Settle():
-            fields = {"k": "settle", "log": record.log, "at": record.at, "how": record.how, "runs": record.runs}
+            row = {"k": "settle", "log": record.log, "at": record.at, "how": record.how, "runs": record.runs}
             if record.consumer is not None:
-                fields["by"] = record.consumer
+                row["by"] = record.consumer
             if record.reason is not None:
-                fields["why"] = record.reason
+                row["why"] = record.reason
             if record.places:
-                fields["pl"] = record.places
+                row["pl"] = record.places
             if record.results:
-                fields["res"] = list(record.results.items())
-            return fields
+                row["res"] = list(record.results.items())
+            return row
         case Return():
             return {"k": "return", "log": record.log, "at": record.at, "e": record.entries, "why": record.reason,
                     "by": record.consumer}  # fmt: skip
@@ -87,6 +94,10 @@ def _fields(record: Record) -> dict[str, Any]:
             return {"k": "undefine", "log": record.log, "at": record.at, "name": record.name}
         case Pause():
             return {"k": "pause", "log": record.log, "at": record.at, "on": record.paused, "why": record.reason}
+        case DefineSchedule():
+            return {"k": "schedule", **{name: getattr(record, name) for name in _SCHEDULE}}
+        case UndefineSchedule():
+            return {"k": "unschedule", "at": record.at, "name": record.name}
         case Forget():
             return {"k": "forget", "at": record.at, "ids": record.sessions}
         case Boot():
@@ -112,6 +123,7 @@ def decode(header: bytes | memoryview) -> Record:
             f.get("d"),
             {index: (place[0], place[1]) for index, place in duplicates} if duplicates else None,
             f.get("t"),
+            (f["s"][0], f["s"][1]) if "s" in f else None,
         )
     if kind == "settle":
         results = f.get("res")
@@ -138,6 +150,10 @@ def decode(header: bytes | memoryview) -> Record:
         return Undefine(f["at"], f["name"], f["log"])
     if kind == "pause":
         return Pause(f["at"], f["log"], f["on"], f["why"])
+    if kind == "schedule":
+        return DefineSchedule(**{name: f[name] for name in _SCHEDULE})
+    if kind == "unschedule":
+        return UndefineSchedule(f["at"], f["name"])
     if kind == "forget":
         return Forget(f["at"], f["ids"])
     if kind == "boot":

@@ -17,6 +17,7 @@ class PublishMessages:
         queue: Name of the target, of this ``kind``: ``queue``, ``stream`` or ``topic``.
         mandatory: A publish to a topic that goes nowhere is refused.
         digests: Of each body, where dedup keys are used.
+        schedule: The schedule that fires, and when it fires next.
     """
 
     queue: str
@@ -27,6 +28,7 @@ class PublishMessages:
     producer: tuple[str, int] | None = None
     declare: bool = True
     digests: list[int] | None = None
+    schedule: tuple[str, int] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -225,6 +227,36 @@ class Purge:
 class CancelMessage:
     queue: str
     sequence: int
+
+
+@dataclass(slots=True, kw_only=True)
+class RedriveEdited:
+    """Settle one dead message, and publish ``publish`` to where it came from, in one record. Reply: ``Published``."""
+
+    queue: str
+    sequence: int
+    publish: PublishMessages
+
+
+@dataclass(slots=True, kw_only=True)
+class DeclareSchedule:
+    """Reply: when it fires next, milliseconds. ``publish`` says where to, with one size; ``body`` is the body."""
+
+    name: str
+    publish: PublishMessages
+    body: bytes
+    cron: str | None = None
+    every_ms: int | None = None
+    zone: str = "UTC"
+    paused: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class ChangeSchedule:
+    """``do``: ``delete``, ``pause``, ``resume`` or ``run``."""
+
+    name: str
+    do: str
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from ..errors import Conflict, LimitExceeded, QueueNotFound
 from ..names import NAME_LENGTH_MAX
-from ..settings import QueueSettings, StreamSettings
+from ..settings import DAY_MS, QueueSettings, StreamSettings
 from .command import Declare, DeclareGroup, DeclareStream, Delete, SetPaused
 from .effect import End
 from .queue import Queue
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .machine import Machine
 
 DEAD_LETTER_SUFFIX = ".dead"
+
+DEAD_LETTER_SETTINGS = QueueSettings(dead_letter=None, expire_ms=14 * DAY_MS)
+"""Dead messages are kept for a fortnight."""
 
 
 def declare(machine: Machine, command: Declare) -> bool:
@@ -74,7 +77,7 @@ def dead_letter_queue(machine: Machine, queue: Queue) -> Queue | None:
     while wanted in machine.state.streams:
         wanted = f"{wanted[: NAME_LENGTH_MAX - 1]}_"
     found = machine.state.queues.get(wanted)
-    return found or define(machine, wanted, QueueSettings(dead_letter=None), dead_letter_of=queue.name)
+    return found or define(machine, wanted, DEAD_LETTER_SETTINGS, dead_letter_of=queue.name)
 
 
 def dead_letter_name(name: str) -> str:

@@ -10,6 +10,7 @@ from .record import (
     Boot,
     Define,
     DefineGroup,
+    DefineSchedule,
     DefineStream,
     Pause,
     Place,
@@ -20,6 +21,7 @@ from .record import (
     Settle,
     Trim,
     Undefine,
+    UndefineSchedule,
 )  # fmt: skip
 from .state import State
 
@@ -38,6 +40,8 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
             event |= {"kind": "published", "queue": names[0] if names else None, "count": len(record.sizes)}
             if record.topic is not None:
                 event |= {"topic": record.topic, "queues": names}
+            if record.schedule is not None:
+                event["schedule"] = record.schedule[0]
             event["ids"] = _ids(state, [(position, 0, len(record.sizes))])
             return event if record.sizes else None
         case Settle():
@@ -82,6 +86,10 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
         case Pause():
             event |= {"kind": "paused" if record.paused else "resumed", "queue": state.names[record.log]}
             return event | ({"reason": record.reason} if record.reason else {})
+        case DefineSchedule():
+            return event | {"kind": "scheduled", "queue": record.target, "schedule": record.name, "due": record.next_at}
+        case UndefineSchedule():
+            return event | {"kind": "unscheduled", "queue": None, "schedule": record.name}
         case Boot():
             return event | {"kind": "started", "queue": None, "epoch": record.epoch}
         case _:

@@ -55,6 +55,7 @@ class Machine:
     """Attributes:
     now: Time of the command being handled, milliseconds; never goes backwards.
     records: ``(position, record)`` since the caller last took them.
+    fired: Bodies of what schedules published, by position, for the caller to journal.
     delivering: False once the broker is stopping: nothing is granted any more.
     effects: Since the caller last took them, each paired by order with the records before it.
     """
@@ -73,6 +74,7 @@ class Machine:
         self.granted = 0
         self.next_subscription = 1
         self.delivering = True
+        self.fired: dict[int, bytes] = {}
 
     def handle(self, command: object, at_ms: int) -> Any:
         """Carry out one command. Returns its reply (see ``command.py``).
@@ -140,7 +142,7 @@ class Machine:
 
 
 def _handlers() -> dict[type, Handler]:
-    from . import consume, declare, operate, publish, sessions, settle, streams, tick
+    from . import consume, declare, operate, publish, schedule, sessions, settle, streams, tick
 
     return {
         c.PublishMessages: publish.publish,
@@ -159,6 +161,9 @@ def _handlers() -> dict[type, Handler]:
         c.Delete: declare.delete,
         c.SetPaused: declare.set_paused,
         c.Redrive: operate.redrive,
+        c.RedriveEdited: operate.redrive_edited,
+        c.DeclareSchedule: schedule.declare_schedule,
+        c.ChangeSchedule: schedule.change_schedule,
         c.Discard: operate.discard,
         c.Purge: operate.purge,
         c.CancelMessage: operate.cancel_message,

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidState, MessageNotFound
-from .command import CancelMessage, Discard, Purge, Redrive
+from .command import CancelMessage, Discard, Published, Purge, Redrive, RedriveEdited
 from .effect import Revoke
+from .publish import check, store
 from .queue import Queue
 from .record import Place
 from .runs import Runs
@@ -46,6 +47,27 @@ def redrive(machine: Machine, command: Redrive) -> int:
         machine.dispatch(target)
         count += len(sequences)
     return count
+
+
+def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
+    """Send an edited message back to where the dead one came from; the dead one is settled.
+
+    Raises:
+        MessageNotFound: it is not there, or someone holds it. InvalidState: its queue is gone.
+    """
+    queue = machine.queue(command.queue)
+    if command.sequence not in _waiting(queue):
+        raise MessageNotFound(f'The message is not waiting in "{queue.name}".', queue=queue.name)
+    placed = queue.log.placed.get(command.sequence)
+    target = machine.state.logs.get(placed[1]) if placed else None
+    if target is None:
+        raise InvalidState(f'The message in "{queue.name}" came from no queue that still exists.', queue=queue.name)
+    publish = command.publish
+    publish.queue, publish.kind = (target.stream.name, "stream") if target.stream else (target.name, "queue")
+    check(machine, [publish])
+    reply = store(machine, publish)
+    machine.settle(queue, "redriven", _runs([command.sequence]), reason="edited")
+    return reply
 
 
 def _takes_back(machine: Machine, origin: int, position: int, index: int) -> bool:

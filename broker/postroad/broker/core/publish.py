@@ -144,7 +144,11 @@ def _record(
         if not keep and command.producer is None:
             return Published(position=state.position, count=count, keep=keep, duplicates=found, routed=len(routes))
     targets = [(target.number, target.log.next, only) for target, only in routes if only is None or only]
-    machine.commit(Publish(machine.now, targets, sizes, attributes, command.producer, digests, found or None, topic))
+    machine.commit(
+        Publish(
+            machine.now, targets, sizes, attributes, command.producer, digests, found or None, topic, command.schedule
+        )
+    )
     return Published(position=position, count=count, keep=keep, duplicates=found or None, routed=len(targets))
 
 

@@ -112,6 +112,7 @@ class Publish:
     Attributes:
         targets: ``(log, sequence of the first message, indexes)`` for each target; indexes None: all messages of the record.
         topic: The topic published to, if it was one.
+        schedule: The schedule that fired, and when it fires next.
         sizes: Bytes of each body; the bodies follow the header in the journal.
         attributes: Columns and scalars as in docs/protocol.md §4.
         producer: Producer session and frame number.
@@ -127,6 +128,7 @@ class Publish:
     digests: list[int] | None = None
     duplicates: dict[int, tuple[int, int]] | None = None
     topic: str | None = None
+    schedule: tuple[str, int] | None = None
 
     def sequences_of(self, index: int) -> list[tuple[int, int]]:
         """``(log, sequence)`` of message ``index`` in each target that has it."""
@@ -194,6 +196,31 @@ class Place:
 
 
 @dataclass(slots=True)
+class DefineSchedule:
+    """A schedule exists like this, from now on. ``body``: hexadecimal; ``every_ms`` or ``cron``."""
+
+    at: int
+    name: str
+    cron: str | None
+    every_ms: int | None
+    zone: str
+    kind: str
+    target: str
+    attributes: dict[str, Any]
+    body: str
+    paused: bool
+    next_at: int
+    last_at: int
+    fired: int
+
+
+@dataclass(slots=True)
+class UndefineSchedule:
+    at: int
+    name: str
+
+
+@dataclass(slots=True)
 class Forget:
     """Producer sessions have ended."""
 
@@ -206,7 +233,9 @@ Record = (
     | Define
     | DefineStream
     | DefineGroup
+    | DefineSchedule
     | Undefine
+    | UndefineSchedule
     | Pause
     | Publish
     | Settle

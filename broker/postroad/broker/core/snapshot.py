@@ -10,6 +10,7 @@ The journal puts a checksum around it. A snapshot and the records after its posi
 from __future__ import annotations
 
 import struct
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from .log import Log
 from .machine import Machine
 from .producer import ProducerSession
 from .queue import Queue
+from .schedule import Schedule
 from .state import State
 from .stream import GROUP_SEPARATOR, Stream
 from .topic.bindings import Binding, Bindings
@@ -57,6 +59,7 @@ def take(machine: Machine) -> tuple[int, bytes]:
         "version": VERSION, "position": state.position, "at": state.at, "epochs": state.epochs,
         "next_log": state.next_log, "names": list(state.names.items()), "queues": queues, "streams": streams,
         "bindings": [[b.pattern, b.target, b.headers, b.any_header] for b in state.bindings.all],
+        "schedules": [_schedule_json(schedule) for _, schedule in sorted(state.schedules.items())],
         "topic_dedup": [[topic, window.to_list()] for topic, window in sorted(state.topic_dedup.items()) if window.keys],
         "placements": [[*key, places] for key, places in sorted(state.placements.items())],
         "producers": [
@@ -65,6 +68,11 @@ def take(machine: Machine) -> tuple[int, bytes]:
         ],
     })  # fmt: skip
     return state.position, b"".join([_LENGTH.pack(len(header)), header, *parts])
+
+
+def _schedule_json(schedule: Schedule) -> dict[str, Any]:
+    row = {field.name: getattr(schedule, field.name) for field in fields(Schedule)}
+    return row | {"body": schedule.body.hex()}
 
 
 def _log_json(log: Log, parts: list[bytes]) -> tuple[dict[str, Any], list[int]]:
@@ -102,6 +110,9 @@ def restore(data: bytes | memoryview) -> State:
     state.bindings = Bindings()
     for pattern, target, headers, any_header in header["bindings"]:
         state.bindings.add(Binding(pattern, target, tuple((name, value) for name, value in headers), any_header))
+    for row in header["schedules"]:
+        schedule = Schedule(**row | {"body": bytes.fromhex(row["body"])})
+        state.schedules[schedule.name] = schedule
     state.topic_dedup = {topic: DedupWindow.from_list(rows) for topic, rows in header["topic_dedup"]}
     parts = _Parts(view[4 + length :])
     for item in header["queues"]:

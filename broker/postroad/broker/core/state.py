@@ -21,6 +21,7 @@ from .record import (
     Boot,
     Define,
     DefineGroup,
+    DefineSchedule,
     DefineStream,
     Forget,
     Pause,
@@ -32,7 +33,9 @@ from .record import (
     Settle,
     Trim,
     Undefine,
+    UndefineSchedule,
 )  # fmt: skip
+from .schedule import Schedule
 from .stream import GROUP_SEPARATOR, Stream
 from .topic.bindings import Binding, Bindings
 
@@ -60,6 +63,7 @@ class State:
         self.names: dict[int, str] = {}
         self.next_log = 1
         self.bindings = Bindings()
+        self.schedules: dict[str, Schedule] = {}
         self.topic_dedup: dict[str, DedupWindow] = {}
         self.producers: dict[str, ProducerSession] = {}
         self.placements: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -69,6 +73,7 @@ class State:
             Publish: self._publish, Settle: self._settle, Return: self._return, Place: self._place,
             Define: self._define, DefineStream: self._define_stream, DefineGroup: self._define_group,
             Undefine: self._undefine, Pause: self._pause, Trim: self._trim, Reset: self._reset, Bind: self._bind,
+            DefineSchedule: self._define_schedule, UndefineSchedule: self._undefine_schedule,
             Forget: self._forget, Boot: self._boot,
         }  # fmt: skip
 
@@ -116,6 +121,9 @@ class State:
                 for index, key in enumerate(keys):
                     if key is not None:
                         window.add(key, position, index, record.digests[index], record.at)
+        if record.schedule is not None and (schedule := self.schedules.get(record.schedule[0])) is not None:
+            schedule.last_at, schedule.next_at = record.at, record.schedule[1]
+            schedule.fired += 1
         if record.producer is not None:
             session, frame = record.producer
             producer = self.producers.get(session)
@@ -163,6 +171,8 @@ class State:
             queue.log.placed[sequence] = (position, record.origin)
             queue.group.add_ready(sequence, sequence, 0)
             self.placements.setdefault((at, index), []).append((record.log, sequence))
+            if queue.settings.expire_ms is not None:
+                queue.group.expiring.add(record.at + queue.settings.expire_ms, sequence, sequence, 0)
             self.retained.append(at)
             self.retained.append(position)
 
@@ -233,6 +243,16 @@ class State:
             self.bindings.add(binding)
         else:
             self.bindings.remove(binding)
+
+    def _define_schedule(self, record: DefineSchedule, position: int) -> None:
+        self.schedules[record.name] = Schedule(
+            name=record.name, cron=record.cron, every_ms=record.every_ms, zone=record.zone, kind=record.kind,
+            target=record.target, attributes=record.attributes, body=bytes.fromhex(record.body), paused=record.paused,
+            next_at=record.next_at, last_at=record.last_at, fired=record.fired,
+        )  # fmt: skip
+
+    def _undefine_schedule(self, record: UndefineSchedule, position: int) -> None:
+        del self.schedules[record.name]
 
     def _forget(self, record: Forget, position: int) -> None:
         for session in record.sessions:

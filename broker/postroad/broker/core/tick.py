@@ -9,6 +9,7 @@ from .consume import RESUME_MS, end_detached
 from .failure import Failed, fail
 from .record import Boot
 from .retention import retain
+from .schedule import fire, watch
 from .sessions import end_session, expect_end
 from .subscription import Subscription
 
@@ -32,6 +33,8 @@ def start(machine: Machine, command: Start) -> None:
             machine.live_of(queue).held_until = None
     for stream in machine.state.streams.values():
         retain(machine, stream)
+    for name in machine.state.schedules:
+        watch(machine, name)
     for session in machine.state.producers:
         expect_end(machine, session)
 
@@ -41,6 +44,8 @@ def tick(machine: Machine, command: Tick) -> None:
     for kind, key in machine.timers.take_due(machine.now):
         if kind == "session":
             end_session(machine, str(key))
+        elif kind == "schedule":
+            fire(machine, str(key))
         elif kind == "leases" or kind == "detached":
             subscription = machine.subscriptions.get(int(key))
             if subscription is None:

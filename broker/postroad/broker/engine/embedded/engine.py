@@ -17,7 +17,7 @@ from ...core import command as c
 from ...core import snapshot
 from ...core.codec import decode, encode
 from ...core.machine import Machine
-from ...core.record import Publish
+from ...core.record import Publish, Record
 from ...core.stream import GROUP_SEPARATOR
 from ...errors import Internal, PostroadError, StorageFull, Unavailable
 from ...journal import Files, Journal, JournalOptions
@@ -130,7 +130,7 @@ class EmbeddedEngine:
         self._gate = Gate(self._release)
         self._gate.durable = journal.durable_position
         self._queries = Queries(machine, journal, self._bodies, self._stats, self._history)
-        self._operations = Operations(machine, self._history, self.run)
+        self._operations = Operations(machine, self._history, self.run, self.carry_out)
         self._readers = Readers(machine, self._bodies, loop, self.durable)
         self._outlet.readers = self._readers
         self._snapshots = Snapshots(machine, journal, self.durable)
@@ -296,6 +296,21 @@ class EmbeddedEngine:
         await self._emitted()
         return reply
 
+    async def carry_out(self, command: object, publish: c.PublishMessages, body: Buffer) -> c.Published:
+        """Carry out a command that publishes one message with this body.
+
+        Raises:
+            PostroadError: refused, as in ``run``.
+        """
+        if not self.healthy or self._is_closing:
+            raise Unavailable("The broker is stopping.")
+        if not self._journal.has_room(len(body) + 4096):
+            raise StorageFull("The disk has no room for more messages; consuming goes on.")
+        reply: c.Published = self._machine.handle(command, self._now())
+        self._emit(None, {reply.position: body})
+        await self.durable(self._machine.state.position)
+        return reply
+
     def settle(self, command: c.SettleDeliveries, batches: list[PublishBatch], done: Callable[[Any], None]) -> None:
         """Settle; ``batches`` are the publishes of its completions, in order. ``done`` gets a ``SettleReply`` or an error."""
         size = sum(len(batch.bodies) for batch in batches) + 64 * (len(command.nacks) + len(command.acks)) + 4096
@@ -359,26 +374,36 @@ class EmbeddedEngine:
         machine = self._machine
         records, effects = machine.take()
         if records:
-            rows: list[tuple[bytes, Buffer | None]] = []
-            size = 0
-            for position, record in records:
-                body = bodies.get(position) if bodies and isinstance(record, Publish) else None
-                header = encode(record)
-                rows.append((header, body))
-                size += len(header) + (len(body) if body is not None else 0)
-                if body is not None and isinstance(record, Publish):
-                    prefix = machine.state.id_prefix(position)
-                    self._bodies.put(position, Stored(prefix, record.at, record.sizes, record.attributes, body))
-            first = self._journal.append(rows)
-            assert first == records[0][0], f"journal is at {first}, core at {records[0][0]}"
-            self._note_references()
-            self._snapshots.count(len(rows), size)
-            if not self._flush_wanted:
-                self._flush_wanted = True
-                self._loop.call_soon(self._flush)
+            if machine.fired:
+                bodies = {**(bodies or {}), **machine.fired}
+                machine.fired = {}
+            self._append(records, bodies or {})
         if reply or records or effects:
             self._gate.put(Output(machine.state.position, reply, records, effects))
         self._arm()
+
+    def _append(self, records: list[tuple[int, Record]], bodies: Mapping[int, Buffer]) -> None:
+        rows: list[tuple[bytes, Buffer | None]] = []
+        size = 0
+        for position, record in records:
+            header, body = encode(record), None
+            if isinstance(record, Publish) and (body := bodies.get(position)) is not None:
+                prefix = self._machine.state.id_prefix(position)
+                self._bodies.put(position, Stored(prefix, record.at, record.sizes, record.attributes, body))
+                size += len(body)
+            rows.append((header, body))
+            size += len(header)
+        try:
+            first = self._journal.append(rows)
+        except Unavailable as error:  # it has failed, and will say so in a moment: nothing of this gets out
+            self._failure(error)
+            return
+        assert first == records[0][0], f"journal is at {first}, core at {records[0][0]}"
+        self._note_references()
+        self._snapshots.count(len(rows), size)
+        if not self._flush_wanted:
+            self._flush_wanted = True
+            self._loop.call_soon(self._flush)
 
     def _note_references(self) -> None:
         state = self._machine.state

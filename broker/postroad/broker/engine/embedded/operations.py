@@ -10,29 +10,38 @@ from ...core.ids import parse_id
 from ...core.machine import Machine
 from ...core.queue import Queue
 from ...core.stream import GROUP_SEPARATOR
-from ...errors import InvalidRequest, InvalidState, MessageNotFound, PostroadError, QueueNotFound
-from ...names import queue_name
+from ...errors import InvalidRequest, InvalidState, LimitExceeded, MessageNotFound, PostroadError, QueueNotFound
+from ...names import queue_name, topic_name
 from ...settings import FOREVER
 from ..engine import Json
 from .history import History
+from .one_message import one_message
 from .queries import text_of
 
 CHUNK = 1000
 """Messages moved in one command: a large redrive gives way to others between chunks."""
 
+SCHEDULE_BODY_BYTES = 64 * 1024
+
 Run = Callable[[object], Awaitable[Any]]
+RunPublish = Callable[[object, c.PublishMessages, bytes], Awaitable[c.Published]]
 
 
 class Operations:
-    def __init__(self, machine: Machine, history: History, run: Run) -> None:
+    def __init__(self, machine: Machine, history: History, run: Run, publish: RunPublish) -> None:
         self._machine = machine
         self._history = history
         self._run = run
+        self._publish = publish
 
     async def carry_out(self, do: str, args: Mapping[str, Any]) -> Json:
         """Raises: InvalidRequest, InvalidState, QueueNotFound, MessageNotFound, StorageFull."""
         if do == "cancel":
             return await self._cancel(text_of(args, "message"))
+        if do in ("schedule", "schedule_delete", "schedule_pause", "schedule_resume", "schedule_run"):
+            return await self._schedule(do, args)
+        if do == "edit":
+            return await self._edit(args)
         if do in ("bind", "unbind", "reset", "replay"):
             return await self._stream_operation(do, args)
         if do not in ("redrive", "discard", "purge", "pause", "resume"):
@@ -81,6 +90,39 @@ class Operations:
             if not moved:
                 break
         return {"count": count}
+
+    async def _schedule(self, do: str, args: Mapping[str, Any]) -> Json:
+        name = queue_name(text_of(args, "schedule"))
+        if do != "schedule":
+            await self._run(c.ChangeSchedule(name=name, do=do.removeprefix("schedule_")))
+            return {}
+        kind = next((kind for kind in ("queue", "stream", "topic") if kind in args), None)
+        if kind is None:
+            raise InvalidRequest("A schedule needs a queue, stream or topic to publish to.", field="queue")
+        target = topic_name(args[kind]) if kind == "topic" else queue_name(args[kind])
+        body, attributes = one_message(args.get("message"))
+        if len(body) > SCHEDULE_BODY_BYTES:
+            raise LimitExceeded("The body is too large.", limit="schedule_body_bytes", value=SCHEDULE_BODY_BYTES)
+        publish = c.PublishMessages(queue=target, kind=kind, sizes=[len(body)], attributes=attributes)
+        command = c.DeclareSchedule(
+            name=name, publish=publish, body=body, cron=args.get("cron"), every_ms=args.get("every_ms"),
+            zone=args.get("zone", "UTC"), paused=args.get("paused", False) is True,
+        )  # fmt: skip
+        return {"next_at": await self._run(command)}
+
+    async def _edit(self, args: Mapping[str, Any]) -> Json:
+        """Redrive with another body or headers: a new message, caused by the dead one."""
+        queue = self._machine.queue(text_of(args, "queue"))
+        message = text_of(args, "message")
+        found = self._sequences(queue, [message])
+        if not found:
+            raise MessageNotFound(f'The message is not in "{queue.name}".', message_id=message[:64])
+        body, attributes = one_message(args.get("with"))
+        attributes["headers"] = {**(attributes.get("headers") or {}), "postroad-cause": message}
+        publish = c.PublishMessages(queue="", sizes=[len(body)], attributes=attributes)
+        command = c.RedriveEdited(queue=queue.name, sequence=found[0], publish=publish)
+        reply = await self._publish(command, publish, body)
+        return {"message": f"{self._machine.state.id_prefix(reply.position)}0"}
 
     def _end_of(self, stream: str) -> int:
         """The end as of now: what is published during a replay is not part of it."""

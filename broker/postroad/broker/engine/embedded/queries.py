@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Mapping
 from typing import Any
@@ -19,10 +20,15 @@ from ...journal import Journal
 from ..engine import Json
 from .bodies import Bodies
 from .history import History
+from .search import Search, search_of
 from .stats import Stats
 from .watching import message_json
 
 BROWSE_MAX = 200
+SEARCH_MAX = 10_000
+"""Messages looked through in one query; ``next`` says where to go on."""
+
+SEARCH_STEP = 200
 BROWSE_BODY_BYTES = 64 * 1024
 STATES = ("ready", "delayed", "leased", "dead")
 
@@ -58,12 +64,14 @@ class Queries:
                 if stream is None:
                     raise QueueNotFound(f'There is no stream named "{text_of(args, "stream")[:75]}".')
                 return {"stream": self._stats.of_stream(stream, self._machine.now)}
+            case "schedules":
+                return {"schedules": self.schedules()}
             case "bindings":
                 return {"bindings": self.bindings()}
             case "queue":
                 return self.queue(text_of(args, "queue"))
             case "messages":
-                return self.browse(text_of(args, "queue"), args)
+                return await self.browse(text_of(args, "queue"), args)
             case "message":
                 return {
                     "message": await self.message(text_of(args, "message"), last, body=args.get("body", True) is True)
@@ -83,6 +91,23 @@ class Queries:
     def streams(self) -> list[Json]:
         streams = self._machine.state.streams
         return [self._stats.of_stream(streams[name], self._machine.now) for name in sorted(streams)]
+
+    def schedules(self) -> list[Json]:
+        return [
+            {
+                "name": schedule.name,
+                "cron": schedule.cron,
+                "every_ms": schedule.every_ms,
+                "zone": schedule.zone,
+                schedule.kind: schedule.target,
+                "paused": schedule.paused,
+                "next_at": None if schedule.paused else schedule.next_at,
+                "last_at": schedule.last_at or None,
+                "fired": schedule.fired,
+                **_body(schedule.attributes.get("type", "json"), schedule.body),
+            }
+            for _, schedule in sorted(self._machine.state.schedules.items())
+        ]
 
     def bindings(self) -> list[Json]:
         state = self._machine.state
@@ -106,7 +131,7 @@ class Queries:
             "consumers": self._stats.consumers(queue, self._machine.now),
         }
 
-    def browse(self, name: str, args: Mapping[str, Any]) -> Json:
+    async def browse(self, name: str, args: Mapping[str, Any]) -> Json:
         """Messages of a queue by state, in order of sequence, after ``after``.
 
         Raises:
@@ -122,9 +147,33 @@ class Queries:
             if dead is None or queue.settings.dead_letter is None:
                 return {"messages": [], "next": None}
             queue = dead
-        sequences = self._members(queue, wanted).after(after, limit + 1)
-        messages = [self.row(queue, sequence) for sequence in sequences[:limit]]
-        return {"messages": messages, "next": sequences[limit - 1] if len(sequences) > limit else None}
+        members = self._members(queue, wanted)
+        matching = search_of(args)
+        if matching is None:
+            sequences = members.after(after, limit + 1)
+            messages = [self.row(queue, sequence) for sequence in sequences[:limit]]
+            return {"messages": messages, "next": sequences[limit - 1] if len(sequences) > limit else None}
+        return await self._search(queue, members, after, limit, matching)
+
+    async def _search(self, queue: Queue, members: Runs, after: int, limit: int, matching: Search) -> Json:
+        """Look through up to ``SEARCH_MAX`` messages, giving way to others now and then."""
+        messages: list[Json] = []
+        sequences = members.after(after, SEARCH_MAX + 1)
+        looked = 0
+        for sequence in sequences[:SEARCH_MAX]:
+            looked += 1
+            if looked % SEARCH_STEP == 0:
+                await asyncio.sleep(0)
+            if sequence < queue.log.first or queue.group.is_settled(sequence):
+                continue
+            position, index = queue.log.locate(sequence)
+            stored = self._bodies.get(position, self._machine.state.id_prefix(position))
+            if matching.fits(stored, index):
+                messages.append(self.row(queue, sequence))
+                if len(messages) == limit:
+                    break
+        more = looked < len(sequences)
+        return {"messages": messages, "next": sequences[looked - 1] if more and looked else None, "searched": looked}
 
     async def message(self, id: str, last: int, *, body: bool = True) -> Json:
         """One message with its timeline.
