@@ -9,6 +9,7 @@ from .errors import InvalidRequest
 from .names import queue_name
 
 DAY_MS = 86_400_000
+OVERFLOWS = ("reject", "drop_oldest", "dead_letter")
 FOREVER = 2**53
 
 
@@ -27,6 +28,8 @@ class QueueSettings:
         rate_max: Most deliveries a second, over all consumers; ``None``: no limit.
         length_max: Most messages ready, delayed and leased; ``None``: no limit.
         bytes_max: Most bytes of those; ``None``: no limit.
+        overflow: What a publish beyond these does: ``reject`` (it is refused), ``drop_oldest`` or ``dead_letter`` (the oldest that
+            nobody holds make room).
     """
 
     lease_ms: int = 30_000
@@ -39,6 +42,7 @@ class QueueSettings:
     rate_max: int | None = None
     length_max: int | None = None
     bytes_max: int | None = None
+    overflow: str = "reject"
 
     def changed(self, given: Mapping[str, object]) -> QueueSettings:
         """These settings with the named ones replaced.
@@ -110,6 +114,10 @@ def _checked(name: str, value: object) -> object:
     field = f"settings.{name}"
     if name == "dead_letter":
         return value if value is None or value == "" else queue_name(value)
+    if name == "overflow":
+        if value not in OVERFLOWS:
+            raise InvalidRequest(f"overflow must be one of {', '.join(OVERFLOWS)}.", field=field)
+        return value
     if name not in _RANGES:
         raise InvalidRequest(f"There is no queue setting {name[:75]!a}.", field=field)
     low, high, optional = _RANGES[name]

@@ -104,7 +104,7 @@ def _grant(machine: Machine, live: Live, subscription: Subscription, count: int)
     """Lease the next run of up to ``count`` ready messages; returns how many."""
     log, group = live.queue.log, live.queue.group
     first, last, priority = group.take_ready(count)
-    if not log.keys:
+    if not log.keyed:
         _hand_over(machine, live, subscription, first, last, priority)
         return last - first + 1
     granted, start = 0, first
@@ -145,7 +145,7 @@ def lease(
     subscription.served = machine.granted
     live.leased += count
     log = live.queue.log
-    if log.keys:
+    if log.keyed:
         for taken in range(sequence, sequence + count):
             live.queue.group.order.hold(log.key_of(taken), taken)
     machine.timers.at("leases", subscription.id, deadline)

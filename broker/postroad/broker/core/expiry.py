@@ -16,13 +16,12 @@ def expire(machine: Machine, queue: Queue) -> None:
     """Settle what has expired and nobody holds."""
     group = queue.group
     overdue = Runs()
+    waiting = group.waiting()
     for due, first, last, _ in group.expiring.take_due_rows(machine.now):
-        waiting = Runs()
-        for runs in (*group.ready.values(), group.order.parked, group.delayed.members, group.retrying.members):
-            for a, b in runs.within(first, last):
-                waiting.add(a, b)
-                overdue.add(a, b)
-        for a, b in missing(first, last, list(waiting)):
+        free = waiting.within(first, last)
+        for a, b in free:
+            overdue.add(a, b)
+        for a, b in missing(first, last, free):
             group.expiring.add(due, a, b, 0)
     machine.watch_due(queue)
     if overdue:

@@ -49,10 +49,10 @@ def fail(machine: Machine, queue: Queue, failed: list[Failed], reason: str, cons
         machine.commit(Return(machine.now, queue.number, back, reason, consumer))
         machine.watch_due(queue)
     if dead:
-        _bury(machine, queue, dead, reason, consumer)
+        bury(machine, queue, dead, reason, consumer)
 
 
-def _bury(machine: Machine, queue: Queue, dead: list[tuple[int, int, int]], reason: str, consumer: str) -> None:
+def bury(machine: Machine, queue: Queue, dead: list[tuple[int, int, int]], reason: str, consumer: str | None) -> None:
     """Move to the dead-letter queue by reference: place and settle are records of one command, so one atomic batch."""
     runs = [(sequence, sequence, granted_at) for sequence, _, granted_at in dead]
     target = dead_letter_queue(machine, queue)

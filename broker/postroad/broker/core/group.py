@@ -52,6 +52,14 @@ class Group:
         waiting = self.delayed.members.count + self.retrying.members.count + self.order.parked.count
         return self.ready_count + waiting
 
+    def waiting(self) -> Runs:
+        """All that is unsettled and not leased, by sequence."""
+        waiting = Runs()
+        for runs in (*self.ready.values(), self.order.parked, self.delayed.members, self.retrying.members):
+            for first, last in runs:
+                waiting.add(first, last)
+        return waiting
+
     def is_settled(self, sequence: int) -> bool:
         return sequence < self.floor or sequence in self.settled
 
@@ -125,7 +133,7 @@ class Group:
 
     def settle(self, first: int, last: int, log: Log) -> None:
         """``first`` … ``last``, none of them settled yet, are done with."""
-        if log.keys:
+        if log.keyed:
             for sequence in range(first, last + 1):
                 following = self.order.settled(log.key_of(sequence), sequence)
                 if following is not None:

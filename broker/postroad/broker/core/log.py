@@ -24,12 +24,13 @@ class Log:
     """Attributes:
     next: Sequence of the next message appended; the first is 0.
     bytes: Body bytes of live messages, exact for whole batches and in proportion within one.
-    keys: Hash of each message's ordering key from sequence ``keys_from`` on, 0: none; empty while no key was ever used.
+    keys: Hash of each message's ordering key from sequence ``keys_from`` on, 0: none.
+    keyed: A key was used at some time.
     placed: Sequence → (position of the record that placed it here, log it came from), for messages that came by reference.
     """
 
     __slots__ = (
-        "bytes", "firsts", "head", "indexes", "keys", "keys_from", "live", "next", "placed", "positions", "sizes", "times",
+        "bytes", "firsts", "head", "indexes", "keyed", "keys", "keys_from", "live", "next", "placed", "positions", "sizes", "times",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class Log:
         self.live = array("I")
         self.sizes = array("Q")
         self.times = array("Q")
+        self.keyed = False
         self.keys = array("I")
         self.keys_from = 0
         self.head = 0
@@ -70,10 +72,11 @@ class Log:
         self.sizes.append(size)
         self.times.append(at)
         if keys is not None:
-            if not self.keys:
+            if not self.keyed:
+                self.keyed = True
                 self.keys_from = first
             self.keys.extend(keys)
-        elif self.keys:
+        elif self.keyed:
             self.keys.extend(bytes(count))
         self.next = first + count
         self.bytes += size
@@ -81,7 +84,7 @@ class Log:
 
     def key_of(self, sequence: int) -> int:
         """Hash of the message's ordering key; 0: it has none."""
-        return self.keys[sequence - self.keys_from] if self.keys and sequence >= self.keys_from else 0
+        return self.keys[sequence - self.keys_from] if self.keyed and sequence >= self.keys_from else 0
 
     def time_of(self, sequence: int) -> int:
         """When a live message was published, milliseconds."""
@@ -194,7 +197,7 @@ class Log:
             for name in _ARRAYS:
                 del getattr(self, name)[:head]
             self.head = 0
-            if self.keys:
+            if self.keyed:
                 first = self.firsts[0] if self.firsts else self.next
                 del self.keys[: max(first - self.keys_from, 0)]
                 self.keys_from = max(first, self.keys_from)
@@ -210,7 +213,12 @@ class Log:
     def to_parts(self) -> tuple[dict[str, object], list[bytes]]:
         first = self.firsts[self.head] if self.head < len(self.firsts) else self.next
         keys_from = max(first, self.keys_from)
-        head = {"next": self.next, "bytes": self.bytes, "placed": sorted(self.placed.items()), "keys_from": keys_from}
+        head = {
+            "next": self.next,
+            "bytes": self.bytes,
+            "placed": sorted(self.placed.items()),
+            "keys_from": keys_from if self.keyed else None,
+        }
         parts = [getattr(self, name)[self.head :].tobytes() for name in _ARRAYS]
         return head, [*parts, self.keys[keys_from - self.keys_from :].tobytes()]
 
@@ -220,7 +228,8 @@ class Log:
         log.next = head["next"]
         log.bytes = head["bytes"]
         log.placed = {sequence: (place[0], place[1]) for sequence, place in head["placed"]}
-        log.keys_from = head["keys_from"]
+        log.keyed = head["keys_from"] is not None
+        log.keys_from = head["keys_from"] or 0
         log.keys.frombytes(parts[-1])
         for name, kind, part in zip(_ARRAYS, _TYPES, parts[:-1], strict=True):
             values = array(kind)

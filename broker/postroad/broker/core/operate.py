@@ -25,7 +25,7 @@ def redrive(machine: Machine, command: Redrive) -> int:
         InvalidState: nothing in it came from another queue.
     """
     queue = machine.queue(command.queue)
-    ready, placed = _waiting(queue), queue.log.placed
+    ready, placed = queue.group.waiting(), queue.log.placed
     chosen = dict.fromkeys(command.sequences) if command.sequences is not None else None
     wanted = (s for s in chosen if s in ready) if chosen is not None else (s for a, b in ready for s in range(a, b + 1))
     movable = (s for s in wanted if s in placed and _takes_back(machine, placed[s][1], *queue.log.locate(s)))
@@ -56,7 +56,7 @@ def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
         MessageNotFound: it is not there, or someone holds it. InvalidState: its queue is gone.
     """
     queue = machine.queue(command.queue)
-    if command.sequence not in _waiting(queue):
+    if command.sequence not in queue.group.waiting():
         raise MessageNotFound(f'The message is not waiting in "{queue.name}".', queue=queue.name)
     placed = queue.log.placed.get(command.sequence)
     target = machine.state.logs.get(placed[1]) if placed else None
@@ -85,7 +85,7 @@ def _offset(group: Queue, position: int, index: int) -> int:
 def discard(machine: Machine, command: Discard) -> int:
     """Settle chosen messages that nobody holds, as purged."""
     queue = machine.queue(command.queue)
-    waiting = _waiting(queue)
+    waiting = queue.group.waiting()
     chosen = sorted({sequence for sequence in command.sequences if sequence in waiting})
     if chosen:
         machine.settle(queue, "purged", _runs(chosen))
@@ -95,7 +95,7 @@ def discard(machine: Machine, command: Discard) -> int:
 def purge(machine: Machine, command: Purge) -> int:
     """Settle all that is ready, delayed or retrying."""
     queue = machine.queue(command.queue)
-    waiting = _waiting(queue)
+    waiting = queue.group.waiting()
     if waiting:
         machine.settle(queue, "purged", [(first, last, 0) for first, last in waiting])
     return waiting.count
@@ -127,16 +127,6 @@ def cancel_message(machine: Machine, command: CancelMessage) -> None:
             break
     machine.settle(queue, "cancelled", [(sequence, sequence, granted_at)], consumer)
     machine.dispatch(queue)
-
-
-def _waiting(queue: Queue) -> Runs:
-    """All that is unsettled and not leased."""
-    group = queue.group
-    waiting = Runs()
-    for runs in (*group.ready.values(), group.order.parked, group.delayed.members, group.retrying.members):
-        for first, last in runs:
-            waiting.add(first, last)
-    return waiting
 
 
 def _runs(sequences: Iterable[int]) -> list[tuple[int, int, int]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import Conflict, InvalidRequest, OutcomeUnknown, QueueFull, QueueNotFound, Unroutable
 from .command import Published, PublishMessages
 from .declare import check_count, define, define_stream
+from .overflow import make_room
 from .queue import Queue
 from .record import Publish
 from .retention import retain
@@ -71,6 +72,7 @@ def store(machine: Machine, command: PublishMessages) -> Published:
         if isinstance(target, Queue):
             if command.attributes:
                 machine.watch_due(target)
+            make_room(machine, target)
             machine.dispatch(target)
         else:
             for group in target.groups.values():
@@ -104,7 +106,7 @@ def _routes(machine: Machine, command: PublishMessages) -> Routes:
 
 def _check_room(machine: Machine, queue: Queue, command: PublishMessages, added: dict[str, tuple[int, int]]) -> None:
     settings = queue.settings
-    if settings.length_max is None and settings.bytes_max is None:
+    if (settings.length_max is None and settings.bytes_max is None) or settings.overflow != "reject":
         return
     count, size = added.get(queue.name, (0, 0))
     count, size = count + len(command.sizes), size + sum(command.sizes)

@@ -26,7 +26,7 @@ def start(machine: Machine, command: Start) -> None:
     for queue in machine.state.queues.values():
         queue.group.come_due(machine.now)
         machine.watch_due(queue)
-        for first, last in queue.group.retrying.members if queue.log.keys else ():
+        for first, last in queue.group.retrying.members if queue.log.keyed else ():
             for sequence in range(first, last + 1):
                 queue.group.order.hold(queue.log.key_of(sequence), sequence)
         if queue.group.unsettled:
