@@ -24,6 +24,9 @@ from postroad.gateway.websocket import WebSocketConnection
 SECRET = b"s" * 32
 KEYS = WatchKeys(SECRET)
 
+to_close: list[asyncio.StreamWriter] = []
+"""Clients without manners, cut before their server stops."""
+
 
 @asynccontextmanager
 async def running_gateway(
@@ -43,6 +46,9 @@ async def running_gateway(
     try:
         yield running
     finally:
+        while to_close:
+            writer = to_close.pop()
+            writer.transport.abort()
         await running.stop()
     if bugs:
         raise bugs[0]

@@ -248,9 +248,11 @@ class Session:
     # the others
 
     def _other(self, op: object, header: Header, request_id: int | None) -> None:
+        if not isinstance(op, str):
+            raise InvalidRequest("op must be text.", field="op")
         if op in requests.LATER:
             raise Unsupported(f"This server cannot {op} yet.")
-        at_once = requests.AT_ONCE.get(op) if isinstance(op, str) else None
+        at_once = requests.AT_ONCE.get(op)
         if at_once is not None:
             self.answer(request_id, at_once(self, header))
             return
