@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import browser
 import pytest
 from playwright.sync_api import BrowserType, ConsoleMessage, Page
-from stage import Stage, running_stage
+from stage import Stage, running_stage, tails
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +39,18 @@ def base_url(stage: Stage) -> str:
     return stage.gateway
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the processes behind the page said last."""
+    report = yield
+    stage = getattr(item, "funcargs", {}).get("stage")
+    if report.failed and isinstance(stage, Stage):
+        report.sections.append(("logs of the demo", tails(stage.logs)))
+    return report
+
+
 @pytest.fixture(autouse=True)
-def no_console_errors(page: Page) -> Iterator[None]:
+def no_console_errors(page: Page, stage: Stage) -> Iterator[None]:
     """A page that complains in its console fails the test. ``page`` is this test's only one, unless it opens others."""
     complaints: list[str] = []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +52,7 @@ class Suite:
         report.unlink(missing_ok=True)
         command = [part.replace("{report}", str(report)) for part in self.command]
         began = time.monotonic()
-        code = subprocess.run(command, cwd=self.folder, check=False).returncode
+        code = subprocess.run(command, cwd=self.folder, env=plain_environment(), check=False).returncode
         result = read_report(self.name, report)
         result.seconds = time.monotonic() - began
         # A runner that died, or that failed for another reason than a test, must not look like a success.
@@ -58,6 +60,13 @@ class Suite:
             result.failed = 1
             result.failures.append(f"the runner ended with {code}")
         return result
+
+
+def plain_environment() -> dict[str, str]:
+    """No colours where nobody looks: logs are read by people and by other programs."""
+    if sys.stdout.isatty():
+        return dict(os.environ)
+    return {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | {"NO_COLOR": "1"}
 
 
 def read_report(name: str, report: Path) -> Result:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from readme import PRINTED_ADDRESS, README, ROOT, commands, matches, program
+from readme import PRINTED_ADDRESS, ROOT, commands, matches, program
 
 SECONDS = 30
 
@@ -87,12 +87,3 @@ def test_commands_print_what_is_shown_below_them(server: str) -> None:
 
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         assert matches(command.output, done.stdout), f"{line}\nprinted {command.output!r}, is {done.stdout!r}"
-
-
-def test_links_to_files_lead_somewhere() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README.read_text())
-
-    missing = [target for target in targets if not (ROOT / target).exists()]
-
-    assert targets
-    assert missing == []

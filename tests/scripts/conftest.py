@@ -1,0 +1,8 @@
+"""The scripts behind ``make`` are plain files, found beside each other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
