@@ -31,7 +31,19 @@ class Echo(WebSocketConnection):
 async def test_every_case_without_compression_passes(engine: FakeEngine, tmp_path: Path) -> None:
     async with running_gateway(engine, protocol=Echo) as running:
         url = running.url.replace("http", "ws") + "/ws"
-        arguments = ["-c", "import kosoku._cli, sys; sys.exit(kosoku._cli.main())", url, "-x", "12.*", "-x", "13.*", "-p", "4", "-o", str(tmp_path)]
+        arguments = [
+            "-c",
+            "import kosoku._cli, sys; sys.exit(kosoku._cli.main())",
+            url,
+            "-x",
+            "12.*",
+            "-x",
+            "13.*",
+            "-p",
+            "4",
+            "-o",
+            str(tmp_path),
+        ]
         tool = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

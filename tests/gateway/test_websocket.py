@@ -141,7 +141,9 @@ BROKEN = encode_binary(b'{"op":"publish","queue":"a","sizes":[5]}') + b"1234"
         pytest.param(frame(8, b"\x03\xe8"), 1000, id="a normal close is answered"),
     ],
 )
-async def test_what_ends_a_connection_and_with_which_code(client: Raw, running: Running, data: bytes, code: int) -> None:
+async def test_what_ends_a_connection_and_with_which_code(
+    client: Raw, running: Running, data: bytes, code: int
+) -> None:
     await client.upgrade()
 
     client.writer.write(data)
