@@ -123,7 +123,7 @@ export class Child {
   #onEnd(child: ChildProcess): void {
     if (this.#process !== child) return;
     const lived = Date.now() - (this.startedAt ?? 0);
-    this.#quick = lived > 10_000 ? 0 : this.#quick + 1;
+    this.#quick = lived > 10_000 ? 1 : this.#quick + 1;
     const pid = this.pid;
     this.#process = null;
     this.pid = null;
@@ -132,7 +132,7 @@ export class Child {
     if (!this.#wanted) return;
     this.restarts++;
     this.#set("restarting");
-    void pause(Math.min(RESTART_MS * 2 ** this.#quick, RESTART_MS_MAX)).then(() => {
+    void pause(Math.min(RESTART_MS * 2 ** (this.#quick - 1), RESTART_MS_MAX)).then(() => {
       if (this.#wanted && this.#process === null) return this.#spawn("restarting").catch(() => {});
     });
   }

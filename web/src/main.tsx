@@ -11,6 +11,7 @@ import { App } from "./app.js";
 import { applyTheme, storedTheme } from "./features/shell/theme.js";
 import { socketUrl } from "./format/address.js";
 import { SocketUrlContext } from "./live/client.js";
+import { AllQueuesProvider } from "./live/queues.js";
 import { ToastProvider } from "./ui/toast.js";
 import { ErrorView } from "./ui/views.js";
 
@@ -41,7 +42,9 @@ function render(root: Root, config: Config): void {
       <PostroadProvider client={mq}>
         <SocketUrlContext value={url}>
           <ToastProvider>
-            <App config={config} />
+            <AllQueuesProvider>
+              <App config={config} />
+            </AllQueuesProvider>
           </ToastProvider>
         </SocketUrlContext>
       </PostroadProvider>

@@ -8,6 +8,7 @@ import { useQuery } from "../../live/use_query.js";
 import { toneOf } from "../../ui/state.js";
 import { Feed } from "../feed/feed.js";
 import { Bench } from "./bench.js";
+import { CodeBehind } from "./code_behind.js";
 import { Mailbox } from "./mailbox.js";
 import { useMine } from "./mine.js";
 import { RoadLive } from "./road_live.js";
@@ -17,6 +18,7 @@ import { useMailbox } from "./use_mailbox.js";
 import { useStage } from "./use_stage.js";
 import { useTravel } from "./use_travel.js";
 import { type Followed, YourMessage } from "./your_message.js";
+import { YoursSoFar } from "./yours_so_far.js";
 import "./demo.css";
 
 const QUEUE = "emails";
@@ -68,7 +70,10 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
         </p>
       </header>
       <div className="stage live">
-        <SignUpForm demo={demo} accepted={add} />
+        <div className="stage-left">
+          <SignUpForm demo={demo} accepted={add} />
+          <YoursSoFar list={list} shown={shown?.id ?? null} show={show} />
+        </div>
         <div className="stage-middle">
           <RoadLive
             at={shown === null ? null : at}
@@ -93,11 +98,12 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
               paused: queue.paused ?? false,
             }}
           />
-          <YourMessage mine={shown} others={list} show={show} followed={followed} arrived={arrived} />
+          <YourMessage mine={shown} followed={followed} arrived={arrived} />
         </div>
         <Mailbox demo={demo} box={box} mine={shown?.id ?? null} />
       </div>
       <Bench demo={demo} stage={stage.state} lost={stage.lost} held={held} dead={dead} deadQueue={DEAD_QUEUE} />
+      <CodeBehind />
       <Feed queue={null} />
     </>
   );

@@ -17,7 +17,7 @@ const followed = (more: Partial<Followed> = {}): Followed => ({
   ...more,
 });
 const show = (more: Partial<Followed> = {}, arrived = false): HTMLElement => {
-  render(<YourMessage mine={mine} others={[mine]} show={() => {}} followed={followed(more)} arrived={arrived} />);
+  render(<YourMessage mine={mine} followed={followed(more)} arrived={arrived} />);
   return screen.getByRole("region", { name: "Your message" });
 };
 
@@ -67,15 +67,7 @@ it.each([
 });
 
 it("explains the road ahead before anything was sent", () => {
-  render(
-    <YourMessage
-      mine={null}
-      others={[]}
-      show={() => {}}
-      followed={followed({ state: null, timeline: [] })}
-      arrived={false}
-    />,
-  );
+  render(<YourMessage mine={null} followed={followed({ state: null, timeline: [] })} arrived={false} />);
 
   expect(within(screen.getByRole("list", { name: "What will happen" })).getAllByRole("listitem")).toHaveLength(4);
   expect(screen.queryByRole("list", { name: "Timeline" })).toBeNull();

@@ -29,8 +29,6 @@ const AHEAD = [
 
 interface Props {
   readonly mine: Mine | null;
-  readonly others: readonly Mine[];
-  readonly show: (id: string) => void;
   readonly followed: Followed;
   readonly arrived: boolean;
 }
@@ -68,7 +66,7 @@ function Steps({ length, children }: { length: number; children: ReactNode }): R
 }
 
 /** The visitor's own message: its state now and every step so far. */
-export function YourMessage({ mine, others, show, followed, arrived }: Props): ReactNode {
+export function YourMessage({ mine, followed, arrived }: Props): ReactNode {
   const { state, attempts, attemptsMax, percent, note, timeline, failure } = followed;
   return (
     <section className="your-message" aria-label="Your message">
@@ -145,16 +143,6 @@ export function YourMessage({ mine, others, show, followed, arrived }: Props): R
       <p className="visually-hidden" role="status" aria-label="Outcome">
         {outcome(state, attempts, arrived)}
       </p>
-      {others.length > 1 && (
-        <p className="your-others small">
-          <span className="muted">Yours so far:</span>
-          {others.map((one) => (
-            <button key={one.id} type="button" aria-pressed={one.id === mine?.id} onClick={() => show(one.id)}>
-              {one.name}
-            </button>
-          ))}
-        </p>
-      )}
     </section>
   );
 }

@@ -85,6 +85,7 @@ export function Feed({ queue }: { queue: string | null }): ReactNode {
             id="feed-text"
             className="input"
             type="search"
+            data-search
             placeholder="id, worker, reason"
             value={text}
             onChange={(event) => setText(event.target.value)}

@@ -89,7 +89,7 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
           {link("/queues", <List size={18} aria-hidden="true" />, "Queues")}
         </ul>
         {queues.length > 0 && (
-          <ul className="nav-queues" aria-label="Queues by name">
+          <ul className="nav-queues" aria-label="All queues">
             {queues.slice(0, LISTED_MAX).map((queue) => (
               <li key={queue.name}>
                 <Link

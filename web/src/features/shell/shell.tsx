@@ -29,6 +29,12 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
   useEffect(() => rates.feed(queues), [queues]);
   useEffect(() => rates.start(), []);
 
+  useEffect(() => {
+    const thing = path.match(/^\/(?:queues|messages)\/(.+)$/)?.[1];
+    const page = thing === undefined ? path.slice(1) : decodeURIComponent(thing);
+    document.title = page === "" ? "Postroad" : `${page} · Postroad`;
+  }, [path]);
+
   // A page that was followed by a link starts at its top, for the eye and for a screen reader.
   const before = useRef(path);
   useEffect(() => {
