@@ -339,7 +339,9 @@ async def test_rights_hold_over_http(engine: FakeEngine) -> None:
         purge = await http.post("/v1/queues/a/purge", json={}, headers=bearer)
         receive = await http.post("/v1/queues/a/receive", json={}, headers=bearer)
         unauthorized = [
-            (await http.request(route.method, route.path.replace("{queue}", "a").replace("{id}", "x"), json={})).status_code
+            (
+                await http.request(route.method, route.path.replace("{queue}", "a").replace("{id}", "x"), json={})
+            ).status_code
             for route in ROUTES
             if route.path.startswith("/v1")
         ]
