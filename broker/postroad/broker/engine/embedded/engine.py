@@ -125,7 +125,7 @@ class EmbeddedEngine:
         self._bodies = Bodies(journal)
         self._stats = Stats(machine)
         self._history = History(machine, journal)
-        self._watching = Watching(machine, self._stats, loop)
+        self._watching = Watching(machine, self._stats, loop, self._once_durable)
         self._outlet = Outlet(machine, self._bodies, self._watching, self._stats, self._unreadable)
         self._gate = Gate(self._release)
         self._gate.durable = journal.durable_position
@@ -186,7 +186,7 @@ class EmbeddedEngine:
         try:
             reply: c.Published = self._machine.handle(to_command(batch), self._now())
         except PostroadError as error:
-            done(error)
+            self._refuse(done, error)
             return
         self._emit(lambda: done(self.confirm(reply)), {reply.position: kept_bodies(batch, reply)})
 
@@ -235,10 +235,16 @@ class EmbeddedEngine:
         return await self._readers.open(spec, sink)
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> EmbeddedWatch:
-        return await open_watch(spec, sink, self._machine, self._watching, self._history, self._queries, self._gate)
+        return await open_watch(
+            spec, sink, self._machine, self._watching, self._history, self._queries, self._gate, self.durable
+        )
 
     def session_opened(self, session: str) -> int:
-        return int(self._machine.handle(c.SessionOpened(session=session), self._now()))
+        self._machine.handle(c.SessionOpened(session=session), self._now())
+        known = self._machine.state.producers.get(session)
+        # Only what is durable: the client never sends again what it takes for confirmed.
+        frames = known.frames.items() if known is not None else ()
+        return max((frame for frame, (position, _) in frames if position <= self._gate.durable), default=0)
 
     def session_closed(self, session: str) -> None:
         self._machine.handle(c.SessionClosed(session=session), self._now())
@@ -327,7 +333,7 @@ class EmbeddedEngine:
         try:
             reply: c.SettleReply = self._machine.handle(command, self._now())
         except PostroadError as error:
-            done(error)
+            self._refuse(done, error)
             return
         stored = zip(batches, reply.published, strict=True)
         self._emit(lambda: done(reply), {item.position: kept_bodies(batch, item) for batch, item in stored if item})
@@ -362,6 +368,13 @@ class EmbeddedEngine:
             await waiter
         finally:
             self._waiters.remove(waiter)
+
+    def _refuse(self, done: Callable[[Any], None], error: PostroadError) -> None:
+        """A refusal, too, rests on what was applied: a conflict with a message that is not durable yet must not get out."""
+        self._once_durable(lambda: done(error))
+
+    def _once_durable(self, tell: Callable[[], None]) -> None:
+        self._gate.put(Output(self._machine.state.position, tell, [], []))
 
     async def _emitted(self) -> int:
         self._emit(None)

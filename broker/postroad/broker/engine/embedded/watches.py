@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ...core.machine import Machine
 from ...errors import PostroadError
@@ -12,6 +12,8 @@ from .gate import Gate
 from .history import History
 from .queries import Queries
 from .watching import MessageWatch, QueueWatch, Watching
+
+Durable = Callable[[int], Awaitable[None]]
 
 
 class EmbeddedWatch:
@@ -59,14 +61,15 @@ async def open_watch(
     history: History,
     queries: Queries,
     gate: Gate,
+    durable: Durable,
 ) -> EmbeddedWatch:
     """Follow a queue, all queues or a message.
 
     Raises:
-        QueueNotFound, MessageNotFound, Gone.
+        QueueNotFound, MessageNotFound, Gone, Unavailable.
     """
     if spec.message is not None:
-        return await _message(spec.message, sink, machine, watching, history, queries, gate)
+        return await _message(spec.message, sink, machine, watching, history, queries, gate, durable)
     if spec.queue is not None:
         machine.queue(spec.queue)
     held = Held(sink)
@@ -78,12 +81,13 @@ async def open_watch(
             events, trimmed = await history.events_after(spec.queue, spec.from_position, position)
         else:
             events, trimmed = await history.last_events(spec.queue, spec.last, position) if spec.last else [], None
+        snapshot: Json = {"queues": queries.queues()}
+        if spec.queue is not None:
+            snapshot = {"queue": queries.queue(spec.queue)["queue"]}
+        await durable(machine.state.position)  # the numbers rest on everything so far
     except PostroadError:
         watching.remove_queue(watch)
         raise
-    snapshot: Json = {"queues": queries.queues()}
-    if spec.queue is not None:
-        snapshot = {"queue": queries.queue(spec.queue)["queue"]}
     # The caller sends its reply when we return; history and what came meanwhile follow in the next turn of the loop.
     if events or trimmed is not None:
         asyncio.get_running_loop().call_soon(sink.events, events, trimmed)
@@ -92,8 +96,9 @@ async def open_watch(
 
 
 async def _message(
-    id: str, sink: WatchSink, machine: Machine, watching: Watching, history: History, queries: Queries, gate: Gate
-) -> EmbeddedWatch:
+    id: str, sink: WatchSink, machine: Machine, watching: Watching, history: History, queries: Queries, gate: Gate,
+    durable: Durable,
+) -> EmbeddedWatch:  # fmt: skip
     position = gate.durable
     _, index, publish = history.find(id)
     with watching.tail() as tail:
@@ -105,5 +110,11 @@ async def _message(
     held = Held(sink)
     watch = MessageWatch(id, publish, index, stories, held)
     watching.add_message(watch)
+    snapshot = {"message": watch.json(machine)}
+    try:
+        await durable(machine.state.position)  # a lease rests on what was applied when it was granted
+    except PostroadError:
+        watching.remove_message(watch)
+        raise
     asyncio.get_running_loop().call_soon(held.let_go)
-    return EmbeddedWatch(position, {"message": watch.json(machine)}, lambda: watching.remove_message(watch))
+    return EmbeddedWatch(position, snapshot, lambda: watching.remove_message(watch))

@@ -6,8 +6,9 @@ Everything here sees only what the gate has released, so a watcher never knows m
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ...core.effect import Deliver, Effect, Progressed, Returned
@@ -21,6 +22,9 @@ from .stats import Stats
 QUEUE_STATE_S = 0.1
 MESSAGE_STATE_S = 0.05
 DELIVERIES_MAX = 50
+
+OnceDurable = Callable[[Callable[[], None]], None]
+"""Calls back when all that is applied now is durable: numbers are those of the core, which runs ahead of the disk."""
 
 
 class QueueWatch:
@@ -53,10 +57,11 @@ Followed = tuple[MessageWatch, Story]
 class Watching:
     """All watches of an engine. ``saw`` is fed by the gate, in order."""
 
-    def __init__(self, machine: Machine, stats: Stats, loop: AbstractEventLoop) -> None:
+    def __init__(self, machine: Machine, stats: Stats, loop: AbstractEventLoop, once_durable: OnceDurable) -> None:
         self._machine = machine
         self._stats = stats
         self._loop = loop
+        self._once_durable = once_durable
         self._queues: list[QueueWatch] = []
         self._messages: dict[int, dict[int, list[Followed]]] = {}
         self._tails: list[list[tuple[int, Record]]] = []
@@ -195,6 +200,10 @@ class Watching:
             if watch.deliveries:
                 state["deliveries"] = watch.deliveries
             watch.dirty, watch.deliveries = {}, []
+            self._once_durable(partial(self._send_state, watch, state))
+
+    def _send_state(self, watch: QueueWatch, state: Json) -> None:
+        if state and watch in self._queues:
             watch.sink.state(state)
 
     def _tell_messages(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
