@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def parse(data: bytes, cuts: list[int] | None = None, limit: int = LIMIT) -> tup
     parser = Parser(limit)
     events: list[tuple[int, bytes]] = []
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts or []), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         scratch = bytearray(data[start:end])
         events += parser.feed(memoryview(scratch))
         scratch[:] = b"\xff" * len(scratch)  # the buffer is shared: nothing may look at it after feed returned

@@ -205,14 +205,13 @@ async def test_a_lost_connection_gives_its_messages_to_another(running: Running,
 
 
 async def test_a_stopping_server_drains_and_closes_with_1012(engine: FakeEngine) -> None:
-    async with running_gateway(engine) as running:
-        async with connected(running) as client:
-            await client.ask(1, op="query", what="queues")
-            stopping = asyncio.ensure_future(running.stop())
-            drain = await client.until(op="drain")
-            with pytest.raises(websockets.ConnectionClosed) as closed:
-                await client.receive()
-            await stopping
+    async with running_gateway(engine) as running, connected(running) as client:
+        await client.ask(1, op="query", what="queues")
+        stopping = asyncio.ensure_future(running.stop())
+        drain = await client.until(op="drain")
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await client.receive()
+        await stopping
 
     assert drain["grace_ms"] == 0
     assert closed.value.rcvd is not None

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from postroad.broker.errors import PostroadError
+
 from .auth.access import Access
 from .protocol.context import SessionContext
 
@@ -53,15 +55,23 @@ class Server:
         log.error("internal_error", exc_info=error, extra={"request_id": request_id})
 
     async def drain(self, grace_ms: int) -> None:
-        """Stop deliveries and publishes, take settles until nobody holds a delivery or the time is over, then close."""
+        """Stop deliveries and publishes, and take settles until nothing is leased or the time is over."""
         self.stopping.set()
         for connection in list(self.connections):
             connection.drain(grace_ms)
-        end = asyncio.get_running_loop().time() + grace_ms / 1000
-        while self.connections and asyncio.get_running_loop().time() < end:
-            if not any(connection.session.has_consumers for connection in self.connections):
-                break
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace_ms / 1000
+        while self.connections and loop.time() < end and await self._owes_settles():
             await asyncio.sleep(0.05)
+
+    async def _owes_settles(self) -> bool:
+        if not any(connection.session.has_consumers for connection in self.connections):
+            return False
+        try:
+            answer = await self.context.engine.query("queues", {})
+        except PostroadError:
+            return True
+        return any(queue.get("leased") for queue in answer["queues"])
 
     async def close_all(self, code: int, reason: str) -> None:
         """Close every WebSocket; those that do not answer within a second are cut."""
