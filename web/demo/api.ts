@@ -91,5 +91,6 @@ if (isMain(import.meta.url)) {
   const mq = connect(process.env.POSTROAD_URL ?? "ws://127.0.0.1:7070/ws");
   const server = await listen(createApi(mq), Number(process.env.PORT ?? 8081));
   closeOnSignals(server, mq);
+  await mq.ready();
   console.log("ready");
 }

@@ -38,6 +38,7 @@ const consumer = mq.queue<SignUp>(QUEUE).consume(
   },
   { concurrency, name },
 );
+await mq.ready();
 console.log("ready");
 
 onStop(async () => {

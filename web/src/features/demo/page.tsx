@@ -86,7 +86,7 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
             stations={{
               mine: list.length,
               answerMs: shown === null ? null : duration(shown.answerMs),
-              waiting: (queue.ready ?? 0) + (queue.delayed ?? 0),
+              waiting: (queue.ready ?? 0) + (queue.delayed ?? 0) + (queue.retrying ?? 0),
               retrying: queue.retrying ?? 0,
               workers,
               held: queue.leased ?? 0,

@@ -1,14 +1,16 @@
 import type { ReactNode } from "react";
+import { Link } from "wouter";
 import { duration } from "../../format/duration.js";
 import { count, counted } from "../../format/number.js";
 import { rate } from "../../format/rate.js";
 import { useClient, useSocketUrl } from "../../live/client.js";
 import { useAllQueues } from "../../live/queues.js";
 import { useQuery } from "../../live/use_query.js";
+import { Tag } from "../../ui/state.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
 import { Feed } from "../feed/feed.js";
 import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
-import { attention, byAttention } from "../queues/sort.js";
+import { attention, byAttention, waiting } from "../queues/sort.js";
 import { QueueTable } from "../queues/table.js";
 import { TotalRates } from "./total_rates.js";
 import "../queues/queues.css";
@@ -21,6 +23,8 @@ const DURABILITY: Readonly<Record<string, string>> = {
   memory: "nothing is on disk: a restart loses everything",
 };
 
+const SHOWN_MAX = 10;
+
 /** The whole broker on one page. */
 export function OverviewPage(): ReactNode {
   const mq = useClient();
@@ -29,7 +33,7 @@ export function OverviewPage(): ReactNode {
   const overview = useQuery("overview", () => mq.overview(), 2_000);
   const sum = (of: (queue: (typeof queues)[number]) => number): number =>
     queues.reduce((total, queue) => total + of(queue), 0);
-  const waiting = sum((queue) => (queue.deadLetterOf === undefined ? queue.ready + queue.delayed : 0));
+  const wait = sum((queue) => (queue.deadLetterOf === undefined ? waiting(queue) : 0));
   const dead = sum((queue) => (queue.deadLetterOf === undefined ? 0 : queue.ready));
   const looking = queues.filter((queue) => attention(queue) !== null);
   const about = overview.data;
@@ -48,8 +52,8 @@ export function OverviewPage(): ReactNode {
       )}
       <section className="overview-top live" aria-label="Now">
         <div className="big-figure">
-          <span className="big">{count(waiting)}</span>
-          <span className="muted">{waiting === 1 ? "message waits" : "messages wait"}</span>
+          <span className="big">{count(wait)}</span>
+          <span className="muted">{wait === 1 ? "message waits" : "messages wait"}</span>
         </div>
         <dl className="figures">
           <Figure label="In hand">{count(sum((queue) => queue.leased))}</Figure>
@@ -67,10 +71,12 @@ export function OverviewPage(): ReactNode {
         </Panel>
       ) : queues.length === 0 ? (
         <Panel title="Start here" flush>
-          <Empty title="The broker is running and empty" code={FIRST_MESSAGE("emails", url)}>
-            Publish the first message; the queue is made by it.
-          </Empty>
-          <Empty title="Then consume it" code={FIRST_CONSUMER("emails", url)} />
+          <div className="start-here">
+            <Empty title="The broker is running and empty" code={FIRST_MESSAGE("emails", url)}>
+              Publish the first message; the queue is made by it.
+            </Empty>
+            <Empty title="Then consume it" code={FIRST_CONSUMER("emails", url)} />
+          </div>
         </Panel>
       ) : (
         <>
@@ -78,11 +84,17 @@ export function OverviewPage(): ReactNode {
             <TotalRates names={queues.map((queue) => queue.name)} />
           </Panel>
           <Panel
-            title={looking.length > 0 ? `${counted(looking.length, "queue")} to look at` : "Largest queues"}
+            title="Queues"
             flush
             className="live"
+            aside={looking.length > 0 && <Tag tone="retrying">{counted(looking.length, "queue")} to look at</Tag>}
           >
-            <QueueTable queues={byAttention(looking.length > 0 ? looking : queues).slice(0, 8)} />
+            <QueueTable queues={byAttention(queues).slice(0, SHOWN_MAX)} />
+            {queues.length > SHOWN_MAX && (
+              <p className="overview-more small">
+                <Link href="/queues">All {counted(queues.length, "queue")}</Link>
+              </p>
+            )}
           </Panel>
         </>
       )}

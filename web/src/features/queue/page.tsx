@@ -97,7 +97,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
               {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />}{" "}
               {paused ? "Resume" : "Pause"}
             </Button>
-            <Button kind="danger" disabled={ready + delayed === 0} onClick={() => setDialog("purge")}>
+            <Button kind="danger" disabled={ready + delayed + retrying === 0} onClick={() => setDialog("purge")}>
               Purge
             </Button>
           </>
@@ -112,7 +112,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
           {origin === undefined && (
             <>
               <Figure label="Delayed">{count(delayed)}</Figure>
-              <Figure label="Of those retrying" {...(retrying > 0 ? { tone: "retrying" } : {})}>
+              <Figure label="Retrying" {...(retrying > 0 ? { tone: "retrying" } : {})}>
                 {count(retrying)}
               </Figure>
               <Figure label="Leased">{count(leased)}</Figure>
@@ -146,7 +146,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
               )}
             </Panel>
           </div>
-          <Messages queue={name} change={`${ready}/${delayed}/${leased}`} />
+          <Messages queue={name} change={`${ready}/${delayed}/${retrying}/${leased}`} />
         </>
       ) : (
         <DeadLetters queue={name} origin={origin} total={ready} />
@@ -160,7 +160,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         )}
       </Panel>
       <Publish queue={name} open={dialog === "publish"} close={close} />
-      <Purge queue={name} total={ready + delayed} open={dialog === "purge"} close={close} />
+      <Purge queue={name} total={ready + delayed + retrying} open={dialog === "purge"} close={close} />
     </>
   );
 }

@@ -4,7 +4,7 @@ import { useSocketUrl } from "../../live/client.js";
 import { useAllQueues } from "../../live/queues.js";
 import { Empty, PageHead, Panel, Skeleton } from "../../ui/views.js";
 import { FIRST_MESSAGE } from "./snippets.js";
-import { byAttention } from "./sort.js";
+import { backlog, byAttention } from "./sort.js";
 import { QueueTable } from "./table.js";
 import "./queues.css";
 
@@ -15,12 +15,7 @@ export function QueuesPage(): ReactNode {
   const [text, setText] = useState("");
   const [hideEmpty, setHideEmpty] = useState(false);
   const shown = useMemo(
-    () =>
-      byAttention(
-        queues.filter(
-          (queue) => queue.name.includes(text.trim()) && (!hideEmpty || queue.ready + queue.delayed + queue.leased > 0),
-        ),
-      ),
+    () => byAttention(queues.filter((queue) => queue.name.includes(text.trim()) && (!hideEmpty || backlog(queue) > 0))),
     [queues, text, hideEmpty],
   );
   return (

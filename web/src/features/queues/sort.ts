@@ -1,7 +1,11 @@
 import type { QueueStats } from "../../live/types.js";
 
-/** What waits in a queue, in whatever way. */
-export const backlog = (queue: QueueStats): number => queue.ready + queue.delayed + queue.leased;
+/** What waits in a queue: now, for its time, or for its next attempt. */
+export const waiting = (queue: Pick<QueueStats, "ready" | "delayed" | "retrying">): number =>
+  queue.ready + queue.delayed + queue.retrying;
+
+/** What waits and what consumers hold. */
+export const backlog = (queue: QueueStats): number => waiting(queue) + queue.leased;
 
 /** Dead letters, no consumer for what waits, paused with a backlog: the queues that somebody should look at. */
 export function attention(queue: QueueStats): string | null {

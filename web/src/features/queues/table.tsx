@@ -26,6 +26,9 @@ export function QueueTable({ queues }: { queues: readonly QueueStats[] }): React
               Delayed
             </th>
             <th scope="col" className="num">
+              Retrying
+            </th>
+            <th scope="col" className="num">
               Leased
             </th>
             <th scope="col" className="num">
@@ -73,6 +76,7 @@ function Row({ queue }: { queue: QueueStats }): ReactNode {
       </td>
       <Num value={queue.ready} />
       <Num value={queue.delayed} />
+      <Num value={queue.retrying} />
       <Num value={queue.leased} />
       <Num value={queue.deadTotal} />
       <td className="num">{rate(queue.ratePublished)}</td>

@@ -4,6 +4,7 @@ import { Link, useLocation } from "wouter";
 import { queuePath } from "../../format/address.js";
 import { count } from "../../format/number.js";
 import type { QueueStats } from "../../live/types.js";
+import { waiting } from "../queues/sort.js";
 import { ConnectionNote } from "./connection_note.js";
 import { Mark } from "./mark.js";
 import { THEMES, type Theme } from "./theme.js";
@@ -100,7 +101,7 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
                 >
                   <code>{queue.name}</code>
                   <span className={queue.deadLetterOf !== undefined && queue.ready > 0 ? "dead" : "muted"}>
-                    {count(queue.ready + queue.delayed)}
+                    {count(waiting(queue))}
                   </span>
                 </Link>
               </li>
