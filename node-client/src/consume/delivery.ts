@@ -129,12 +129,13 @@ export class Delivery<T = unknown> implements Message<T> {
     this.#batch.held++;
   }
 
-  /** It is no longer this consumer's. */
-  lose(why: PostroadError): void {
-    if (this.#lost !== undefined) return;
+  /** It is no longer this consumer's; false if that was known. */
+  lose(why: PostroadError): boolean {
+    if (this.#lost !== undefined) return false;
     if (!this.#isSettled) this.#batch.held--;
     this.#lost = why;
     this.#controller?.abort(why);
+    return true;
   }
 
   /** Tells the handler to stop, while the lease is still held. */

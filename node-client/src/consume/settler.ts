@@ -1,0 +1,230 @@
+/**
+ * What a subscription tells the broker of its deliveries: gathered over a tick, sent in one frame, kept until answered,
+ * and sent again after a reconnect (docs/protocol.md §5).
+ */
+
+import { platform } from "#platform";
+import { AlreadySettled, asPostroadError, LeaseLost, type PostroadError } from "../errors.js";
+import type { Link } from "../link.js";
+import type { Header } from "../protocol/frame.js";
+import { parseRanges, within } from "../protocol/ranges.js";
+import { type Delivery, leaseLost, type Settlement } from "./delivery.js";
+import { type Answer, encodeDone, SettleBatch } from "./settlement.js";
+
+export interface SettlerEvents {
+  /** So many were settled in a tick. */
+  settled(count: number): void;
+  lost(delivery: Delivery, error: PostroadError): void;
+  failed(error: PostroadError, delivery: Delivery): void;
+}
+
+const RETRY_MS = 1_000;
+const ACK: Settlement = { kind: "ack" };
+
+export class Settler {
+  /** The highest number whose handler has begun. */
+  begun = 0;
+  readonly #link: Link;
+  readonly #sub: number;
+  readonly #events: SettlerEvents;
+  readonly #unanswered = new Set<SettleBatch>();
+  readonly #progress = new Map<number, { number: number; percent?: number; note?: string }>();
+  readonly #idle: (() => void)[] = [];
+  #open = new SettleBatch();
+  #isScheduled = false;
+  #isActive = false;
+  #begunTold = 0;
+
+  constructor(link: Link, sub: number, events: SettlerEvents) {
+    this.#link = link;
+    this.#sub = sub;
+    this.#events = events;
+  }
+
+  begin(number: number): void {
+    if (number > this.begun) this.begun = number;
+    this.#schedule();
+  }
+
+  settle(delivery: Delivery, settlement: Settlement): Promise<void> {
+    let batch = this.#open;
+    if (settlement.kind === "done") {
+      let done: Record<string, unknown>;
+      try {
+        done = encodeDone(delivery.number, settlement.done);
+      } catch (thrown) {
+        delivery.unsettle();
+        return quietly(Promise.reject(asPostroadError(thrown)));
+      }
+      if (settlement.done.publish.length > 0) {
+        // Alone in its frame: a refused publish must not refuse what others settled in this tick.
+        batch = new SettleBatch();
+        batch.add(delivery, settlement, done);
+        this.#unanswered.add(batch);
+        this.flush();
+        this.#send(batch);
+      } else batch.add(delivery, settlement, done);
+    } else batch.add(delivery, settlement);
+    this.#schedule();
+    return quietly(batch.answered.then((answer) => check(answer, delivery, batch)));
+  }
+
+  ack(delivery: Delivery): void {
+    this.#open.add(delivery, ACK);
+    this.#schedule();
+  }
+
+  extend(delivery: Delivery, leaseMs: number | undefined): Promise<void> {
+    const batch = leaseMs === undefined ? this.#open : new SettleBatch();
+    batch.leaseMs = leaseMs;
+    batch.extend([delivery]);
+    if (batch !== this.#open) {
+      this.#unanswered.add(batch);
+      this.#send(batch);
+    } else this.#schedule();
+    return quietly(batch.answered.then((answer) => check(answer, delivery, batch)));
+  }
+
+  progress({ number }: Delivery, percent: number, note: string | undefined): void {
+    const bounded = Math.min(100, Math.max(0, percent));
+    this.#progress.set(number, {
+      number,
+      ...(Number.isFinite(bounded) ? { percent: bounded } : {}),
+      ...(note === undefined ? {} : { note: note.slice(0, 200) }),
+    });
+    this.#schedule();
+  }
+
+  /** Renews leases. */
+  renew(deliveries: Iterable<Delivery>): void {
+    this.#open.extend(deliveries);
+    this.flush();
+  }
+
+  /** Deliveries whose settlement the broker has not confirmed. */
+  unanswered(): Delivery[] {
+    return [...this.#unanswered, this.#open].flatMap((batch) => batch.deliveries);
+  }
+
+  /** The subscription is there: sends what was not answered before, and what has gathered. */
+  activate(): void {
+    this.#isActive = true;
+    this.#begunTold = this.begun;
+    for (const batch of this.#unanswered) {
+      batch.isResent = batch.id !== 0;
+      this.#send(batch);
+    }
+    this.flush();
+  }
+
+  deactivate(): void {
+    this.#isActive = false;
+  }
+
+  /** Resolved when everything is answered. */
+  async finish(): Promise<void> {
+    this.flush();
+    if (this.#unanswered.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Nothing that waits will be answered. */
+  reject(error: PostroadError): void {
+    const batches = [...this.#unanswered, this.#open];
+    this.#unanswered.clear();
+    this.#progress.clear();
+    this.#open = new SettleBatch();
+    this.begun = this.#begunTold = 0;
+    for (const batch of batches) batch.reject(error);
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    platform.endOfTick(() => {
+      this.#isScheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Sends what was gathered, or keeps it until the subscription is active again. */
+  flush(): void {
+    const batch = this.#open;
+    if (!batch.isEmpty) {
+      this.#open = new SettleBatch();
+      this.#unanswered.add(batch);
+      this.#send(batch);
+      this.#events.settled(batch.settled);
+    }
+    if (this.#isActive && (this.begun > this.#begunTold || this.#progress.size > 0)) {
+      this.#link.send({ op: "settle", sub: this.#sub, ...this.#news() });
+    }
+  }
+
+  /** What goes along with any settle: what has begun, and progress. */
+  #news(): Record<string, unknown> {
+    const news: Record<string, unknown> = {};
+    if (this.begun > this.#begunTold) news["begun"] = this.#begunTold = this.begun;
+    if (this.#progress.size > 0) {
+      news["progress"] = [...this.#progress.values()];
+      this.#progress.clear();
+    }
+    return news;
+  }
+
+  #send(batch: SettleBatch): void {
+    if (!this.#isActive) return;
+    batch.id = this.#link.requests.nextId();
+    this.#link.requests.expect(batch.id, {
+      ok: (header) => this.#answered(batch, header),
+      failed: (error) => this.#settleFailed(batch, error),
+    });
+    this.#link.send({ op: "settle", id: batch.id, sub: this.#sub, ...batch.parts(), ...this.#news() });
+  }
+
+  #answered(batch: SettleBatch, header: Header): void {
+    const lost = parseRanges(header["lost"]);
+    const settled = parseRanges(header["settled"]);
+    this.#done(batch);
+    batch.resolve({ isLost: (number) => within(lost, number), isSettled: (number) => within(settled, number) });
+    if (lost.length === 0) return;
+    const error = leaseLost();
+    for (const delivery of batch.deliveries) {
+      if (within(lost, delivery.number)) this.#events.lost(delivery, error);
+    }
+  }
+
+  #settleFailed(batch: SettleBatch, error: PostroadError): void {
+    if (!this.#unanswered.has(batch)) return;
+    if (error.retryable && error.code !== "queue-full") {
+      setTimeout(() => this.#unanswered.has(batch) && this.#send(batch), RETRY_MS);
+      return;
+    }
+    this.#done(batch);
+    batch.reject(error);
+    for (const delivery of batch.deliveries) this.#events.failed(error, delivery);
+    const [only] = batch.deliveries;
+    // Nothing of it happened: a message whose publishes were refused is tried again.
+    if (batch.parts()["done"] !== undefined && batch.deliveries.length === 1 && only !== undefined) {
+      only.unsettle();
+      void only.nack({ reason: error.message });
+    }
+  }
+
+  #done(batch: SettleBatch): void {
+    this.#unanswered.delete(batch);
+    if (this.#unanswered.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+function check(answer: Answer, { number }: Delivery, batch: SettleBatch): void {
+  if (answer.isLost(number)) throw new LeaseLost("The lease had ended.");
+  // After a reconnect "settled before" means that the first time had worked.
+  if (answer.isSettled(number) && !batch.isResent) throw new AlreadySettled("This delivery was settled before.");
+}
+
+/** The caller may look or not. */
+function quietly(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {});
+  return promise;
+}
