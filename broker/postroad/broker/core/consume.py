@@ -8,7 +8,7 @@ from ..errors import QueueNotFound
 from .command import CancelConsumer, Consume, Consuming, Detach, SetPrefetch, Stall
 from .declare import define
 from .dispatch import Live, lease
-from .effect import End, Returned
+from .effect import Returned
 from .failure import Failed, fail
 from .lease import Lease, missing
 from .subscription import Subscription
@@ -124,7 +124,7 @@ def cancel_consumer(machine: Machine, command: CancelConsumer) -> None:
         live.consumers.remove(subscription)
     return_free(machine, live, subscription.leases.take(subscription.begun + 1, subscription.next_number))
     if not subscription.leases.count:
-        del machine.subscriptions[subscription.id]
+        machine.end(subscription)
     machine.dispatch(subscription.queue)
 
 
@@ -141,9 +141,8 @@ def end_detached(machine: Machine, subscription: Subscription) -> None:
     live = machine.live_of(subscription.queue)
     if subscription in live.consumers:
         live.consumers.remove(subscription)
-    del machine.subscriptions[subscription.id]
     give_back(machine, live, subscription, "connection lost")
-    machine.effects.append(End(subscription.id, None))
+    machine.end(subscription)
     machine.dispatch(subscription.queue)
 
 

@@ -38,7 +38,7 @@ from ..errors import QueueNotFound
 from ..limits import Limits
 from . import command as c
 from .dispatch import Live, dispatch
-from .effect import Effect
+from .effect import Effect, End
 from .queue import Queue
 from .record import PLACES_MAX, Record, Settle
 from .state import State
@@ -104,6 +104,11 @@ class Machine:
         """Commit that these messages are done with (see ``record.Settle``)."""
         places = queue.log.places(runs, PLACES_MAX)
         self.commit(Settle(self.now, queue.number, how, runs, consumer, reason, places, results))
+
+    def end(self, subscription: Subscription) -> None:
+        """It is over, and nothing is leased to it any more."""
+        del self.subscriptions[subscription.id]
+        self.effects.append(End(subscription.id, None))
 
     def take(self) -> tuple[list[tuple[int, Record]], list[Effect]]:
         """Records and effects since the last call; the caller's from now on."""

@@ -123,7 +123,7 @@ def cancel_message(machine: Machine, command: CancelMessage) -> None:
             granted_at, consumer = lease.granted_at, subscription.consumer
             machine.effects.append(Revoke(subscription.id, [(number, number)], "cancelled"))
             if subscription.ended and not subscription.leases.count:
-                del machine.subscriptions[subscription.id]
+                machine.end(subscription)
             break
     machine.settle(queue, "cancelled", [(sequence, sequence, granted_at)], consumer)
     machine.dispatch(queue)

@@ -69,7 +69,7 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
             machine.effects.append(Progressed(queue.number, lease.sequence, percent, note))
 
     if subscription.ended and not subscription.leases.count:
-        machine.subscriptions.pop(subscription.id, None)
+        machine.end(subscription)
     machine.dispatch(queue)
     return _reply(subscription, lost, published)
 

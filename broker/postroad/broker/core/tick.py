@@ -87,7 +87,7 @@ def _expire(machine: Machine, subscription: Subscription) -> None:
         machine.live_of(queue).leased -= sum(lease.count for lease in expired)
         fail(machine, queue, [Failed(lease, 0) for lease in expired], "lease expired", subscription.consumer)
         if subscription.ended and not subscription.leases.count:
-            machine.subscriptions.pop(subscription.id, None)
+            machine.end(subscription)
         machine.dispatch(queue)
     deadline = subscription.leases.next_deadline()
     if deadline is not None:
