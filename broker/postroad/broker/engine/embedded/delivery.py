@@ -46,6 +46,17 @@ def batches(grants: list[Deliver], state: State, bodies: Bodies) -> Iterator[Del
         yield builder.batch()
 
 
+def by_record(grant: Deliver) -> Iterator[Deliver]:
+    """The grant in parts of one publish record each."""
+    for piece in grant.pieces:
+        _, _, count, sequence = piece
+        offset = sequence - grant.sequence
+        attempts = grant.attempts[offset : offset + count] if grant.attempts is not None else None
+        yield Deliver(
+            grant.subscription, grant.log, grant.number + offset, sequence, count, [piece], attempts, grant.at
+        )
+
+
 class _Builder:
     def __init__(self, number: int) -> None:
         self.number = self.next_number = number

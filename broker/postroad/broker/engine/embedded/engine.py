@@ -155,14 +155,18 @@ class EmbeddedEngine:
         if self._timer is not None:
             self._timer.cancel()
         self._watching.close()
-        if self._failed is None:
-            self._flush()
-            await self.durable(self._machine.state.position)
-            await self._snapshots.close()
-            await asyncio.to_thread(self._journal.close)
         stopping = Unavailable("The broker is stopping.")
-        self._outlet.close(stopping)
-        self._readers.close(stopping)
+        try:
+            if self._failed is None:
+                self._flush()
+                await self.durable(self._machine.state.position)
+                await self._snapshots.close()
+        except Unavailable:
+            log.error("the journal failed while the broker stopped")
+        finally:
+            await asyncio.to_thread(self._journal.close)  # after a failure it writes nothing, and gives up the folder
+            self._outlet.close(stopping)
+            self._readers.close(stopping)
 
     @property
     def position(self) -> int:
@@ -276,9 +280,8 @@ class EmbeddedEngine:
         return found.settings if found else None
 
     async def query(self, what: str, args: Mapping[str, Any]) -> Json:
-        position = self._machine.state.position
         answer = await self._queries.answer(what, args, self._gate.durable)
-        await self.durable(position)
+        await self.durable(self._machine.state.position)  # as of now: the answer may have looked at the core last
         if what == "overview":
             answer |= {"engine": self.name, "durability": self.durability, "journal": self._journal.stats()}
         return answer | {"position": self.position}
@@ -298,7 +301,11 @@ class EmbeddedEngine:
             raise Unavailable("The broker is stopping.")
         if not self._journal.has_room(4096, settle=True):
             raise StorageFull("The disk has no room left at all.")
-        reply = self._machine.handle(command, self._now())
+        try:
+            reply = self._machine.handle(command, self._now())
+        except PostroadError:
+            await self.durable(self._machine.state.position)  # see _refuse
+            raise
         await self._emitted()
         return reply
 
@@ -356,6 +363,8 @@ class EmbeddedEngine:
         """
         if position <= self._gate.durable:
             return
+        if self._failed is not None:
+            raise Unavailable("The journal has failed; the broker stops.")
         waiter: asyncio.Future[None] = self._loop.create_future()
 
         def arrived() -> None:

@@ -10,7 +10,7 @@ from ...core.machine import Machine
 from ...errors import PostroadError
 from ..engine import ConsumerSink
 from .bodies import Bodies
-from .delivery import batches
+from .delivery import batches, by_record
 from .gate import Output
 from .readers import Readers
 from .stats import Stats
@@ -84,9 +84,10 @@ class Outlet:
         try:
             made = list(batches(grants, self._machine.state, self._bodies))
         except PostroadError as error:
-            if len(grants) > 1:
-                for grant in grants:
-                    self._deliver(subscription, [grant])
+            parts = [part for grant in grants for part in by_record(grant)]
+            if len(parts) > 1:  # those of other records are innocent
+                for part in parts:
+                    self._deliver(subscription, [part])
             else:
                 self._unreadable(subscription, grants[0].number, grants[0].number + grants[0].count - 1, error)
             return
