@@ -13,6 +13,7 @@ import { Copy } from "../../ui/copy.js";
 import { State } from "../../ui/state.js";
 import { Ago } from "../../ui/time.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
+import { MessageActions } from "./actions.js";
 import { asCurl, asTypeScript } from "./copy_as.js";
 import { Timeline } from "./timeline.js";
 import "./message.css";
@@ -33,8 +34,9 @@ export function MessagePage({ id }: { id: string }): ReactNode {
   const read = useQuery(`${id} ${live.state ?? ""}`, () => mq.message(id));
   const first = useQuery(id, () => mq.message(id));
   const message = read.data ?? first.data;
-  const head = (
+  const head = (actions: ReactNode): ReactNode => (
     <PageHead
+      actions={actions}
       title={
         <span className="message-id">
           <code>{id}</code>
@@ -54,8 +56,8 @@ export function MessagePage({ id }: { id: string }): ReactNode {
     const code = (first.error as { code?: string } | null)?.code;
     return (
       <>
-        {head}
-        <Panel title="Message">
+        {head(null)}
+        <Panel title="Message" flush>
           {first.error === null ? (
             <Skeleton rows={6} label="Loading the message" />
           ) : code === "message-not-found" || code === "gone" ? (
@@ -71,21 +73,29 @@ export function MessagePage({ id }: { id: string }): ReactNode {
       </>
     );
   }
-  const state = live.state ?? message.state;
-  const timeline =
-    live.timeline !== undefined && live.timeline.length >= message.timeline.length ? live.timeline : message.timeline;
-  const now: MessageInfo = { ...message, state, timeline };
+  const { message: watched } = live;
+  const now: MessageInfo =
+    watched === undefined
+      ? message
+      : {
+          ...message,
+          queue: watched.queue,
+          state: watched.state,
+          attempts: watched.attempts,
+          result: watched.result ?? message.result,
+          timeline: watched.timeline.length >= message.timeline.length ? watched.timeline : message.timeline,
+        };
   const ended = took(now);
   const headers = Object.entries(message.headers ?? {});
   return (
     <>
-      {head}
+      {head(<MessageActions message={now} />)}
       <dl className="figures message-figures live">
         <Figure label="State">
-          <State state={state} />
+          <State state={now.state} />
         </Figure>
         <Figure label="Attempts">
-          {live.attempts ?? message.attempts} of {message.attemptsMax}
+          {now.attempts} of {message.attemptsMax}
         </Figure>
         <Figure label={ended === null ? "Published" : "From publish to end"}>
           {ended === null ? <Ago at={message.publishedAt} /> : duration(ended)}
@@ -98,7 +108,7 @@ export function MessagePage({ id }: { id: string }): ReactNode {
       </dl>
       <div className="message-columns live">
         <Panel title="What happened">
-          <Timeline steps={timeline} />
+          <Timeline steps={now.timeline} />
         </Panel>
         <div className="message-side">
           {message.body === undefined ? (

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { messagePath } from "../../format/address.js";
 import { counted } from "../../format/number.js";
 import { useClient } from "../../live/client.js";
+import type { MessageInfo } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Field } from "../../ui/field.js";
@@ -20,16 +21,26 @@ export function jsonError(text: string): string | null {
   }
 }
 
+interface Props {
+  readonly queue: string;
+  readonly open: boolean;
+  readonly close: () => void;
+  /** The message to begin with, for an edited copy. */
+  readonly like?: Pick<MessageInfo, "body" | "headers" | "key" | "priority">;
+}
+
+const EXAMPLE = { name: "Ada Lovelace", email: "ada@example.org", verify: null };
+
 /** Publishes one message, or the same several times, from the console. */
-export function Publish({ queue, open, close }: { queue: string; open: boolean; close: () => void }): ReactNode {
+export function Publish({ queue, open, close, like }: Props): ReactNode {
   const mq = useClient();
   const { say } = useToasts();
   const bodyId = useId();
-  const [body, setBody] = useState('{\n  "name": "Ada Lovelace",\n  "email": "ada@example.org",\n  "verify": null\n}');
+  const [body, setBody] = useState(() => JSON.stringify(like?.body ?? EXAMPLE, null, 2));
   const [copies, setCopies] = useState("1");
   const [delay, setDelay] = useState("");
-  const [priority, setPriority] = useState("");
-  const [key, setKey] = useState("");
+  const [priority, setPriority] = useState(like?.priority ? String(like.priority) : "");
+  const [key, setKey] = useState(like?.key ?? "");
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const wrong = jsonError(body);
@@ -46,6 +57,7 @@ export function Publish({ queue, open, close }: { queue: string; open: boolean; 
       ...(delay === "" ? {} : { delayMs: Math.round(Number(delay) * 1_000) }),
       ...(priority === "" ? {} : { priority: Number(priority) }),
       ...(key === "" ? {} : { key }),
+      ...(like?.headers ? { headers: like.headers } : {}),
     };
     try {
       const confirms = await Promise.all(Array.from({ length: many }, () => mq.queue(queue).publish(value, options)));
