@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -126,12 +127,18 @@ class LiveBroker:
 
 
 class NodeProgram:
-    """A node program that speaks one JSON object a line on standard output, and takes words on standard input."""
+    """A node program that speaks one JSON object a line on standard output, and takes words on standard input.
 
-    def __init__(self, script: Path, *arguments: object, log: Path) -> None:
+    Args:
+        arguments: The script's.
+        log: Its standard error is appended here.
+        options: Node's own.
+    """
+
+    def __init__(self, script: Path, *arguments: object, log: Path, options: Sequence[str] = ()) -> None:
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                ["node", str(script), *map(str, arguments)],
+                ["node", *options, str(script), *map(str, arguments)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=os.environ | {"NODE_NO_WARNINGS": "1"},
             )  # fmt: skip
         self._log = log
@@ -190,15 +197,17 @@ class NodeProgram:
         self._reader.join()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
 
     def _read(self, out: IO[bytes]) -> None:
         for line in out:
             self._said.put(json.loads(line))
         self._said.put({"event": "exit"})
+
+
+StartNode = Callable[..., NodeProgram]
+"""What the ``node`` fixture of the flow tests is: a script's name and its arguments in, the running program out."""
 
 
 def eventually(is_so: Callable[[], bool], timeout: float, what: str) -> None:

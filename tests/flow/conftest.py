@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "crash"))
 
-from live_broker import LiveBroker, NodeProgram, check_client_is_built
-
-StartNode = Callable[..., NodeProgram]
+from live_broker import LiveBroker, NodeProgram, StartNode, check_client_is_built
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conftest import StartNode
-from live_broker import LiveBroker, eventually
+from live_broker import LiveBroker, StartNode, eventually
 
 
 def test_messages_of_a_queue_that_nobody_consumed_arrive_in_order_after_a_restart(

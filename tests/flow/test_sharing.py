@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from conftest import StartNode
-from live_broker import LiveBroker, eventually
+from live_broker import LiveBroker, StartNode, eventually
 
 COME_BACK_S = 2.0
 """Promised is 1 s; the rest is for a busy machine. A lease would end after 30 s."""
@@ -17,7 +16,9 @@ def test_consumers_of_different_speed_share_all_messages_and_the_quick_get_more(
 ) -> None:
     work_ms = [0, 1, 5, 25]
     consumers = [
-        node("consume.mjs", "emails", json.dumps({"quiet": True, "concurrency": 4, "workMs": ms, "name": f"takes-{ms}"}))
+        node(
+            "consume.mjs", "emails", json.dumps({"quiet": True, "concurrency": 4, "workMs": ms, "name": f"takes-{ms}"})
+        )
         for ms in work_ms
     ]
     for consumer in consumers:
@@ -75,4 +76,3 @@ def test_two_of_four_consumers_killed_in_the_middle_lose_nothing(broker: LiveBro
     eventually(lambda: not broker.unsettled(), 20, "everything is acked, long before a lease ends")
     stats = broker.queues()["emails"]
     assert (stats["published_total"], stats["acked_total"], stats["dead_total"]) == (5_000, 5_000, 0)
-
