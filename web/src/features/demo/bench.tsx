@@ -84,7 +84,7 @@ export function Bench({ demo, stage, lost, held, dead, deadQueue }: Props): Reac
               <Tag tone="dead">answers 421</Tag>
             )
           }
-          shows="Broken, it refuses every letter. Each is tried again after 1, 2, 4 and 8 s; the fifth failure sets it aside."
+          shows="Broken, it refuses every letter. Each is tried again, a little later every time; the fifth failure sets it aside."
         >
           {mode === "down" ? (
             <Button

@@ -51,7 +51,7 @@ it("gives the reason of a failed attempt and counts the attempts", () => {
     timeline: [{ at: 1_000, kind: "retrying", attempt: 2, reason: "421 broken", due: 1_500 }],
   });
 
-  expect(region.textContent).toContain("attempt 2 of 5");
+  expect(region.textContent).toContain("2 of 5 attempts used");
   expect(region.textContent).toContain("421 broken");
 });
 

@@ -74,9 +74,9 @@ export function YourMessage({ mine, followed, arrived }: Props): ReactNode {
         <h2>Your message</h2>
         {mine !== null && state !== null && <State state={state} />}
         {state === "delivered" && note !== null && <span className="small muted">{note}</span>}
-        {attempts > 1 && (
+        {(attempts > 1 || state === "retrying") && (
           <span className="small muted">
-            attempt {attempts} of {attemptsMax}
+            {attempts} of {attemptsMax} attempts used
           </span>
         )}
         {mine !== null && (

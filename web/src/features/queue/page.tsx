@@ -63,7 +63,8 @@ export function QueuePage({ name }: { name: string }): ReactNode {
   const delayed = queue.delayed ?? stats?.delayed ?? 0;
   const retrying = queue.retrying ?? stats?.retrying ?? 0;
   const leased = queue.leased ?? stats?.leased ?? 0;
-  const oldest = queue.oldestMs ?? null;
+  // An age grows without anything happening, so the answer of the last second is better than the last change.
+  const oldest = stats === undefined ? (queue.oldestMs ?? null) : stats.oldestMs;
   const close = (): void => setDialog(null);
   const togglePause = (): void => {
     const handle = mq.queue(name);
