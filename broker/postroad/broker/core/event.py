@@ -37,13 +37,14 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
     match record:
         case Publish():
             names = [state.names[log] for log, *_ in record.targets]
-            event |= {"kind": "published", "queue": names[0] if names else None, "count": len(record.sizes)}
+            stored = record.stored()
+            event |= {"kind": "published", "queue": names[0] if names else None, "count": len(stored)}
             if record.topic is not None:
                 event |= {"topic": record.topic, "queues": names}
             if record.schedule is not None:
                 event["schedule"] = record.schedule[0]
-            event["ids"] = _ids(state, [(position, 0, len(record.sizes))])
-            return event if record.sizes else None
+            event["ids"] = _ids(state, ((position, index, 1) for index in stored))
+            return event if stored else None
         case Settle():
             if record.how in ("dead", "redriven"):
                 return None  # the Place beside it says it all

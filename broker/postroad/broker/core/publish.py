@@ -136,13 +136,13 @@ def _record(
     if duplicates:
         keep = [index for index in range(count) if index not in duplicates]
         # A repetition within the frame points at a message of this very record.
-        found = {
-            index: (place if place[0] else (position, keep.index(place[1]))) for index, place in duplicates.items()
-        }
-        sizes = [sizes[index] for index in keep]
-        attributes = {n: [v[index] for index in keep] if isinstance(v, list) else v for n, v in attributes.items()}
-        digests = [digests[index] for index in keep] if digests else None
-        routes = [(target, _renumbered(only, keep)) for target, only in routes]
+        found = {index: (place if place[0] else (position, place[1])) for index, place in duplicates.items()}
+        # Indexes in the record stay those of the frame, for ids are made of them; a duplicate has no bytes and no target.
+        sizes = [0 if index in duplicates else size for index, size in enumerate(sizes)]
+        routes = [
+            (target, keep if only is None else [index for index in only if index not in duplicates])
+            for target, only in routes
+        ]
         if not keep and command.producer is None:
             return Published(position=state.position, count=count, keep=keep, duplicates=found, routed=len(routes))
     targets = [(target.number, target.log.next, only) for target, only in routes if only is None or only]
@@ -152,13 +152,6 @@ def _record(
         )
     )
     return Published(position=position, count=count, keep=keep, duplicates=found or None, routed=len(targets))
-
-
-def _renumbered(only: list[int] | None, keep: list[int]) -> list[int] | None:
-    """Indexes in the frame → indexes in the record, which has only ``keep``."""
-    if only is None:
-        return None
-    return [at for at, index in enumerate(keep) if index in only]
 
 
 def _stored_before(machine: Machine, producer: tuple[str, int]) -> Published | None:

@@ -7,6 +7,7 @@ Records are written once and never changed afterwards (not frozen only because m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +118,8 @@ class Publish:
         attributes: Columns and scalars as in docs/protocol.md §4.
         producer: Producer session and frame number.
         digests: With dedup keys: a digest of each body, to tell a repetition from a conflict.
-        duplicates: Index in the *frame* → (position, index) of the message stored before; those are not in this record.
+        duplicates: Index in the *frame* → (position, index) of the message stored before; those have the size 0 here and
+            are in no target.
     """
 
     at: int
@@ -129,6 +131,11 @@ class Publish:
     duplicates: dict[int, tuple[int, int]] | None = None
     topic: str | None = None
     schedule: tuple[str, int] | None = None
+
+    def stored(self) -> Sequence[int]:
+        """Indexes of the messages that are in this record: all but the duplicates."""
+        count, duplicates = len(self.sizes), self.duplicates
+        return range(count) if not duplicates else [index for index in range(count) if index not in duplicates]
 
     def sequences_of(self, index: int) -> list[tuple[int, int]]:
         """``(log, sequence)`` of message ``index`` in each target that has it."""

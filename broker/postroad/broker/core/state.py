@@ -108,8 +108,8 @@ class State:
         return self.topic_dedup.setdefault(topic, DedupWindow())
 
     def _publish(self, record: Publish, position: int) -> None:
-        attributes = record.attributes
-        if record.sizes:
+        attributes, duplicates = record.attributes, record.duplicates or {}
+        if len(record.sizes) > len(duplicates):
             everything = arrivals(record.sizes, attributes, record.at)
             for log, first, only in record.targets:
                 arrived = everything if only is None else arrivals(record.sizes, attributes, record.at, only)
@@ -119,7 +119,7 @@ class State:
                 keys = attributes.get("dedup_keys") or [attributes.get("dedup_key")] * len(record.sizes)
                 window = self.dedup_window(record.topic, record.targets[0][0] if record.targets else 0)
                 for index, key in enumerate(keys):
-                    if key is not None:
+                    if key is not None and index not in duplicates:
                         window.add(key, position, index, record.digests[index], record.at)
         if record.schedule is not None and (schedule := self.schedules.get(record.schedule[0])) is not None:
             schedule.last_at, schedule.next_at = record.at, record.schedule[1]
@@ -129,7 +129,7 @@ class State:
             producer = self.producers.get(session)
             if producer is None:
                 producer = self.producers[session] = ProducerSession()
-            producer.stored(frame, position, len(record.sizes) + len(record.duplicates or ()), record.at)
+            producer.stored(frame, position, len(record.sizes), record.at)
 
     def _settle(self, record: Settle, position: int) -> None:
         queue = self.logs[record.log]

@@ -196,9 +196,11 @@ class EmbeddedEngine:
 
     def confirm(self, reply: c.Published) -> Confirm:
         state = self._machine.state
-        duplicates = None
-        if reply.duplicates:
-            duplicates = {i: f"{state.id_prefix(at)}{index}" for i, (at, index) in reply.duplicates.items()}
+        duplicates, found = None, reply.duplicates
+        if reply.replayed:
+            found = self._history.duplicates_at(reply.position)
+        if found:
+            duplicates = {i: f"{state.id_prefix(at)}{index}" for i, (at, index) in found.items()}
         return Confirm(
             position=reply.position, id_prefix=state.id_prefix(reply.position), count=reply.count,
             routed=reply.routed, duplicates=duplicates, replayed=reply.replayed,
