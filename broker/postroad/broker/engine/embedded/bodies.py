@@ -71,7 +71,10 @@ class Bodies:
         """
         stored = self._cache.get(position)
         if stored is None:
-            header, bodies = self._journal.read(position)
+            try:
+                header, bodies = self._journal.read(position)
+            except OSError as error:
+                raise Corrupt(f"The record at position {position} cannot be read.", position=position) from error
             record = decode(header)
             if not isinstance(record, Publish):
                 raise Corrupt(f"The record at position {position} is no publish.", position=position)

@@ -139,7 +139,12 @@ class Operations:
         count = 0
         while limit is None or count < limit:
             step = CHUNK if limit is None else min(CHUNK, limit - count)
-            moved = await self._run(c.Redrive(queue=queue.name, limit=step))
+            try:
+                moved = await self._run(c.Redrive(queue=queue.name, limit=step))
+            except InvalidState:  # what is left has lost its queue
+                if not count:
+                    raise
+                break
             count += moved
             if moved < step:
                 break

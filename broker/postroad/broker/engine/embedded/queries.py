@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ...core.codec import decode
-from ...core.declare import DEAD_LETTER_SUFFIX
+from ...core.declare import dead_letter_name
 from ...core.machine import Machine
 from ...core.queue import Queue
 from ...core.record import Place
@@ -143,7 +143,7 @@ class Queries:
             raise InvalidRequest(f"state must be one of {', '.join(STATES)}.", field="state")
         after, limit = _integer(args, "after", -1), min(_integer(args, "limit", 50), BROWSE_MAX)
         if wanted == "dead" and queue.dead_letter_of is None:
-            dead = self._machine.state.queues.get(queue.settings.dead_letter or queue.name + DEAD_LETTER_SUFFIX)
+            dead = self._machine.state.queues.get(queue.settings.dead_letter or dead_letter_name(queue.name))
             if dead is None or queue.settings.dead_letter is None:
                 return {"messages": [], "next": None}
             queue = dead
