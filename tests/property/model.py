@@ -119,7 +119,7 @@ class Model:
         for target in record.targets:
             queue = self.queues[target[0]]
             assert target[1] == len(queue.log), "sequences have no gaps"
-            for index in range(len(record.sizes)):
+            for index in range(len(record.sizes)) if target[2] is None else target[2]:
                 delay = _one(record, "delay_ms", "delays_ms", index) or 0
                 expire = _one(record, "expire_ms", "expires_ms", index) or 0
                 queue.log.append(
