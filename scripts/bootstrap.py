@@ -1,12 +1,14 @@
 """What every ``make`` target does first: install and build whatever is not up to date, then run the target.
 
-Standard library only, and readable by any Python 3, so that an old one gets a sentence instead of a syntax error.
+Standard library only, and readable by any Python 3, so that an old one gets a sentence instead of a syntax error: the
+annotations here are strings for its sake.
 """
-
-from __future__ import annotations
 
 import os
 import sys
+
+if sys.version_info < (3, 7):
+    sys.exit("Postroad needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12" % sys.version.split()[0])  # noqa: UP031
 
 import machine
 from recipe import setup_steps
@@ -17,7 +19,7 @@ VENV_PYTHON = str(ROOT / ".venv" / "bin" / "python")
 NEEDS_BROWSER = {"test", "test-long"}
 
 
-def command_of(target: str, args: list[str]) -> list[str] | None:
+def command_of(target: "str", args: "list[str]") -> "list[str] | None":
     """The program behind a target; None for ``setup``, which is done when all is built."""
     if target == "setup":
         return None
@@ -31,7 +33,7 @@ def command_of(target: str, args: list[str]) -> list[str] | None:
     return [VENV_PYTHON, str(ROOT / "scripts" / scripts[target]), *args]
 
 
-def main(argv: list[str]) -> int:
+def main(argv: "list[str]") -> "int":
     target, args = (argv[0], argv[1:]) if argv else ("setup", [])
     os.chdir(ROOT)
     try:

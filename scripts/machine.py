@@ -41,8 +41,6 @@ def python() -> str:
     Raises:
         Failed: none is new enough, or it cannot make environments.
     """
-    if (ROOT / ".venv" / "bin" / "python").exists():
-        return sys.executable
     found = sys.executable
     if sys.version_info < PYTHON_MIN:
         newer = next((path for path in map(shutil.which, PYTHON_NAMES) if path), None)
@@ -52,7 +50,8 @@ def python() -> str:
                 f"Postroad needs Python 3.11 or newer; this is {have}. Install one, or: make PYTHON=python3.12"
             )
         found = newer
-    if not _has_venv(found):
+    is_made = (ROOT / ".venv" / "bin" / "python").exists()
+    if not is_made and not _has_venv(found):
         version = subprocess.run([found, "-c", "import sys; print('python3.%d' % sys.version_info[1])"],
                                  capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
         if can_install():

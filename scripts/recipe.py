@@ -19,6 +19,7 @@ def setup_steps(python: str, node_version: str) -> list[Step]:
         [[python, "-m", "venv", "--clear", ".venv"]],
         inputs=[],
         made=[".venv/bin/python"],
+        key="venv",  # one that another interpreter made is as good
     )
     packages = Step(
         "Python packages",

@@ -42,6 +42,7 @@ class Step:
         after: Step | None = None,
         salt: str = "",
         advice: str = "",
+        key: str = "",
     ) -> None:
         self.name = name
         self.commands = commands
@@ -50,6 +51,7 @@ class Step:
         self.after = after
         self.salt = salt
         self.advice = advice
+        self.key = key
         self.file_name = "".join(char if char.isalnum() else "-" for char in name.lower())
         self._hash: str | None = None
 
@@ -58,7 +60,7 @@ class Step:
         if self._hash is None:
             digest = hashlib.sha256()
             digest.update((self.after.hash if self.after else "").encode())
-            digest.update(repr((self.commands, self.salt)).encode())
+            digest.update(repr((self.key or self.commands, self.salt)).encode())
             for path in files_of(self.inputs):
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
                 digest.update(f"{path.as_posix()}\0{content}\n".encode())
