@@ -50,7 +50,7 @@ def read(folder: Path) -> list[Row]:
     """All rows of all clients, in order of time."""
     rows: list[Row] = []
     for path in sorted(folder.glob("*.jsonl")):
-        rows += (json.loads(line) | {"c": path.stem} for line in path.open())
+        rows += (json.loads(line) | {"c": path.stem} for line in path.read_text().splitlines())
     rows.sort(key=lambda row: float(row["t"]))
     return rows
 

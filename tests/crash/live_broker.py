@@ -49,7 +49,7 @@ class LiveBroker:
 
     def __init__(self, data: Path, log: Path, *, port: int | None = None, sabotage: str | None = None) -> None:
         self.data, self.log, self.port = data, log, port or free_port()
-        self._command = SERVE if sabotage is None else [*SABOTAGED, sabotage]
+        self.command = SERVE if sabotage is None else [*SABOTAGED, sabotage]
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,7 +65,7 @@ class LiveBroker:
         """Start it, whether or not it will come up."""
         with self.log.open("ab") as errors:
             return subprocess.Popen(
-                [*self._command, "serve", "--port", str(self.port), "--data", str(self.data), "--log-format", "json", *options],
+                [*self.command, "serve", "--port", str(self.port), "--data", str(self.data), "--log-format", "json", *options],
                 stdout=subprocess.DEVNULL, stderr=errors, stdin=subprocess.DEVNULL,
             )  # fmt: skip
 
