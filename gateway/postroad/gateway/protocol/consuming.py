@@ -6,12 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from postroad.broker.engine.engine import Completion, ConsumeSpec, Nack, Progress, SettleBatch
+from postroad.broker.engine.engine import Completion, ConsumeSpec, Nack, Progress, PublishBatch, SettleBatch
 from postroad.broker.errors import InvalidRequest, LimitExceeded
 from postroad.broker.limits import Limits
 from postroad.broker.names import consumer_name
 
-from .fields import JSON_INT_MAX, boolean, bounded, integer, invalid, objects, queue_of, ranges, required, string
+from .fields import (
+    JSON_INT_MAX,
+    boolean,
+    bounded,
+    integer,
+    invalid,
+    objects,
+    queue_of,
+    ranges,
+    required,
+    start_of,
+    string,
+    target_of,
+)
 from .publishing import inline_batch
 
 REASON_LENGTH_MAX = 1000
@@ -24,9 +37,15 @@ def consume_spec(request: Mapping[str, Any], limits: Limits, *, consumer: str, c
     Raises:
         InvalidRequest, InvalidName, LimitExceeded.
     """
+    kind, name = target_of(request)
+    group = None
+    if kind == "stream":
+        group = queue_of(request, "group")
     prefetch = bounded(request, "prefetch", 1, "prefetch_max", limits.prefetch_max)
     return ConsumeSpec(
-        queue=queue_of(request),
+        queue=name,
+        group=group,
+        start=start_of(request) if group is not None else "latest",
         consumer=consumer_name(request.get("consumer", consumer)),
         client=client,
         prefetch=20 if prefetch is None else prefetch,
@@ -116,5 +135,10 @@ def _done(item: Mapping[str, Any], field: str, limits: Limits, body_bytes_max: i
     return Completion(
         number=required(integer(item, "number", 1, JSON_INT_MAX, f"{field}."), f"{field}.number"),
         result=result,
-        publishes=[inline_batch(frame, queue_of(frame), limits, body_bytes_max) for frame in frames],
+        publishes=[_publish(frame, limits, body_bytes_max) for frame in frames],
     )
+
+
+def _publish(frame: Mapping[str, Any], limits: Limits, body_bytes_max: int) -> PublishBatch:
+    kind, name = target_of(frame, topics=True)
+    return inline_batch(frame, name, limits, body_bytes_max, kind=kind)

@@ -29,6 +29,34 @@ def binary_delivery(sub: int, batch: DeliveryBatch) -> list[Buffer]:
     return [encode_binary(orjson.dumps(header)), *batch.bodies]
 
 
+def binary_messages(sub: int, batch: DeliveryBatch, trimmed: int | None) -> list[Buffer]:
+    """A ``messages`` frame of a reader: as ``deliver``, without number and attempts."""
+    header: dict[str, Any] = {
+        "op": "messages",
+        "sub": sub,
+        "runs": [[run.sequence, run.count, run.id_prefix, run.index, run.published_at] for run in batch.runs],
+        "sizes": batch.sizes,
+        **batch.attributes,
+    }
+    if trimmed is not None:
+        header["trimmed"] = trimmed
+    return [encode_binary(orjson.dumps(header)), *batch.bodies]
+
+
+def text_messages(sub: int, batch: DeliveryBatch, trimmed: int | None) -> list[Buffer]:
+    frame: dict[str, Any] = {"op": "messages", "sub": sub, "messages": list(read_messages(batch))}
+    if trimmed is not None:
+        frame["trimmed"] = trimmed
+    return [orjson.dumps(frame)]
+
+
+def read_messages(batch: DeliveryBatch) -> Iterator[dict[str, Any]]:
+    """Messages of a stream: with their offset, without what belongs to a delivery."""
+    for message in inline_messages(batch):
+        rest = {name: value for name, value in message.items() if name not in ("number", "sequence", "attempt")}
+        yield {"offset": message["sequence"], **rest}
+
+
 def text_delivery(sub: int, batch: DeliveryBatch) -> list[Buffer]:
     return [orjson.dumps({"op": "deliver", "sub": sub, "messages": list(inline_messages(batch))})]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from postroad.broker.errors import InvalidName, InvalidRequest, LimitExceeded, PostroadError
-from postroad.broker.names import queue_name
+from postroad.broker.names import queue_name, topic_name
 
 JSON_INT_MAX = 2**53 - 1
 
@@ -79,6 +79,42 @@ def queue_of(request: Mapping[str, Any], field: str = "queue") -> str:
         return queue_name(request[field])
     except InvalidName as error:
         raise _named(error, field) from None
+
+
+def target_of(request: Mapping[str, Any], *, topics: bool = False) -> tuple[str, str]:
+    """Kind (``queue``, ``stream`` or, where allowed, ``topic``) and name of what a request is about.
+
+    Raises:
+        InvalidRequest: none is named, or more than one. InvalidName: against the rules.
+    """
+    kinds = [kind for kind in (("queue", "stream", "topic") if topics else ("queue", "stream")) if kind in request]
+    if len(kinds) > 1:
+        raise InvalidRequest(f"Name either a {kinds[0]} or a {kinds[1]}.", field=kinds[1])
+    if kinds == ["topic"]:
+        try:
+            return "topic", topic_name(request["topic"])
+        except InvalidName as error:
+            raise _named(error, "topic") from None
+    kind = kinds[0] if kinds else "queue"
+    return kind, queue_of(request, kind)
+
+
+def start_of(request: Mapping[str, Any], field: str = "from") -> str | tuple[str, int]:
+    """Where in a stream to begin: ``latest`` (default), ``earliest``, an offset, a time, or the last n.
+
+    Raises:
+        InvalidRequest: anything else.
+    """
+    given = request.get(field)
+    if given is None:
+        return "latest"
+    if isinstance(given, str) and given in ("earliest", "latest"):
+        return given
+    if type(given) is dict and len(given) == 1:
+        ((kind, value),) = given.items()
+        if kind in ("offset", "at", "last") and type(value) is int and 0 <= value <= JSON_INT_MAX:
+            return kind, value
+    raise invalid(field, '"earliest", "latest", {"offset": n}, {"at": milliseconds} or {"last": n}')
 
 
 def ranges(value: object, field: str) -> list[tuple[int, int]]:

@@ -9,15 +9,18 @@ from postroad.broker.engine.engine import WatchSpec
 from postroad.broker.errors import InvalidRequest
 
 from ..auth.rights import Verb
-from .fields import JSON_INT_MAX, integer, invalid, queue_of, required, string
+from .fields import JSON_INT_MAX, boolean, integer, invalid, queue_of, required, start_of, string, target_of
 
 ID_LENGTH_MAX = 100
 LIST_MAX = 10_000
 
-QUERIES = ("overview", "queues", "queue", "messages", "message", "events")
+QUERIES = (
+    "overview", "queues", "queue", "messages", "message", "events", "streams", "stream", "schedules", "bindings",
+)  # fmt: skip
 OPERATIONS: dict[str, Verb] = {
     "redrive": "redrive", "discard": "redrive", "purge": "manage", "cancel": "manage", "pause": "manage",
-    "resume": "manage",
+    "resume": "manage", "edit": "redrive", "reset": "manage", "replay": "manage", "schedule": "manage",
+    "schedule_delete": "manage", "schedule_pause": "manage", "schedule_resume": "manage", "schedule_run": "manage",
 }  # fmt: skip
 """Operation → the right it needs."""
 
@@ -40,6 +43,9 @@ def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
         after = integer(request, "after", 0, JSON_INT_MAX)
         if after is not None:
             args["after"] = after
+        args |= _search(request)
+    elif what == "stream":
+        args["stream"] = queue_of(request, "stream")
     elif what == "message":
         args["message"] = message_id(request, "message")
     elif what == "events":
@@ -55,7 +61,16 @@ def operate_args(do: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
         raise invalid("do", "one of " + ", ".join(OPERATIONS))
     if do == "cancel":
         return do, {"message": message_id(request, "message")}
+    if do.startswith("schedule"):
+        return do, _schedule(do, request)
+    if do in ("reset", "replay"):
+        return do, _stream_args(do, request)
     args: dict[str, Any] = {"queue": queue_of(request)}
+    if do == "edit":
+        given = request.get("with")
+        if type(given) is not dict:
+            raise invalid("with", "an object with a body")
+        return do, args | {"message": message_id(request, "message"), "with": given}
     if do == "discard" or (do == "redrive" and request.get("messages") is not None):
         args["messages"] = _ids(request)
     if do == "redrive" and (limit := integer(request, "limit", 1, JSON_INT_MAX)) is not None:
@@ -74,6 +89,62 @@ def watch_spec(request: Mapping[str, Any]) -> WatchSpec:
         from_position=integer(request, "from", 0, JSON_INT_MAX),
         last=integer(request, "last", 0, 1000) or 0,
     )
+
+
+def bind_args(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises: InvalidRequest, InvalidName."""
+    kind, name = target_of(request)
+    pattern = string(request, "topic", 200)
+    if not pattern:
+        raise InvalidRequest("topic is missing.", field="topic")
+    args: dict[str, Any] = {"topic": pattern, kind: name}
+    headers = request.get("headers")
+    if headers is not None:
+        if type(headers) is not dict:
+            raise invalid("headers", "an object with match and values")
+        args["headers"] = headers
+    return args
+
+
+def _search(request: Mapping[str, Any]) -> dict[str, Any]:
+    args: dict[str, Any] = {}
+    for field in ("text", "key"):
+        if (value := string(request, field, 200)) is not None:
+            args[field] = value
+    headers = request.get("headers")
+    if headers is not None:
+        if type(headers) is not dict or not all(type(value) is str for value in headers.values()):
+            raise invalid("headers", "an object of strings")
+        args["headers"] = headers
+    return args
+
+
+def _stream_args(do: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    args: dict[str, Any] = {"stream": queue_of(request, "stream")}
+    if do == "reset":
+        start_of(request, "to")
+        return args | {"group": queue_of(request, "group"), "to": request.get("to") or "latest"}
+    for field in ("first", "last"):
+        if (offset := integer(request, field, 0, JSON_INT_MAX)) is not None:
+            args[field] = offset
+    return args | {"queue": queue_of(request), "dry_run": boolean(request, "dry_run", False)}
+
+
+def _schedule(do: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    args: dict[str, Any] = {"schedule": queue_of(request, "schedule")}
+    if do != "schedule":
+        return args
+    kind, name = target_of(request, topics=True)
+    args[kind] = name
+    for field in ("cron", "zone"):
+        if (text := string(request, field, 200)) is not None:
+            args[field] = text
+    if (every_ms := integer(request, "every_ms", 1000, JSON_INT_MAX)) is not None:
+        args["every_ms"] = every_ms
+    message = request.get("message")
+    if type(message) is not dict:
+        raise invalid("message", "an object with a body")
+    return args | {"message": message, "paused": boolean(request, "paused", False)}
 
 
 def sub_of(request: Mapping[str, Any]) -> int:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from postroad.broker.engine.engine import Buffer, PublishBatch
-from postroad.broker.errors import InvalidRequest, LimitExceeded, Unsupported
+from postroad.broker.errors import InvalidRequest, LimitExceeded
 from postroad.broker.limits import Limits
 
 from .attributes import columns_from_messages, columns_of
 from .bodies import to_bytes
-from .fields import boolean, integer, objects, queue_of
+from .fields import boolean, integer, objects, queue_of, target_of
 
-_PLAIN = frozenset({"op", "id", "queue", "frame", "sizes", "declare"})
+_PLAIN = frozenset({"op", "id", "queue", "frame", "sizes", "declare", "stream", "topic", "mandatory"})
 
 
 def publish_batch(frame: Mapping[str, Any], bodies: Buffer, limits: Limits, body_bytes_max: int) -> PublishBatch:
@@ -27,27 +27,43 @@ def publish_batch(frame: Mapping[str, Any], bodies: Buffer, limits: Limits, body
     Raises:
         InvalidRequest, InvalidName: a wrong or missing field.
         LimitExceeded: too many messages, or too large.
-        Unsupported: the target is a topic or a stream.
     """
-    if "queue" not in frame and ("topic" in frame or "stream" in frame):
-        raise Unsupported("This server has no topics and streams yet; publish to a queue.")
-    queue = queue_of(frame)
+    kind, queue = ("queue", queue_of(frame)) if "queue" in frame else target_of(frame, topics=True)
     sizes = frame.get("sizes")
     if sizes is None or "messages" in frame:
         if bodies:
             raise InvalidRequest("A frame has either sizes or messages.", field="messages")
-        return inline_batch(frame, queue, limits, body_bytes_max)
+        return inline_batch(frame, queue, limits, body_bytes_max, kind=kind)
     count = len(sizes)
     _check_count(count, limits, "sizes")
     if max(sizes) > body_bytes_max:
         raise _too_large(body_bytes_max)
     attributes = columns_of(frame, count, limits) if frame.keys() - _PLAIN else {}
-    return PublishBatch(
+    batch = PublishBatch(
         queue=queue, sizes=sizes, bodies=bodies, attributes=attributes, declare=boolean(frame, "declare", True)
     )
+    return batch if kind == "queue" else _of_kind(batch, kind, frame)
 
 
-def inline_batch(frame: Mapping[str, Any], queue: str, limits: Limits, body_bytes_max: int) -> PublishBatch:
+def _of_kind(batch: PublishBatch, kind: str, frame: Mapping[str, Any]) -> PublishBatch:
+    """The batch for a stream or a topic.
+
+    Raises:
+        InvalidRequest: an attribute that a stream does not take.
+    """
+    batch.kind = kind
+    if kind == "topic":
+        batch.mandatory = boolean(frame, "mandatory", False)
+    elif kind == "stream":
+        for field in ("delay_ms", "delays_ms", "priority", "priorities"):
+            if field in batch.attributes:
+                raise InvalidRequest("A stream takes neither delay nor priority.", field=field)
+    return batch
+
+
+def inline_batch(
+    frame: Mapping[str, Any], queue: str, limits: Limits, body_bytes_max: int, *, kind: str = "queue"
+) -> PublishBatch:
     """A frame whose bodies are inside its ``messages``; raises as ``publish_batch``."""
     if "messages" not in frame:
         raise InvalidRequest("messages is missing.", field="messages")
@@ -56,31 +72,32 @@ def inline_batch(frame: Mapping[str, Any], queue: str, limits: Limits, body_byte
     columns = columns_from_messages(frame, messages, limits)
     common = columns.pop("type", None)
     types = columns.pop("types", None)
-    kinds: list[str] = []
+    forms: list[str] = []
     bodies: list[bytes] = []
     for index, message in enumerate(messages):
         field = f"messages[{index}]"
         if "body" not in message:
             raise InvalidRequest(f"{field}.body is missing.", field=f"{field}.body")
-        kind = message.get("type") or (types[index] if types else None) or common or "json"
-        if kind not in ("json", "text", "bytes"):
+        form = message.get("type") or (types[index] if types else None) or common or "json"
+        if form not in ("json", "text", "bytes"):
             raise InvalidRequest(f'{field}.type must be "json", "text" or "bytes".', field=f"{field}.type")
-        body = to_bytes(message["body"], kind, f"{field}.body")
+        body = to_bytes(message["body"], form, f"{field}.body")
         if len(body) > body_bytes_max:
             raise _too_large(body_bytes_max)
-        kinds.append(kind)
+        forms.append(form)
         bodies.append(body)
-    if len(set(kinds)) > 1:
-        columns["types"] = kinds
-    elif kinds[0] != "json":
-        columns["type"] = kinds[0]
-    return PublishBatch(
+    if len(set(forms)) > 1:
+        columns["types"] = forms
+    elif forms[0] != "json":
+        columns["type"] = forms[0]
+    batch = PublishBatch(
         queue=queue,
         sizes=[len(body) for body in bodies],
         bodies=b"".join(bodies),
         attributes=columns,
         declare=boolean(frame, "declare", True),
     )
+    return batch if kind == "queue" else _of_kind(batch, kind, frame)
 
 
 def frame_number(frame: Mapping[str, Any], session: str | None) -> tuple[str, int] | None:

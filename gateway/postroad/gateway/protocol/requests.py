@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from postroad.broker.engine.engine import Confirm, Json, Settled
+from postroad.broker.engine.engine import Confirm, Json, ReadSpec, Settled
 from postroad.broker.errors import InvalidRequest, NotAllowed, Unavailable
 
 from ..auth.rights import Principal
@@ -14,14 +14,16 @@ from .capability import WatchKeys
 from .consumer import Consumer
 from .consuming import consume_spec
 from .context import SessionContext
-from .fields import boolean, bounded, invalid, queue_of, required, string
-from .inspecting import OPERATIONS, operate_args, query_args, sub_of, watch_spec
+from .fields import boolean, bounded, invalid, queue_of, required, start_of, string, target_of
+from .inspecting import OPERATIONS, bind_args, operate_args, query_args, sub_of, watch_spec
+from .reader import StreamReader
 from .watcher import Watcher, visible_state
 
 if TYPE_CHECKING:
     from .session import Session, Sub
 
 CANCELLED_MAX = 256
+GROUP_SEPARATOR = "/"
 SubT = TypeVar("SubT", Consumer, Watcher)
 
 
@@ -34,19 +36,60 @@ class Answer:
 
 
 async def declare(session: Session, request: Mapping[str, Any]) -> Answer:
-    queue = queue_of(request)
+    kind, queue = target_of(request)
+    group = queue_of(request, "group") if kind == "stream" and "group" in request else None
     settings = request.get("settings")
     if settings is not None and type(settings) is not dict:
         raise invalid("settings", "an object")
     session.principal.need("manage", queue)
     update = boolean(request, "update", False)
-    return Answer(await session.context.engine.declare(queue, settings or {}, update=update))
+    engine = session.context.engine
+    if kind == "queue":
+        return Answer(await engine.declare(queue, settings or {}, update=update))
+    start = start_of(request)
+    return Answer(await engine.declare(queue, settings or {}, update=update, kind=kind, group=group, start=start))
 
 
 async def delete(session: Session, request: Mapping[str, Any]) -> Answer:
-    queue = queue_of(request)
-    session.principal.need("manage", queue)
-    return Answer(await session.context.engine.delete(queue))
+    kind, name = target_of(request)
+    session.principal.need("manage", name)
+    if kind == "stream" and "group" in request:
+        name = f"{name}{GROUP_SEPARATOR}{queue_of(request, 'group')}"
+    return Answer(await session.context.engine.delete(name))
+
+
+async def bind(session: Session, request: Mapping[str, Any]) -> Answer:
+    return Answer(await change_binding(session.context, session.principal, "bind", request))
+
+
+async def unbind(session: Session, request: Mapping[str, Any]) -> Answer:
+    return Answer(await change_binding(session.context, session.principal, "unbind", request))
+
+
+async def change_binding(context: SessionContext, principal: Principal, do: str, request: Mapping[str, Any]) -> Json:
+    """Bind or unbind, with the right to manage both sides; shared with HTTP."""
+    args = bind_args(request)
+    principal.need("manage", args["topic"])
+    principal.need("manage", args["stream"] if "stream" in args else args["queue"])
+    return await context.engine.operate(do, args)
+
+
+async def read(session: Session, request: Mapping[str, Any]) -> Answer:
+    number = sub_of(request)
+    spec = ReadSpec(stream=queue_of(request, "stream"), start=start_of(request))
+    session.principal.need("consume", spec.stream)
+    if session.state.value == "draining":
+        raise Unavailable("The server is stopping.")
+    reader = StreamReader(session, number)
+    session.claim(number, reader)
+    try:
+        opened = await reader.open(spec)
+    except BaseException:
+        session.forget(reader)
+        raise
+    if session.is_closed:
+        opened.cancel()
+    return Answer({"position": opened.position, "offset": opened.offset}, reader.opened)
 
 
 async def consume(session: Session, request: Mapping[str, Any]) -> Answer:
@@ -127,6 +170,10 @@ def prefetch(session: Session, request: Mapping[str, Any]) -> Json:
 
 
 def cancel(session: Session, request: Mapping[str, Any]) -> Json:
+    if isinstance(reader := session.subs.get(sub_of(request)), StreamReader):
+        end(reader)
+        session.forget(reader)
+        return {"position": session.context.engine.position}
     consumer = _sub(session, request, Consumer)
     assert consumer.subscription is not None
     consumer.subscription.cancel()
@@ -149,16 +196,16 @@ AT_ONCE: dict[str, Callable[[Session, Mapping[str, Any]], Json]] = {
 }  # fmt: skip
 WAITING: dict[str, Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]] = {
     "declare": declare, "delete": delete, "consume": consume, "watch": watch, "query": query, "operate": operate,
+    "read": read, "bind": bind, "unbind": unbind,
 }  # fmt: skip
-LATER = frozenset({"bind", "unbind", "read"})
-"""Ops of topics and streams, which no engine has yet."""
 
 
 async def ask(context: SessionContext, principal: Principal, what: object, request: Mapping[str, Any]) -> Json:
     """Answer a query within the caller's rights; shared with HTTP."""
     checked, args = query_args(what, request)
-    if "queue" in args:
-        principal.need("peek", args["queue"])
+    for kind in ("queue", "stream"):
+        if kind in args:
+            principal.need("peek", args[kind])
     fits = False
     if checked == "message":
         fits = check_capability(context.watch_keys, args["message"], string(request, "capability", 64))
@@ -169,7 +216,14 @@ async def ask(context: SessionContext, principal: Principal, what: object, reque
         if fits:
             return visible_state(answer, principal)
         principal.need("peek", answer["message"]["queue"])
-    elif checked in ("overview", "queues"):
+    elif checked in ("schedules", "bindings"):
+        rows = [
+            row
+            for row in answer[checked]
+            if principal.may("peek", row.get("queue") or row.get("stream") or row["topic"])
+        ]
+        answer = {**answer, checked: rows}
+    elif checked in ("overview", "queues", "streams"):
         answer = visible_state(answer, principal)
         if checked == "overview":
             answer = {**answer, "connections": context.connections()}
@@ -183,9 +237,10 @@ async def order(context: SessionContext, principal: Principal, do: object, reque
     """Carry out an operation within the caller's rights; shared with HTTP."""
     checked, args = operate_args(do, request)
     verb = OPERATIONS[checked]
-    if "queue" in args:
-        principal.need(verb, args["queue"])
-    elif not principal.may_all(verb):
+    names = [args[kind] for kind in ("queue", "stream", "topic", "schedule") if kind in args]
+    for name in names:
+        principal.need(verb, name)
+    if not names and not principal.may_all(verb):
         found = await context.engine.query("message", {"message": args["message"]})
         principal.need(verb, found["message"]["queue"])
     return await context.engine.operate(checked, args)
@@ -204,7 +259,7 @@ def check_capability(keys: WatchKeys, message: str | None, capability: str | Non
     return True
 
 
-def confirm_reply(request_id: int, confirm: Confirm, keys: WatchKeys) -> Json:
+def confirm_reply(request_id: int, confirm: Confirm, keys: WatchKeys, *, is_topic: bool = False) -> Json:
     """The ``ok`` of a publish."""
     reply: Json = {
         "op": "ok",
@@ -214,6 +269,8 @@ def confirm_reply(request_id: int, confirm: Confirm, keys: WatchKeys) -> Json:
         "id_prefix": confirm.id_prefix,
         "watch_key": keys.key(confirm.id_prefix),
     }
+    if is_topic:
+        reply["routed"] = confirm.routed
     if confirm.duplicates:
         reply["duplicates"] = {str(index): first for index, first in confirm.duplicates.items()}
     if confirm.replayed:
@@ -235,6 +292,9 @@ def end(sub: Sub) -> None:
     if isinstance(sub, Consumer):
         if sub.subscription is not None:
             sub.subscription.detach()
+    elif isinstance(sub, StreamReader):
+        if sub.reader is not None:
+            sub.reader.cancel()
     elif sub.watch is not None:
         sub.watch.cancel()
 

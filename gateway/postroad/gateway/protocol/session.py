@@ -28,7 +28,6 @@ from postroad.broker.errors import (
     NotAuthenticated,
     PostroadError,
     Unavailable,
-    Unsupported,
 )
 
 from ..auth.rights import NOBODY, Principal
@@ -44,6 +43,7 @@ from .inspecting import sub_of
 from .opcodes import NOT_AUTHENTICATED, Violation
 from .port import Port
 from .publishing import frame_number, publish_batch
+from .reader import StreamReader
 from .watcher import Watcher
 
 QUERIES_MAX = 16
@@ -51,7 +51,7 @@ OWED_BYTES_MAX = 32 * 1024 * 1024
 """Bytes published and not yet confirmed beyond which the connection is not read."""
 
 Reply = dict[str, Any]
-Sub = Consumer | Watcher
+Sub = Consumer | StreamReader | Watcher
 
 
 class State(Enum):
@@ -110,7 +110,7 @@ class Session:
 
     @property
     def has_consumers(self) -> bool:
-        return bool(self.cancelled) or any(isinstance(sub, Consumer) for sub in self.subs.values())
+        return bool(self.cancelled) or any(not isinstance(sub, Watcher) for sub in self.subs.values())
 
     # Frames in
 
@@ -212,14 +212,14 @@ class Session:
             batch.producer = frame_number(header, self.producer)
         size = len(batch.bodies)
         self._owe(size)
-        context.engine.publish(batch, partial(self._published, request_id, size))
+        context.engine.publish(batch, partial(self._published, request_id, size, batch.kind == "topic"))
 
-    def _published(self, request_id: int | None, size: int, outcome: Confirm | PostroadError) -> None:
+    def _published(self, request_id: int | None, size: int, is_topic: bool, outcome: Confirm | PostroadError) -> None:
         self._owe(-size)
         if isinstance(outcome, PostroadError):
             self.fail(request_id, outcome)
         elif request_id is not None:
-            self.push(requests.confirm_reply(request_id, outcome, self.context.watch_keys))
+            self.push(requests.confirm_reply(request_id, outcome, self.context.watch_keys, is_topic=is_topic))
 
     def _owe(self, size: int) -> None:
         was_busy = self._owed_bytes > OWED_BYTES_MAX
@@ -250,8 +250,6 @@ class Session:
     def _other(self, op: object, header: Header, request_id: int | None) -> None:
         if not isinstance(op, str):
             raise InvalidRequest("op must be text.", field="op")
-        if op in requests.LATER:
-            raise Unsupported(f"This server cannot {op} yet.")
         at_once = requests.AT_ONCE.get(op)
         if at_once is not None:
             self.answer(request_id, at_once(self, header))
@@ -314,7 +312,7 @@ class Session:
         """The port's ``congested`` changed."""
         congested = self.port.congested
         for sub in list(self.subs.values()):
-            if isinstance(sub, Consumer):
+            if not isinstance(sub, Watcher):
                 if congested or self.state is State.DRAINING:
                     sub.pause()
                 else:

@@ -137,9 +137,11 @@ def visible_state(state: Json, principal: Principal) -> Json:
     """The part of a state or snapshot that this caller may see: no bodies, no queues without the right to peek."""
     if "message" in state:
         return {**state, "message": {k: v for k, v in state["message"].items() if k not in _HIDDEN}}
-    if "queues" in state and not principal.may_all("peek"):
-        state = {**state, "queues": [queue for queue in state["queues"] if principal.may("peek", queue["name"])]}
-        state.pop("deliveries", None)
+    if not principal.may_all("peek"):
+        state = {name: value for name, value in state.items() if name != "deliveries"}
+        for kind in ("queues", "streams"):
+            if kind in state:
+                state[kind] = [item for item in state[kind] if principal.may("peek", item["name"])]
     return state
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from postroad.broker.engine.engine import Confirm
 from postroad.broker.errors import PostroadError
+from postroad.broker.names import topic_name
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..auth.rights import NOBODY
 from ..problem import Json
 from ..protocol.capability import capability_of
+from ..protocol.fields import queue_of
 from ..protocol.publishing import inline_batch
 from ..protocol.requests import ask, order
 from .endpoint import (
@@ -30,12 +32,26 @@ from .endpoint import (
 @api
 async def publish(request: Request) -> Response:
     """201 when the messages are durable."""
-    principal, queue = principal_of(request), queue_in_path(request)
+    return await _publish(request, "queue", queue_in_path(request))
+
+
+@api
+async def publish_to_stream(request: Request) -> Response:
+    return await _publish(request, "stream", queue_of(request.path_params, "stream"))
+
+
+@api
+async def publish_to_topic(request: Request) -> Response:
+    return await _publish(request, "topic", topic_name(request.path_params["topic"]))
+
+
+async def _publish(request: Request, kind: str, queue: str) -> Response:
+    principal = principal_of(request)
     context = server_of(request).context
     principal.need("publish", queue)
     frame = await body_of(request)
     refuse_while_stopping(request)
-    batch = inline_batch(frame, queue, context.limits, context.body_bytes_max(principal))
+    batch = inline_batch(frame, queue, context.limits, context.body_bytes_max(principal), kind=kind)
     batch.declare = batch.declare and principal.may("manage", queue)
     confirmed: asyncio.Future[Confirm] = asyncio.get_running_loop().create_future()
 
@@ -55,6 +71,8 @@ async def publish(request: Request) -> Response:
         "position": confirm.position,
         "watches": [capability_of(key, index) for index in range(confirm.count)],
     }
+    if kind == "topic":
+        answer["routed"] = confirm.routed
     if confirm.duplicates:
         answer["duplicates"] = {str(index): first for index, first in confirm.duplicates.items()}
     return Json(answer, 201)
@@ -63,7 +81,7 @@ async def publish(request: Request) -> Response:
 @api
 async def browse(request: Request) -> Response:
     """Looking does not touch."""
-    fields: dict[str, Any] = {"queue": queue_in_path(request), **query_fields(request, "state")}
+    fields: dict[str, Any] = {"queue": queue_in_path(request), **query_fields(request, "state", "text", "key")}
     for name, low in (("after", 0), ("limit", 1)):
         number = number_in_query(request, name, low)
         if number is not None:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ..problem import Json
 from ..protocol.consuming import REASON_LENGTH_MAX, lease_of
-from ..protocol.fields import boolean, integer, invalid, objects, string
+from ..protocol.fields import boolean, integer, invalid, objects, queue_of, string
 from .endpoint import (
     api,
     body_of,
@@ -35,7 +35,16 @@ RECEIPTS_MAX = 1000
 
 @api
 async def receive(request: Request) -> Response:
-    server, principal, queue = server_of(request), principal_of(request), queue_in_path(request)
+    return await _receive(request, queue_in_path(request), None)
+
+
+@api
+async def receive_of_group(request: Request) -> Response:
+    return await _receive(request, queue_of(request.path_params, "stream"), queue_of(request.path_params, "group"))
+
+
+async def _receive(request: Request, queue: str, group: str | None) -> Response:
+    server, principal = server_of(request), principal_of(request)
     wanted = number_in_query(request, "max", 1, MAX_MESSAGES)
     wait_ms = number_in_query(request, "wait_ms", 0, WAIT_MS_MAX)
     lease_ms = lease_of({"lease_ms": number_in_query(request, "lease_ms", 100)}, server.context.limits)
@@ -43,7 +52,7 @@ async def receive(request: Request) -> Response:
     refuse_while_stopping(request)
     await body_of(request)
     consumers: HttpConsumers = request.app.state.consumers
-    consumer = await consumers.of_queue(queue, declare=principal.may("manage", queue))
+    consumer = await consumers.of_queue(queue, group, wanted or 1, declare=principal.may("manage", queue))
     wait_s = max(wait_ms or 0, WAIT_MS_MIN) / 1000
     messages = await _while_connected(request, consumer, consumer.receive(wanted or 1, wait_s))
     assert consumer.subscription is not None

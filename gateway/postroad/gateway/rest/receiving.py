@@ -44,8 +44,9 @@ class Waiter:
 class HttpConsumer:
     """The subscription of one queue and the requests that wait for it."""
 
-    def __init__(self, queue: str, closed: Callable[[HttpConsumer], None]) -> None:
+    def __init__(self, queue: str, group: str | None, closed: Callable[[HttpConsumer], None]) -> None:
         self.queue = queue
+        self.group = group
         self._closed = closed
         self._waiters: deque[Waiter] = deque()
         self._deadlines: dict[int, float] = {}
@@ -55,12 +56,11 @@ class HttpConsumer:
         self._early: list[DeliveryBatch] = []
         self.subscription: Subscription | None = None
 
-    async def open(self, engine: Engine, *, declare: bool) -> None:
-        spec = ConsumeSpec(queue=self.queue, consumer=CONSUMER_NAME, client="http", prefetch=1, declare=declare)
+    async def open(self, engine: Engine, wanted: int, *, declare: bool) -> None:
+        spec = ConsumeSpec(
+            queue=self.queue, group=self.group, consumer=CONSUMER_NAME, client="http", prefetch=wanted, declare=declare
+        )
         self.subscription = await engine.consume(spec, self)
-        early, self._early = self._early, []
-        for batch in early:
-            self.deliver(batch)
         self._adjust()
 
     async def receive(self, wanted: int, wait_s: float) -> list[dict[str, Any]]:
@@ -71,6 +71,9 @@ class HttpConsumer:
         """
         waiter = Waiter(wanted)
         self._waiters.append(waiter)
+        early, self._early = self._early, []
+        for batch in early:
+            self.deliver(batch)
         self._adjust()
         try:
             return await asyncio.wait_for(asyncio.shield(waiter.found), wait_s)
@@ -86,7 +89,7 @@ class HttpConsumer:
                 self._adjust()
 
     def deliver(self, batch: DeliveryBatch) -> None:
-        if self.subscription is None:
+        if self.subscription is None:  # kept for the request that opened it
             self._early.append(batch)
             return
         messages = deque(inline_messages(batch))
@@ -98,10 +101,10 @@ class HttpConsumer:
             for message in share:
                 self._deadlines[message["number"]] = self._loop.time() + self.subscription.lease_ms / 1000
             # They are in somebody's hands from now on: a crash of theirs counts as an attempt.
-            self.subscription.settle(SettleBatch(begun=share[-1]["number"]), _ignore)
+            self._loop.call_soon(self._settle_quietly, SettleBatch(begun=share[-1]["number"]))
             waiter.found.set_result(share)
+        self._adjust()  # pauses when nobody waits, before what is left over goes back
         self.release([message["number"] for message in messages])
-        self._adjust()
 
     def revoked(self, numbers: Ranges, reason: str) -> None:
         for first, last in numbers:
@@ -121,7 +124,9 @@ class HttpConsumer:
         if numbers and self.subscription is not None and not self._is_ended:
             for number in numbers:
                 self._deadlines.pop(number, None)
-            self.subscription.settle(SettleBatch(releases=[(number, number) for number in numbers]), _ignore)
+            releases = [(number, number) for number in numbers]
+            # Not from inside a delivery: the engine could hand the same messages over again, and again.
+            self._loop.call_soon(self._settle_quietly, SettleBatch(releases=releases))
 
     async def settle(self, batch: SettleBatch) -> Settled:
         """Raises: PostroadError: nothing of it was carried out."""
@@ -145,6 +150,10 @@ class HttpConsumer:
             if first in self._deadlines:
                 self._deadlines[first] = self._loop.time() + lease_ms / 1000
         return settled
+
+    def _settle_quietly(self, batch: SettleBatch) -> None:
+        if self.subscription is not None and not self._is_ended:
+            self.subscription.settle(batch, _ignore)
 
     def close(self) -> None:
         """Nobody waits: leave the queue. What was handed out stays leased until its lease ends."""
@@ -181,20 +190,25 @@ class HttpConsumers:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._by_queue: dict[str, asyncio.Task[HttpConsumer]] = {}
+        self._by_queue: dict[tuple[str, str | None], asyncio.Task[HttpConsumer]] = {}
         self._by_token: dict[str, HttpConsumer] = {}
 
-    async def of_queue(self, queue: str, *, declare: bool) -> HttpConsumer:
-        """Raises: PostroadError: the queue cannot be consumed from."""
-        task = self._by_queue.get(queue)
+    async def of_queue(self, queue: str, group: str | None, wanted: int, *, declare: bool) -> HttpConsumer:
+        """The consumer of a queue, or of a stream's group; a new one begins by getting ``wanted``.
+
+        Raises:
+            PostroadError: it cannot be consumed from.
+        """
+        key = (queue, group)
+        task = self._by_queue.get(key)
         if task is None:
-            task = asyncio.create_task(self._open(queue, declare))
-            self._by_queue[queue] = task
+            task = asyncio.create_task(self._open(queue, group, wanted, declare))
+            self._by_queue[key] = task
         try:
             return await asyncio.shield(task)
         except PostroadError:
-            if self._by_queue.get(queue) is task:
-                del self._by_queue[queue]
+            if self._by_queue.get(key) is task:
+                del self._by_queue[key]
             raise
 
     def of_token(self, token: str) -> HttpConsumer | None:
@@ -204,15 +218,15 @@ class HttpConsumers:
         for consumer in list(self._by_token.values()):
             consumer.close()
 
-    async def _open(self, queue: str, declare: bool) -> HttpConsumer:
-        consumer = HttpConsumer(queue, self._forget)
-        await consumer.open(self._engine, declare=declare)
+    async def _open(self, queue: str, group: str | None, wanted: int, declare: bool) -> HttpConsumer:
+        consumer = HttpConsumer(queue, group, self._forget)
+        await consumer.open(self._engine, wanted, declare=declare)
         assert consumer.subscription is not None
         self._by_token[consumer.subscription.token] = consumer
         return consumer
 
     def _forget(self, consumer: HttpConsumer) -> None:
-        self._by_queue.pop(consumer.queue, None)
+        self._by_queue.pop((consumer.queue, consumer.group), None)
         if consumer.subscription is not None:
             self._by_token.pop(consumer.subscription.token, None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .. import health, sse
-from . import messages, queues, receive
+from . import bindings, messages, queues, receive, streams
 from .endpoint import Endpoint
 
 
@@ -34,6 +34,17 @@ _RECEIVE = {
     "lease_ms": "another lease than the queue's",
 }
 _SETTLE = "ack: receipts; nack: objects with receipt, delay_ms, reason, dead; extend: objects with receipt, lease_ms"
+_GROUP = "/v1/streams/{stream}/groups/{group}"
+_STREAM_MESSAGES = "/v1/streams/{stream}/messages"
+_SCHEDULE = "/v1/schedules/{schedule}"
+_NEW_GROUP = {
+    "update": "change settings",
+    "from": "where a new group begins: earliest, latest, an offset, @milliseconds",
+}
+_READ = {"from": "earliest (default), latest, an offset, or @ and milliseconds", "limit": "at most 200"}
+_REPLAY = "first, last, queue, dry_run?"
+_BINDING = "topic, queue or stream, headers?"
+_SCHEDULED = "cron or every_ms, zone?, queue or stream or topic, message, paused?"
 
 ROUTES = (
     ApiRoute("GET", "/livez", health.live, "Whether the process runs"),
@@ -56,5 +67,27 @@ ROUTES = (
     ApiRoute("POST", "/v1/queues/{queue}/resume", queues.operation("resume"), "Resume deliveries", {}, "empty"),
     ApiRoute("GET", "/v1/messages/{id}", messages.show, "A message", {"capability": "its watch capability"}),
     ApiRoute("POST", "/v1/messages/{id}/cancel", messages.cancel, "Cancel a message", {}, "empty"),
+    ApiRoute("POST", "/v1/queues/{queue}/edit", queues.operation("edit"), "Edit and redrive", {}, "message, with"),
+    ApiRoute("GET", "/v1/streams", streams.list_streams, "All streams"),
+    ApiRoute("GET", "/v1/streams/{stream}", streams.show_stream, "One stream and its groups"),
+    ApiRoute("PUT", "/v1/streams/{stream}", streams.declare_stream, "Declare", {"update": "change"}, "settings"),
+    ApiRoute("DELETE", "/v1/streams/{stream}", streams.delete_stream, "Delete it with its groups"),
+    ApiRoute("PUT", _GROUP, streams.declare_stream, "Declare a group", _NEW_GROUP, "settings"),
+    ApiRoute("DELETE", _GROUP, streams.delete_stream, "Delete a group"),
+    ApiRoute("POST", _STREAM_MESSAGES, messages.publish_to_stream, "Publish", {}, "messages as in a text frame", 201),
+    ApiRoute("GET", _STREAM_MESSAGES, streams.read, "Read", _READ),
+    ApiRoute("POST", f"{_GROUP}/receive", receive.receive_of_group, "Long-poll for messages", _RECEIVE, "empty"),
+    ApiRoute("POST", f"{_GROUP}/reset", streams.operation("reset"), "Go on from another place", {}, "to"),
+    ApiRoute("POST", "/v1/streams/{stream}/replay", streams.operation("replay"), "Copy to a queue", {}, _REPLAY),
+    ApiRoute("POST", "/v1/topics/{topic}/messages", messages.publish_to_topic, "Publish", {}, "messages", 201),
+    ApiRoute("GET", "/v1/bindings", bindings.listing("bindings"), "All bindings"),
+    ApiRoute("POST", "/v1/bindings", bindings.binding("bind"), "Bind", {}, _BINDING),
+    ApiRoute("DELETE", "/v1/bindings", bindings.binding("unbind"), "Unbind", {}, _BINDING),
+    ApiRoute("GET", "/v1/schedules", bindings.listing("schedules"), "All schedules"),
+    ApiRoute("PUT", _SCHEDULE, bindings.schedule("schedule"), "Make or replace a schedule", {}, _SCHEDULED),
+    ApiRoute("DELETE", _SCHEDULE, bindings.schedule("schedule_delete"), "Delete a schedule"),
+    ApiRoute("POST", f"{_SCHEDULE}/run", bindings.schedule("schedule_run"), "Fire it now", {}, "empty"),
+    ApiRoute("POST", f"{_SCHEDULE}/pause", bindings.schedule("schedule_pause"), "Pause it", {}, "empty"),
+    ApiRoute("POST", f"{_SCHEDULE}/resume", bindings.schedule("schedule_resume"), "Resume it", {}, "empty"),
     ApiRoute("GET", "/v1/events", sse.events, "Events as JSON, or live as text/event-stream", _EVENTS),
 )

@@ -1,0 +1,141 @@
+"""Streams, groups, topics, bindings and schedules, with the real engine behind a session and behind HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from gateway_under_test import connected, running_gateway
+from postroad.broker.engine.open import open_engine
+from postroad.gateway.serving import Running
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture
+async def real(tmp_path: Path) -> AsyncIterator[Running]:
+    engine: Any = open_engine("embedded:", data=str(tmp_path / "data"), durability="memory")
+    await engine.start()
+    async with running_gateway(engine) as running:
+        yield running
+
+
+@pytest.mark.parametrize("format", ["text", "binary"])
+async def test_a_stream_is_read_from_a_place_and_followed(real: Running, format: str) -> None:
+    async with connected(real) as client:
+        await client.send(op="hello", format=format)
+        await client.ask(1, op="declare", stream="clicks", settings={"retention_count": 1000})
+        await client.ask(2, op="publish", stream="clicks", messages=[{"body": n} for n in range(3)])
+
+        opened = await client.ask(3, op="read", sub=4, stream="clicks", **{"from": {"offset": 1}})
+        seen = await client.until(op="messages")
+        await client.send(op="publish", stream="clicks", messages=[{"body": 3}])
+        more = await client.until(op="messages")
+        ended = await client.ask(5, op="cancel", sub=4)
+
+    assert opened["offset"] == 1
+    if format == "text":
+        assert [(message["offset"], message["body"]) for message in seen["messages"]] == [(1, 1), (2, 2)]
+        assert more["messages"][0]["offset"] == 3
+        assert not {"number", "attempt"} & seen["messages"][0].keys()
+    else:
+        assert (seen["runs"][0][:2], "number" in seen) == ([1, 2], False)
+    assert ended["op"] == "ok"
+
+
+async def test_a_group_consumes_a_stream_and_is_reset(real: Running) -> None:
+    async with connected(real) as client:
+        await client.ask(1, op="declare", stream="clicks")
+        await client.ask(2, op="publish", stream="clicks", messages=[{"body": "a"}, {"body": "b"}])
+        await client.ask(3, op="consume", sub=1, stream="clicks", group="g", **{"from": "earliest"})
+        delivered = await client.until(op="deliver")
+        await client.ask(4, op="settle", sub=1, ack=[[1, 2]])
+        shown = await client.ask(5, op="query", what="stream", stream="clicks")
+        await client.send(op="operate", id=6, do="reset", stream="clicks", group="g", to="earliest")
+        told = [await client.receive() for _ in range(2)]  # in either order: the delivery does not wait for the answer
+        (reset,), (again,) = ([frame for frame in told if frame["op"] == op] for op in ("ok", "deliver"))
+
+    assert [message["body"] for message in delivered["messages"]] == ["a", "b"]
+    assert shown["stream"]["groups"][0]["lag"] == 0
+    assert reset["offset"] == 0
+    assert again["messages"][0]["body"] == "a"
+
+
+async def test_a_topic_reaches_what_is_bound_to_it(real: Running) -> None:
+    async with connected(real) as client:
+        await client.ask(1, op="declare", queue="billing")
+        await client.ask(2, op="declare", stream="audit")
+        bound = await client.ask(3, op="bind", topic="orders.*", queue="billing")
+        await client.ask(4, op="bind", topic="orders.#", stream="audit")
+        both = await client.ask(5, op="publish", topic="orders.created", messages=[{"body": 1}])
+        one = await client.ask(6, op="publish", topic="orders.eu.created", messages=[{"body": 1}])
+        none = await client.ask(7, op="publish", topic="elsewhere", messages=[{"body": 1}])
+        refused = await client.ask(8, op="publish", topic="elsewhere", mandatory=True, messages=[{"body": 1}])
+        await client.ask(9, op="unbind", topic="orders.*", queue="billing")
+        listed = await client.ask(10, op="query", what="bindings")
+
+    assert bound["changed"] is True
+    assert [answer["routed"] for answer in (both, one, none)] == [2, 1, 0]
+    assert refused["code"] == "unroutable"
+    assert [(row["topic"], row.get("stream")) for row in listed["bindings"]] == [("orders.#", "audit")]
+
+
+async def test_all_of_it_over_http(real: Running) -> None:
+    async with httpx2.AsyncClient(base_url=real.url, trust_env=False) as http:
+        made = await http.put("/v1/streams/clicks", json={"retention_count": 10})
+        group = await http.put("/v1/streams/clicks/groups/g?from=earliest", json={"attempts_max": 3})
+        published = await http.post("/v1/streams/clicks/messages", json={"messages": [{"body": n} for n in range(5)]})
+        page = await http.get("/v1/streams/clicks/messages?from=1&limit=2")
+        received = await http.post("/v1/streams/clicks/groups/g/receive?max=2&wait_ms=5000", headers=JSON)
+        receipts = [message["receipt"] for message in received.json()["messages"]]
+        settled = await http.post("/v1/settle", json={"ack": receipts})
+        shown = await http.get("/v1/streams/clicks")
+        reset = await http.post("/v1/streams/clicks/groups/g/reset", json={"to": "latest"})
+        await http.put("/v1/queues/copy", json={})
+        replayed = await http.post("/v1/streams/clicks/replay", json={"first": 0, "last": 2, "queue": "copy"})
+        bound = await http.post("/v1/bindings", json={"topic": "a.*", "queue": "copy"})
+        routed = await http.post("/v1/topics/a.b/messages", json={"messages": [{"body": 1}]})
+        unbound = await http.request("DELETE", "/v1/bindings", json={"topic": "a.*", "queue": "copy"})
+        schedule = {"every_ms": 3_600_000, "queue": "copy", "message": {"body": {"tick": 1}}}
+        scheduled = await http.put("/v1/schedules/hourly", json=schedule)
+        paused = await http.post("/v1/schedules/hourly/pause", headers=JSON)
+        ran = await http.post("/v1/schedules/hourly/run", headers=JSON)
+        listed = await http.get("/v1/schedules")
+        gone = await http.request("DELETE", "/v1/streams/clicks/groups/g", headers=JSON)
+        deleted = await http.request("DELETE", "/v1/streams/clicks", headers=JSON)
+        streams = await http.get("/v1/streams")
+
+    assert (made.status_code, group.status_code, published.status_code) == (201, 201, 201)
+    assert [message["body"] for message in page.json()["messages"]] == [1, 2]
+    assert page.json()["next"] == 3
+    assert len(receipts) == 2
+    assert settled.json() == {"lost": []}
+    assert shown.json()["stream"]["groups"][0]["committed"] == 2
+    assert reset.json()["offset"] == 5
+    assert replayed.json()["count"] == 3
+    assert (bound.json()["changed"], routed.json()["routed"], unbound.json()["changed"]) == (True, 1, True)
+    assert scheduled.json()["next_at"] > 0
+    assert (paused.status_code, ran.status_code) == (200, 200)
+    assert listed.json()["schedules"][0]["name"] == "hourly"
+    assert (gone.status_code, deleted.status_code, streams.json()["streams"]) == (200, 200, [])
+
+
+async def test_a_slow_reader_of_a_stream_is_paused_and_loses_nothing(real: Running) -> None:
+    async with connected(real) as producer, connected(real, max_queue=1) as reader:
+        await producer.ask(1, op="declare", stream="s")
+        await reader.send(op="hello", format="binary")
+        await reader.ask(1, op="read", sub=1, stream="s")
+        for _ in range(30):
+            await producer.send(bodies=b"x" * 500_000, op="publish", id=2, stream="s", sizes=[500_000])
+            await producer.until(id=2)
+        await asyncio.sleep(0)
+        offsets: list[int] = []
+        while len(offsets) < 30:
+            frame = await reader.until(op="messages")
+            offsets += [run[0] + k for run in frame["runs"] for k in range(run[1])]
+
+    assert offsets == list(range(30))
