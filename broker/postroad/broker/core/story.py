@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .record import Place, Publish, Record, Return, Settle
+from .record import Place, Publish, Record, Return, Settle, Undefine
 
 TIMELINE_MAX = 1000
 
@@ -76,6 +76,11 @@ class Story:
                     if former == self.sequence:
                         self._placed(position, record, sequence, attempts, granted_at)
                         return True
+            case Undefine() if record.log == self.log and not self.is_over:
+                self.state, self.due, self.progress, self.consumer = "purged", None, None, None
+                self.reason = f'"{record.name}" was deleted'
+                self._tell({"at": record.at, "kind": "purged", "reason": self.reason, "position": position})
+                return True
         return False
 
     def granted(self, at: int, consumer: str, attempt: int) -> None:

@@ -119,4 +119,4 @@ class History:
 def _wanted(stories: list[Story]) -> tuple[bytes, ...]:
     """How the headers begin that can touch these stories."""
     logs = {story.log for story in stories}
-    return (PLACE, *(prefix(kind, log) for log in sorted(logs) for kind in ("settle", "return")))
+    return (PLACE, *(prefix(kind, log) for log in sorted(logs) for kind in ("settle", "return", "undefine")))

@@ -14,8 +14,10 @@ from typing import Any
 from ...core.effect import Deliver, Effect, Progressed, Returned
 from ...core.event import concerns, event_of
 from ...core.machine import Machine
-from ...core.record import Define, Place, Publish, Record, Return, Settle
+from ...core.record import Define, Place, Publish, Record, Return, Settle, Undefine
 from ...core.story import Story
+from ...errors import QueueNotFound
+from ...settings import FOREVER
 from ..engine import Json, WatchSink
 from .stats import Stats
 
@@ -154,7 +156,16 @@ class Watching:
                 wanted = [event for event in events if concerns(event, watch.queue)]
                 if wanted:
                     watch.sink.events(wanted, None)
+        for _, record in records:
+            if isinstance(record, Undefine):
+                self._end(record.name)
         self.touch(touched)
+
+    def _end(self, name: str) -> None:
+        """The queue or stream was deleted."""
+        for watch in [watch for watch in self._queues if watch.queue == name]:
+            self._queues.remove(watch)
+            watch.sink.ended(QueueNotFound(f'"{name}" was deleted.', queue=name))
 
     def _note_delivery(self, grant: Deliver, at_ms: int) -> None:
         state = self._machine.state
@@ -249,6 +260,8 @@ class Watching:
             case Place():
                 for entry in record.entries:
                     yield from self._at(record.origin, entry[4], entry[4])
+            case Undefine():
+                yield from self._at(record.log, 0, FOREVER)
             case _:
                 return
 
