@@ -11,7 +11,7 @@ from postroad.broker.names import topic_name
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..auth.rights import NOBODY
+from ..auth.rights import NOBODY, Principal
 from ..problem import Json
 from ..protocol.capability import capability_of
 from ..protocol.fields import queue_of
@@ -32,21 +32,23 @@ from .endpoint import (
 @api
 async def publish(request: Request) -> Response:
     """201 when the messages are durable."""
-    return await _publish(request, "queue", queue_in_path(request))
+    principal = principal_of(request)
+    return await _publish(request, principal, "queue", queue_in_path(request))
 
 
 @api
 async def publish_to_stream(request: Request) -> Response:
-    return await _publish(request, "stream", queue_of(request.path_params, "stream"))
+    principal = principal_of(request)
+    return await _publish(request, principal, "stream", queue_of(request.path_params, "stream"))
 
 
 @api
 async def publish_to_topic(request: Request) -> Response:
-    return await _publish(request, "topic", topic_name(request.path_params["topic"]))
-
-
-async def _publish(request: Request, kind: str, queue: str) -> Response:
     principal = principal_of(request)
+    return await _publish(request, principal, "topic", topic_name(request.path_params["topic"]))
+
+
+async def _publish(request: Request, principal: Principal, kind: str, queue: str) -> Response:
     context = server_of(request).context
     principal.need("publish", queue)
     frame = await body_of(request)

@@ -11,6 +11,7 @@ from postroad.broker.errors import InvalidRequest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..auth.rights import Principal
 from ..problem import Json
 from ..protocol.consuming import REASON_LENGTH_MAX, lease_of
 from ..protocol.fields import boolean, integer, invalid, objects, queue_of, string
@@ -35,16 +36,19 @@ RECEIPTS_MAX = 1000
 
 @api
 async def receive(request: Request) -> Response:
-    return await _receive(request, queue_in_path(request), None)
+    principal = principal_of(request)
+    return await _receive(request, principal, queue_in_path(request), None)
 
 
 @api
 async def receive_of_group(request: Request) -> Response:
-    return await _receive(request, queue_of(request.path_params, "stream"), queue_of(request.path_params, "group"))
+    principal = principal_of(request)
+    stream, group = queue_of(request.path_params, "stream"), queue_of(request.path_params, "group")
+    return await _receive(request, principal, stream, group)
 
 
-async def _receive(request: Request, queue: str, group: str | None) -> Response:
-    server, principal = server_of(request), principal_of(request)
+async def _receive(request: Request, principal: Principal, queue: str, group: str | None) -> Response:
+    server = server_of(request)
     wanted = number_in_query(request, "max", 1, MAX_MESSAGES)
     wait_ms = number_in_query(request, "wait_ms", 0, WAIT_MS_MAX)
     lease_ms = lease_of({"lease_ms": number_in_query(request, "lease_ms", 100)}, server.context.limits)
