@@ -83,12 +83,13 @@ async def _publish(request: Request, principal: Principal, kind: str, queue: str
 @api
 async def browse(request: Request) -> Response:
     """Looking does not touch."""
+    principal = principal_of(request)
     fields: dict[str, Any] = {"queue": queue_in_path(request), **query_fields(request, "state", "text", "key")}
     for name, low in (("after", 0), ("limit", 1)):
         number = number_in_query(request, name, low)
         if number is not None:
             fields[name] = number
-    return Json(await ask(server_of(request).context, principal_of(request), "messages", fields))
+    return Json(await ask(server_of(request).context, principal, "messages", fields))
 
 
 @api

@@ -36,8 +36,8 @@ async def list_streams(request: Request) -> Response:
 
 @api
 async def show_stream(request: Request) -> Response:
-    fields = {"stream": _stream(request)}
-    return Json(await ask(server_of(request).context, principal_of(request), "stream", fields))
+    principal = principal_of(request)
+    return Json(await ask(server_of(request).context, principal, "stream", {"stream": _stream(request)}))
 
 
 @api
