@@ -7,7 +7,7 @@ annotations here are strings for its sake.
 import os
 import sys
 
-if sys.version_info < (3, 7):
+if sys.version_info < (3, 7):  # noqa: UP036
     sys.exit("Postroad needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12" % sys.version.split()[0])  # noqa: UP031
 
 import machine
