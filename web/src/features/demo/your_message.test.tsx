@@ -51,8 +51,16 @@ it("gives the reason of a failed attempt and counts the attempts", () => {
     timeline: [{ at: 1_000, kind: "retrying", attempt: 2, reason: "421 broken", due: 1_500 }],
   });
 
-  expect(region.textContent).toContain("2 of 5 attempts used");
+  expect(region.textContent).toContain("attempt 2 of 5");
   expect(region.textContent).toContain("421 broken");
+});
+
+it("counts the attempt that runs as one", () => {
+  expect(show({ state: "delivered", attempts: 2 }).textContent).toContain("attempt 3 of 5");
+});
+
+it("does not speak of attempts while the first one runs", () => {
+  expect(show({ state: "delivered", attempts: 0 }).textContent).not.toContain("attempt");
 });
 
 it.each([

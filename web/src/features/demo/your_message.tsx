@@ -68,15 +68,17 @@ function Steps({ length, children }: { length: number; children: ReactNode }): R
 /** The visitor's own message: its state now and every step so far. */
 export function YourMessage({ mine, followed, arrived }: Props): ReactNode {
   const { state, attempts, attemptsMax, percent, note, timeline, failure } = followed;
+  // The broker counts attempts when they end; the one that runs is the next.
+  const attempt = state === "delivered" ? attempts + 1 : attempts;
   return (
     <section className="your-message" aria-label="Your message">
       <header>
         <h2>Your message</h2>
         {mine !== null && state !== null && <State state={state} />}
         {state === "delivered" && note !== null && <span className="small muted">{note}</span>}
-        {(attempts > 1 || state === "retrying") && (
+        {attempt > 1 && (
           <span className="small muted">
-            {attempts} of {attemptsMax} attempts used
+            attempt {attempt} of {attemptsMax}
           </span>
         )}
         {mine !== null && (
