@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import browser
 import pytest
-from playwright.sync_api import BrowserType, ConsoleMessage, Page
+from complaints import Complaints
+from playwright.sync_api import BrowserContext, BrowserType, expect
+from services import Services
 from stage import Stage, running_stage, tails
+
+WORKERS = 2
+#: How long a person would wait for anything here, on a busy machine.
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +56,38 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(autouse=True)
-def no_console_errors(page: Page, stage: Stage) -> Iterator[None]:
-    """A page that complains in its console fails the test. ``page`` is this test's only one, unless it opens others."""
-    complaints: list[str] = []
+@pytest.fixture
+def services(stage: Stage) -> Iterator[Services]:
+    """The demo behind the page. Whatever a test broke is mended after it."""
+    services = Services(stage)
+    yield services
+    services.mend(WORKERS)
 
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+@pytest.fixture
+def complaints() -> Complaints:
+    """What the pages of this test said in their consoles. It fails at its end when that was not expected."""
+    return Complaints()
+
+
+@pytest.fixture
+def new_context(new_context: Callable[..., BrowserContext], complaints: Complaints) -> Callable[..., BrowserContext]:
+    """Every browser context of a test is listened to, also those that it opens itself."""
+
+    def make(**options: Any) -> BrowserContext:
+        context = new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        complaints.watch(context)
+        return context
+
+    return make
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Within the call, so that a page that complained leaves its trace."""
     yield
-    assert not complaints, "\n".join(complaints)
+    complaints = getattr(item, "funcargs", {}).get("complaints")
+    if isinstance(complaints, Complaints):
+        unexpected = complaints.unexpected()
+        assert not unexpected, "\n".join(["pages complained in their consoles:", *unexpected])

@@ -216,7 +216,7 @@ function Row({ message, selected, opened, busy, toggle, open, redrive }: RowProp
             type="button"
             className="text-button"
             aria-expanded={opened}
-            aria-label={`Attempts of ${message.id}`}
+            aria-label={`${message.attempts} of ${message.attemptsMax} attempts of ${message.id}`}
             onClick={open}
           >
             {message.attempts} of {message.attemptsMax}
