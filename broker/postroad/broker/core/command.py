@@ -45,7 +45,7 @@ class Published:
 
 @dataclass(slots=True, kw_only=True)
 class Consume:
-    """Reply: ``Consuming``."""
+    """Reply: ``Consuming``. ``secret``: makes the token of a new subscription one that nobody can guess."""
 
     queue: str
     consumer: str
@@ -53,6 +53,7 @@ class Consume:
     prefetch: int = 20
     lease_ms: int | None = None
     declare: bool = True
+    secret: str = ""
     resume: str | None = None
     held: Sequence[tuple[int, int, int]] = ()
     begun: int = 0
@@ -60,7 +61,10 @@ class Consume:
 
 @dataclass(slots=True, kw_only=True)
 class Consuming:
+    """``first``: numbers below it were given to a connection of before."""
+
     subscription: int
+    first: int
     token: str
     lease_ms: int
     lost: list[Range]

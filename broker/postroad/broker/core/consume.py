@@ -40,7 +40,7 @@ def consume(machine: Machine, command: Consume) -> Consuming:
         number = machine.next_subscription
         machine.next_subscription += 1
         subscription = Subscription(
-            number, f"s{machine.state.epoch}-{number}", queue, command.consumer, command.client, command.prefetch,
+            number, f"s{machine.state.epoch}-{number}{command.secret}", queue, command.consumer, command.client, command.prefetch,
             command.lease_ms or queue.settings.lease_ms, machine.now,
         )  # fmt: skip
         machine.subscriptions[number] = subscription
@@ -52,14 +52,18 @@ def consume(machine: Machine, command: Consume) -> Consuming:
         subscription.prefetch = command.prefetch
         subscription.client = command.client
         lost = _keep_held(machine, live, subscription, command)
+    first = subscription.next_number
     machine.dispatch(queue)
-    return Consuming(subscription=subscription.id, token=subscription.token, lease_ms=subscription.lease_ms, lost=lost)
+    return Consuming(
+        subscription=subscription.id, first=first, token=subscription.token, lease_ms=subscription.lease_ms, lost=lost
+    )
 
 
 def _former(machine: Machine, command: Consume) -> Subscription | None:
+    """The subscription to go on with. It need not be detached: a client may be back before its old connection is known to be lost."""
     for subscription in machine.subscriptions.values():
         if subscription.token == command.resume and subscription.queue.name == command.queue:
-            return subscription if subscription.detached_at is not None and not subscription.ended else None
+            return None if subscription.ended else subscription
     return None
 
 

@@ -71,6 +71,13 @@ class Leases:
             taken.append(lease)
         return taken
 
+    def within(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The parts of deliveries ``first`` … ``last`` that are held."""
+        exact = self._by_number.get(first)
+        if exact is not None and exact.last == last:
+            return [(first, last)]
+        return [(max(lease.number, first), min(lease.last, last)) for lease in self._overlapping(first, last)]
+
     def extend(self, first: int, last: int, deadline: int) -> list[tuple[int, int]]:
         """Set the deadline of ``first`` … ``last``; returns the ranges that were held."""
         held = []

@@ -46,6 +46,23 @@ def batches(grants: list[Deliver], state: State, bodies: Bodies) -> Iterator[Del
         yield builder.batch()
 
 
+def still_held(grant: Deliver, held: list[tuple[int, int]]) -> Iterator[Deliver]:
+    """The grant without deliveries whose lease has ended since: ``held`` has what is left of its numbers."""
+    if held == [(grant.number, grant.number + grant.count - 1)]:
+        yield grant
+        return
+    for part in by_record(grant):
+        last = part.number + part.count - 1
+        (position, index, _, sequence) = part.pieces[0]
+        for a, b in held:
+            a, b = max(a, part.number), min(b, last)
+            if a <= b:
+                skip, count = a - part.number, b - a + 1
+                attempts = part.attempts[skip : skip + count] if part.attempts is not None else None
+                piece = (position, index + skip, count, sequence + skip)
+                yield Deliver(part.subscription, part.log, a, sequence + skip, count, [piece], attempts, part.at)
+
+
 def by_record(grant: Deliver) -> Iterator[Deliver]:
     """The grant in parts of one publish record each."""
     for piece in grant.pieces:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import orjson
 
 from ...clock import Clock, SystemClock
 from ...core import command as c
@@ -48,11 +51,16 @@ from .readers import EmbeddedReader, Readers
 from .snapshots import Snapshots
 from .stats import Stats
 from .subscription import EmbeddedSubscription
-from .translate import kept_bodies, to_command
+from .translate import kept_bodies, size_of, to_command
 from .watches import EmbeddedWatch, open_watch
 from .watching import Watching
 
 log = logging.getLogger("postroad.engine")
+
+TICK_BYTES = 160
+"""What the end of one lease may add to the journal: a return, or a place and a settle."""
+
+FULL_RETRY_S = 1.0
 
 CAPABILITIES = Capabilities(
     delay="native", dedup="native", producer_sessions="native", retry="native", dead_letter="native", redrive="native",
@@ -209,12 +217,12 @@ class EmbeddedEngine:
     def _refused(self, batch: PublishBatch) -> PostroadError | None:
         if self._is_closing or self._failed is not None:
             return Unavailable("The broker is stopping.")
-        if not self._journal.has_room(len(batch.bodies) + 16 * len(batch.sizes) + 1024):
+        if not self._journal.has_room(size_of(batch)):
             return StorageFull("The disk has no room for more messages; consuming goes on.")
         return None
 
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> EmbeddedSubscription:
-        if self._is_closing:
+        if self._is_closing or self._failed is not None:
             raise Unavailable("The broker is stopping.")
         name: str = queue_name(spec.queue)
         if spec.group is not None:
@@ -222,11 +230,14 @@ class EmbeddedEngine:
         command = c.Consume(
             queue=name, consumer=spec.consumer, client=spec.client, prefetch=spec.prefetch,
             lease_ms=spec.lease_ms, declare=spec.declare, resume=spec.resume, held=spec.held, begun=spec.begun,
+            secret=f"-{secrets.token_urlsafe(12)}",
         )  # fmt: skip
+        if not self._journal.has_room(4096, settle=True):
+            raise StorageFull("The disk has no room left at all.")
         consuming: c.Consuming = self._machine.handle(command, self._now())
-        self._outlet.attach(consuming.subscription, sink)
+        self._outlet.attach(consuming.subscription, sink, consuming.first)
         position = await self._emitted()
-        return EmbeddedSubscription(self, consuming, position)
+        return EmbeddedSubscription(self, consuming, position, sink)
 
     async def _group(self, spec: ConsumeSpec, group: str) -> str:
         """The name of a consumer group, made if need be."""
@@ -328,7 +339,11 @@ class EmbeddedEngine:
 
     def settle(self, command: c.SettleDeliveries, batches: list[PublishBatch], done: Callable[[Any], None]) -> None:
         """Settle; ``batches`` are the publishes of its completions, in order. ``done`` gets a ``SettleReply`` or an error."""
-        size = sum(len(batch.bodies) for batch in batches) + 64 * (len(command.nacks) + len(command.acks)) + 4096
+        nacked = sum(nack.last - nack.first + 1 for nack in command.nacks)
+        if nacked and (subscription := self._machine.subscriptions.get(command.subscription)) is not None:
+            nacked = min(nacked, subscription.leases.count)
+        size = sum(map(size_of, batches)) + TICK_BYTES * nacked + 64 * len(command.acks) + 4096
+        size += sum(len(orjson.dumps(done.result)) for done in command.completions if done.result is not None)
         if self._failed is not None or not self._is_open:
             done(Unavailable("The broker is stopping."))
             return
@@ -352,6 +367,9 @@ class EmbeddedEngine:
         if self._is_open and self._failed is None:
             self._machine.handle(command, self._now())
             self._emit(None)
+
+    def owns(self, subscription: int, sink: ConsumerSink) -> bool:
+        return self._outlet.owns(subscription, sink)
 
     def detach(self, subscription: int) -> None:
         self._outlet.detach(subscription)
@@ -488,6 +506,11 @@ class EmbeddedEngine:
     def _tick(self) -> None:
         self._timer = self._timer_due = None
         if not self._is_open or self._failed is not None:
+            return
+        leased = sum(subscription.leases.count for subscription in self._machine.subscriptions.values())
+        if not self._journal.has_room(4096 + TICK_BYTES * leased, settle=True):
+            # What comes due would have no place in the journal, and the broker would end: it waits for space.
+            self._timer = self._loop.call_later(FULL_RETRY_S, self._tick)
             return
         try:
             self._machine.handle(c.Tick(), self._now())

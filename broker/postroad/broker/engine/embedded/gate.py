@@ -38,24 +38,32 @@ class Gate:
     def __init__(self, release: Callable[[list[Output]], None]) -> None:
         self._release = release
         self._waiting: deque[Output] = deque()
+        self._is_releasing = False
         self.durable = 0
 
     def put(self, output: Output) -> None:
         """Let it out now if it may go, else when its position is durable."""
-        if not self._waiting and output.position <= self.durable:
-            self._release([output])
-        else:
-            self._waiting.append(output)
+        self._waiting.append(output)
+        self._let_out()
 
     def open_to(self, position: int) -> None:
         """Everything up to ``position`` is durable."""
         self.durable = position
-        free = []
+        self._let_out()
+
+    def _let_out(self) -> None:
+        if self._is_releasing:  # a callback asked for more: that comes after what is on its way
+            return
         waiting = self._waiting
-        while waiting and waiting[0].position <= position:
-            free.append(waiting.popleft())
-        if free:
-            self._release(free)
+        self._is_releasing = True
+        try:
+            while waiting and waiting[0].position <= self.durable:
+                free = []
+                while waiting and waiting[0].position <= self.durable:
+                    free.append(waiting.popleft())
+                self._release(free)
+        finally:
+            self._is_releasing = False
 
     def drop(self) -> list[Output]:
         """Take out everything still waiting: it will never be durable."""

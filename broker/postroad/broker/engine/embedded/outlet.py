@@ -10,7 +10,7 @@ from ...core.machine import Machine
 from ...errors import PostroadError
 from ..engine import ConsumerSink
 from .bodies import Bodies
-from .delivery import batches, by_record
+from .delivery import batches, by_record, still_held
 from .gate import Output
 from .readers import Readers
 from .stats import Stats
@@ -33,13 +33,21 @@ class Outlet:
         self._stats = stats
         self._unreadable = unreadable
         self._sinks: dict[int, ConsumerSink] = {}
+        self._firsts: dict[int, int] = {}
         self.readers: Readers | None = None
 
-    def attach(self, subscription: int, sink: ConsumerSink) -> None:
+    def attach(self, subscription: int, sink: ConsumerSink, first: int = 1) -> None:
+        """Deliver to this sink, from delivery number ``first`` on: what still waits of before was given back."""
         self._sinks[subscription] = sink
+        self._firsts[subscription] = first
+
+    def owns(self, subscription: int, sink: ConsumerSink) -> bool:
+        """False once a newer connection has taken the subscription up."""
+        return self._sinks.get(subscription) is sink
 
     def detach(self, subscription: int) -> None:
         self._sinks.pop(subscription, None)
+        self._firsts.pop(subscription, None)
 
     def close(self, error: PostroadError) -> None:
         for sink in list(self._sinks.values()):
@@ -73,14 +81,26 @@ class Outlet:
             if isinstance(effect, Revoke):
                 sink.revoked(effect.numbers, effect.reason)
             else:
-                del self._sinks[effect.subscription]
+                self.detach(effect.subscription)
                 if effect.error is not None:
                     sink.ended(effect.error)
 
     def _deliver(self, subscription: int, grants: list[Deliver]) -> None:
         sink = self._sinks.get(subscription)
-        if sink is None or not grants:
+        holder = self._machine.subscriptions.get(subscription)
+        if sink is None or holder is None:
             return
+        # A grant may have waited for the disk while its lease ended (a resume, a cancel): it must not be handed over any more.
+        leases = holder.leases
+        grants = [
+            part
+            for grant in grants
+            for part in still_held(grant, leases.within(grant.number, grant.number + grant.count - 1))
+        ]
+        if not grants:
+            return
+        if grants[0].number < (first := self._firsts[subscription]):
+            grants = [grant for grant in grants if grant.number >= first]
         try:
             made = list(batches(grants, self._machine.state, self._bodies))
         except PostroadError as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...core import command as c
 from ...errors import PostroadError
-from ..engine import Done, SettleBatch, Settled
+from ..engine import ConsumerSink, Done, SettleBatch, Settled
 from .translate import settle_command
 
 if TYPE_CHECKING:
@@ -16,22 +16,31 @@ if TYPE_CHECKING:
 class EmbeddedSubscription:
     """See ``engine.Subscription``."""
 
-    def __init__(self, engine: EmbeddedEngine, consuming: c.Consuming, position: int) -> None:
+    def __init__(self, engine: EmbeddedEngine, consuming: c.Consuming, position: int, sink: ConsumerSink) -> None:
         self._engine = engine
         self._id = consuming.subscription
+        self._sink = sink
         self.token = consuming.token
         self.lease_ms = consuming.lease_ms
         self.lost = consuming.lost
         self.position = position
 
+    @property
+    def _is_mine(self) -> bool:
+        """False once another connection has resumed it: then only settles are taken from this one."""
+        return self._engine.owns(self._id, self._sink)
+
     def prefetch(self, count: int) -> None:
-        self._engine.tell(c.SetPrefetch(subscription=self._id, prefetch=count))
+        if self._is_mine:
+            self._engine.tell(c.SetPrefetch(subscription=self._id, prefetch=count))
 
     def pause(self) -> None:
-        self._engine.tell(c.Stall(subscription=self._id, stalled=True))
+        if self._is_mine:
+            self._engine.tell(c.Stall(subscription=self._id, stalled=True))
 
     def resume(self) -> None:
-        self._engine.tell(c.Stall(subscription=self._id, stalled=False))
+        if self._is_mine:
+            self._engine.tell(c.Stall(subscription=self._id, stalled=False))
 
     def settle(self, batch: SettleBatch, done: Done[Settled]) -> None:
         def reply(answer: c.SettleReply | PostroadError) -> None:
@@ -44,7 +53,9 @@ class EmbeddedSubscription:
         self._engine.settle(settle_command(self._id, batch), publishes, reply)
 
     def cancel(self) -> None:
-        self._engine.tell(c.CancelConsumer(subscription=self._id))
+        if self._is_mine:
+            self._engine.tell(c.CancelConsumer(subscription=self._id))
 
     def detach(self) -> None:
-        self._engine.detach(self._id)
+        if self._is_mine:
+            self._engine.detach(self._id)

@@ -40,6 +40,12 @@ def settle_command(subscription: int, batch: SettleBatch) -> c.SettleDeliveries:
     )
 
 
+def size_of(batch: PublishBatch) -> int:
+    """At most so many bytes of journal."""
+    attributes = len(orjson.dumps(batch.attributes)) if batch.attributes else 0
+    return len(batch.bodies) + attributes + 32 * len(batch.sizes) + 1024
+
+
 def kept_bodies(batch: PublishBatch, reply: c.Published) -> Buffer:
     """The bodies that were stored: without those of duplicates."""
     if reply.keep is None:
