@@ -74,6 +74,8 @@ it.each([
   [1_000_400, "now"],
   [988_000, "12 s ago"],
   [1_003_000, "in 3 s"],
+  [1_002_100, "in 3 s"],
+  [1_000_000 + 599_500, "in 10 min"],
   [1_000_000 - 200_000, "3 min ago"],
 ])("says when %d was, seen from 1,000,000", (at, text) => {
   expect(relative(at, 1_000_000)).toBe(text);

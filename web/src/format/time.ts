@@ -17,7 +17,9 @@ export function exact(at: number): string {
 export function relative(at: number, now: number): string {
   const span = now - at;
   if (Math.abs(span) < 1_000) return span < 0 ? "now" : "just now";
-  const coarse = duration(Math.floor(Math.abs(span) / 1_000) * 1_000)
+  // The past is rounded down and the future up: neither says that more has happened than has.
+  const seconds = span > 0 ? Math.floor(span / 1_000) : Math.ceil(-span / 1_000);
+  const coarse = duration(seconds * 1_000)
     .split(" ")
     .slice(0, 2)
     .join(" ");
