@@ -1,4 +1,4 @@
-"""Where the time of ``throughput`` goes: ``python bench/_profile.py [count] [send|promise]``.
+"""Where the time of ``throughput`` goes: ``python bench/_profile.py [count] [send|promise|frames]``.
 
 The broker runs under cProfile (its loop thread; the numbers are shares, as the profiler itself slows calls down), the Node
 programs under ``--cpu-prof``. Prints the functions with the most time of their own.
@@ -72,8 +72,8 @@ def node_costs(path: Path) -> None:
         frame = nodes[sample]
         own[f"{Path(frame['url']).name}:{frame['lineNumber'] + 1} {frame['functionName'] or '(anonymous)'}"] += delta
     busy = sum(time for where, time in own.items() if "(idle)" not in where)
-    script = "consumer" if any("consume" in where for where in own) else "producer"
-    print(f"── {script} {path.name}, % of {busy / 1e6:.1f} s busy")
+    script = "producer" if any(where.startswith("produce.mjs") for where in own) else "consumer"
+    print(f"── {script}, % of {busy / 1e6:.1f} s busy")
     for where, time in own.most_common(SHOWN):
         print(f"{time / busy * 100:6.1f}  {where}")
 

@@ -1,6 +1,6 @@
 """Node producer → broker → Node consumer, with the public client: ``python bench/end_to_end.py [--quick] [--only NAME …]``.
 
-Prints one JSON row for each thing measured, and writes all to ``bench/results.json``. Each run has a fresh broker with its
+Prints one JSON row for each thing measured, and writes all to ``bench/results.json`` (``--quick``: ``.build/bench.json``). Each run has a fresh broker with its
 default settings (durable: a confirm means synced) on a temporary folder. See README.md.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _rig import PATIENCE_S, Rows, cpu_seconds, fresh_broker, machine, program, rss_mib
+from _rig import PATIENCE_S, ROOT, Rows, cpu_seconds, fresh_broker, machine, program, rss_mib
 
 QUICK = 10
 """How much less work ``--quick`` does."""
@@ -121,8 +121,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, one run each")
     parser.add_argument("--only", nargs="+", choices=known, default=list(known))
     parser.add_argument("--runs", type=int, help="default: 3; with --quick 1")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
+    parser.add_argument("--out", type=Path, help="default: results.json beside this; with --quick .build/bench.json")
     options = parser.parse_args()
+    out = options.out or (ROOT / ".build/bench.json" if options.quick else Path(__file__).with_name("results.json"))
     runs = options.runs or (1 if options.quick else 3)
     about = machine() | {"quick": options.quick, "durability": "sync"}
     results: list[dict[str, Any]] = []
@@ -134,7 +135,8 @@ def main() -> int:
             results.append(row)
             print(json.dumps(row, ensure_ascii=False), flush=True)
     print(json.dumps(about))
-    options.out.write_text(json.dumps({"machine": about, "results": results}, indent=1, ensure_ascii=False) + "\n")
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps({"machine": about, "results": results}, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 
