@@ -13,7 +13,7 @@ from suite import Result, Suite
 PYTHON = ".venv/bin/python"
 VITEST = "../node_modules/.bin/vitest"
 SUITES = (
-    Suite("tests", (PYTHON, "-m", "pytest", "tests", "--junitxml={report}")),
+    Suite("tests", (PYTHON, "-m", "pytest", "tests", "--durations=5", "--durations-min=5", "--junitxml={report}")),
     Suite("node-client", (VITEST, "run", "--reporter=default", "--reporter=junit", "--outputFile.junit={report}"),
           "node-client"),
     Suite("web", (VITEST, "run", "--reporter=default", "--reporter=junit", "--outputFile.junit={report}"), "web"),
