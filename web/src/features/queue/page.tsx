@@ -94,7 +94,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
             <Button kind={origin === undefined ? "primary" : "plain"} onClick={() => setDialog("publish")}>
               Publish
             </Button>
-            <Button data-key="p" aria-label={paused ? "Resume queue" : "Pause queue"} onClick={togglePause}>
+            <Button data-key="p" onClick={togglePause}>
               {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />}{" "}
               {paused ? "Resume" : "Pause"}
             </Button>
