@@ -21,7 +21,7 @@ from typing import IO, Any
 ROOT = Path(__file__).parents[2]
 SERVE = [sys.executable, "-c", "from postroad.gateway.main import main; main()"]
 SABOTAGED = [sys.executable, str(Path(__file__).with_name("sabotaged_serve.py"))]
-READY_S = 15.0
+READY_S = 30.0
 
 
 def free_port() -> int:
