@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { queuePath } from "../../format/address.js";
 import { count } from "../../format/number.js";
-import { STOP_X, type Stop } from "./stops.js";
+import { DEAD_STOP, STOP_X, type Stop } from "./stops.js";
 import type { Dot } from "./traffic.js";
 
 export interface Stations {
@@ -105,7 +105,11 @@ export function Road({ at, tone, stations, dots, flow }: Props): ReactNode {
         )}
       </div>
       <p className="siding">
-        <Link href={queuePath(s.deadQueue)} className={s.dead > 0 ? "dead" : "muted"}>
+        <Link
+          href={queuePath(s.deadQueue)}
+          className={s.dead > 0 ? "dead" : "muted"}
+          aria-current={at === DEAD_STOP ? "step" : undefined}
+        >
           Dead letters <strong>{count(s.dead)}</strong>
         </Link>
       </p>
@@ -122,7 +126,10 @@ function Station(props: {
   broken?: boolean;
 }): ReactNode {
   return (
-    <li className={`station ${props.broken === true ? "broken" : ""} ${props.here ? "here" : ""}`}>
+    <li
+      aria-current={props.here ? "step" : undefined}
+      className={`station ${props.broken === true ? "broken" : ""} ${props.here ? "here" : ""}`}
+    >
       <span className="stone">{props.icon}</span>
       <span className="station-name">{props.name}</span>
       <span className="station-figure">{props.figure}</span>

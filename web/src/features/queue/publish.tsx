@@ -29,14 +29,16 @@ interface Props {
   readonly like?: Pick<MessageInfo, "body" | "headers" | "key" | "priority">;
 }
 
-const EXAMPLE = { name: "Ada Lovelace", email: "ada@example.org", verify: null };
+/** Something to begin with: in the demo's queue, what its workers understand. */
+const example = (queue: string): unknown =>
+  queue === "emails" ? { name: "Ada Lovelace", email: "ada@example.org", verify: null } : { hello: "world" };
 
 /** Publishes one message, or the same several times, from the console. */
 export function Publish({ queue, open, close, like }: Props): ReactNode {
   const mq = useClient();
   const { say } = useToasts();
   const bodyId = useId();
-  const [body, setBody] = useState(() => JSON.stringify(like?.body ?? EXAMPLE, null, 2));
+  const [body, setBody] = useState(() => JSON.stringify(like?.body ?? example(queue), null, 2));
   const [copies, setCopies] = useState("1");
   const [delay, setDelay] = useState("");
   const [priority, setPriority] = useState(like?.priority ? String(like.priority) : "");

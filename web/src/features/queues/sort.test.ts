@@ -14,13 +14,15 @@ it.each([
   expect(attention(stats("a", more))).toBe(note);
 });
 
-it("puts what needs attention first, then the largest backlog, then names", () => {
+it("puts what needs attention first, the most urgent of it at the top, then the largest backlog, then names", () => {
   const queues = [
     stats("b"),
     stats("a"),
     stats("large", { ready: 900 }),
+    stats("halted", { ready: 7, paused: true }),
+    stats("alone", { ready: 5_000, consumers: 0 }),
     stats("x.dead", { deadLetterOf: "x", ready: 1 }),
   ];
 
-  expect(byAttention(queues).map((queue) => queue.name)).toEqual(["x.dead", "large", "a", "b"]);
+  expect(byAttention(queues).map((queue) => queue.name)).toEqual(["x.dead", "alone", "halted", "large", "a", "b"]);
 });

@@ -16,11 +16,14 @@ export function attention(queue: QueueStats): string | null {
   return null;
 }
 
-/** What needs attention first, then the largest backlog, then by name. */
+/** Most urgent first; what is absent needs nobody. */
+const URGENCY: readonly (string | null)[] = ["dead letters wait", "no consumer", "paused", "retrying", null];
+
+/** What needs attention first, the most urgent of it at the top, then the largest backlog, then by name. */
 export function byAttention(queues: readonly QueueStats[]): readonly QueueStats[] {
   return [...queues].sort(
     (a, b) =>
-      Number(attention(b) !== null) - Number(attention(a) !== null) ||
+      URGENCY.indexOf(attention(a)) - URGENCY.indexOf(attention(b)) ||
       backlog(b) - backlog(a) ||
       (a.name < b.name ? -1 : 1),
   );
