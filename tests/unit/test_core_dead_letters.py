@@ -84,9 +84,6 @@ def test_a_dead_letter_queue_never_dead_letters_itself() -> None:
     assert core.attempts[worker, 21] == 21
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a queue made by consuming it first does not know that it is a dead-letter queue"
-)
 def test_a_dead_letter_queue_that_was_consumed_before_its_first_use_is_one_all_the_same() -> None:
     core = Core()
     early = core.consume("q.dead")

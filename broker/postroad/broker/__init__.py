@@ -5,8 +5,23 @@ Public names are those listed in ``__all__``; nothing else is API.
 
 from .clock import Clock, SystemClock
 from .engine.engine import (
-    Capabilities, Completion, Confirm, ConsumerSink, ConsumeSpec, DeliveryBatch, Engine, Nack, Progress, PublishBatch,
-    Run, SettleBatch, Settled, Subscription, Watch, WatchSink, WatchSpec,
+    Capabilities,
+    Completion,
+    Confirm,
+    ConsumerSink,
+    ConsumeSpec,
+    DeliveryBatch,
+    Engine,
+    Nack,
+    Progress,
+    PublishBatch,
+    Run,
+    SettleBatch,
+    Settled,
+    Subscription,
+    Watch,
+    WatchSink,
+    WatchSpec,
 )  # fmt: skip
 from .engine.open import open_engine
 from .errors import PostroadError

@@ -20,6 +20,8 @@ from .rest.receiving import HttpConsumers
 from .rest.routes import ROUTES
 from .server import Server
 
+PROBES = frozenset(("/livez", "/readyz"))
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -87,7 +89,9 @@ class Guard:
             await send(message)
 
         hosts = sum(name == b"host" for name, _ in scope["headers"])
-        if hosts != 1 or not self._access.allows_host(host):
+        # Probes come by address, and learn nothing but yes or no.
+        is_probe = scope["path"] in PROBES and origin is None
+        if not is_probe and (hosts != 1 or not self._access.allows_host(host)):
             refusal = plain_problem(403, "This host name is not served here; see --host-name.")
             await refusal(scope, receive, send_guarded)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -77,7 +78,12 @@ def dead_letter_queue(machine: Machine, queue: Queue) -> Queue | None:
     while wanted in machine.state.streams:
         wanted = f"{wanted[: NAME_LENGTH_MAX - 1]}_"
     found = machine.state.queues.get(wanted)
-    return found or define(machine, wanted, DEAD_LETTER_SETTINGS, dead_letter_of=queue.name)
+    if found is None:
+        return define(machine, wanted, DEAD_LETTER_SETTINGS, dead_letter_of=queue.name)
+    if found.dead_letter_of is None:  # made before by someone who only wanted to look, or to consume
+        settings = replace(found.settings, dead_letter=None)
+        machine.commit(Define(machine.now, found.name, found.number, settings.to_json(), queue.name))
+    return found
 
 
 def dead_letter_name(name: str) -> str:

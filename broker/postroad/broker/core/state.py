@@ -184,7 +184,7 @@ class State:
             queue = Queue(record.name, record.log, settings, record.dead_letter_of)
             self.queues[record.name] = self.logs[record.log] = queue
         else:
-            queue.settings = settings
+            queue.settings, queue.dead_letter_of = settings, record.dead_letter_of
 
     def _define_stream(self, record: DefineStream, position: int) -> None:
         stream = self.stream_logs.get(record.log)
