@@ -79,7 +79,7 @@ def _drain(broker: LiveBroker, consumers: NodeProgram, producers: NodeProgram) -
         eventually(lambda: not broker.unsettled(), DRAIN_S, "dead-letter queues are empty")
     except RuntimeError:
         pass  # told by the count
-    remaining = sum(broker.unsettled().values())
+    remaining: int = sum(broker.unsettled().values())
     consumers.tell("stop")
     consumers.wait_for("stopped")
     return remaining
