@@ -261,3 +261,49 @@ async def test_a_disk_that_cannot_be_read_for_a_moment_loses_no_delivery() -> No
     assert stats["leased"] == len(worker.ids)
     assert stats["leased"] + stats["ready"] + dead == 3
     await rig.engine.close()
+
+
+async def test_a_full_disk_refuses_large_headers_before_it_is_too_late() -> None:
+    inner = MemoryFiles()
+    rig = await Rig(FaultyFiles(inner)).start()
+    inner.capacity = sum(file.allocated for file in inner._names.values())
+    headers = {f"h{n}": "v" * 900 for n in range(16)}
+
+    sent = 0
+    while True:
+        outcome = rig.send([b"x"] * 8, headers=[headers] * 8)
+        await rig.changed.until(lambda outcome=outcome: outcome or rig.failures)
+        assert rig.failures == 0, "the broker stopped because the disk is full"
+        if isinstance(outcome[0], StorageFull):
+            break
+        sent += 1
+    assert sent > 1
+
+    worker = await rig.consume(prefetch=16_384)
+    await rig.got(worker, 8 * sent)
+    assert (await rig.settle(worker, acks=[(1, 8 * sent)])).lost == []
+    assert rig.engine.healthy
+    await rig.engine.close()
+
+
+async def test_on_a_full_disk_endless_retries_do_not_stop_the_broker() -> None:
+    inner = MemoryFiles()
+    rig = await Rig(FaultyFiles(inner)).start()
+    await rig.engine.declare("q", {"attempts_max": 1000, "lease_ms": 100})
+    inner.capacity = sum(file.allocated for file in inner._names.values())
+    outcome = rig.send([b"x" * 1000])
+    while not (outcome and isinstance(outcome[0], StorageFull)):
+        await rig.changed.until(lambda outcome=outcome: outcome)
+        if not isinstance(outcome[0], StorageFull):
+            outcome = rig.send([b"x" * 1000])
+    worker = await rig.consume(prefetch=16_384)
+    await turns()
+
+    for _ in range(400):
+        rig.clock.advance(200)
+        rig.engine._tick()
+        await turns(3)
+        assert rig.failures == 0, "the broker stopped because the disk is full"
+
+    assert rig.engine.healthy and worker.end is None
+    await rig.engine.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -137,8 +138,6 @@ async def test_events_follow_one_another_without_gap_from_a_position(rig: Rig) -
 async def test_events_published_while_history_is_read_are_neither_lost_nor_doubled(rig: Rig) -> None:
     for _ in range(30):
         await rig.publish([b"x"])
-    import asyncio
-
     opening = asyncio.ensure_future(rig.watch(queue="q", last=1000))
     outcomes = []
     for _ in range(20):
