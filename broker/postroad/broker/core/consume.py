@@ -11,6 +11,7 @@ from .dispatch import Live, lease
 from .effect import Returned
 from .failure import Failed, fail
 from .lease import Lease, missing
+from .queue import Queue
 from .subscription import Subscription
 
 if TYPE_CHECKING:
@@ -97,10 +98,20 @@ def _lease_again(machine: Machine, live: Live, subscription: Subscription, comma
                 start = number + first - sequence
                 lease(machine, live, subscription, start, first, last - first + 1, priority)
                 held.append((start, start + last - first))
+            # An ack that was stored, but whose reply was lost with the broker, is no lost lease: sent again, it is "settled".
+            for first, last in _settled_within(live.queue, sequence, sequence + count - 1):
+                subscription.note_settled(number + first - sequence, number + last - sequence)
+                held.append((number + first - sequence, number + last - sequence))
+            held.sort()
             subscription.next_number = number + count
         lost += missing(number, number + count - 1, held)
     subscription.begun = min(command.begun, subscription.next_number - 1)
     return lost
+
+
+def _settled_within(queue: Queue, first: int, last: int) -> list[tuple[int, int]]:
+    last = min(last, queue.log.next - 1)
+    return missing(first, last, list(queue.group.unsettled_within(first, last)))
 
 
 def set_prefetch(machine: Machine, command: SetPrefetch) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from ..errors import Conflict, LimitExceeded, QueueNotFound
+from ..errors import Conflict, InvalidRequest, LimitExceeded, QueueNotFound
 from ..names import NAME_LENGTH_MAX
 from ..settings import DAY_MS, QueueSettings, StreamSettings
 from .command import Declare, DeclareGroup, DeclareStream, Delete, SetPaused
@@ -34,20 +34,26 @@ def declare(machine: Machine, command: Declare) -> bool:
     """
     queue = machine.state.queues.get(command.queue)
     if queue is None:
-        settings = QueueSettings().changed(command.settings)
-        define(machine, command.queue, settings)
+        define(machine, command.queue, _checked(command.queue, QueueSettings().changed(command.settings)))
         return True
     return _update(machine, queue, command.settings, command.update)
 
 
 def _update(machine: Machine, queue: Queue, given: Mapping[str, object], update: bool) -> bool:
-    settings = queue.settings.changed(given)
+    settings = _checked(queue.name, queue.settings.changed(given))
     if settings != queue.settings:
         if not update:
             raise _conflict(queue.name, settings.to_json(), queue.settings.to_json())
         machine.commit(Define(machine.now, queue.name, queue.number, settings.to_json(), queue.dead_letter_of))
         machine.dispatch(queue)
     return False
+
+
+def _checked(name: str, settings: QueueSettings) -> QueueSettings:
+    """Raises: InvalidRequest: a queue cannot be its own dead-letter queue."""
+    if settings.dead_letter == name:
+        raise InvalidRequest(f'"{name}" cannot be its own dead-letter queue.', field="settings.dead_letter")
+    return settings
 
 
 def define(

@@ -131,7 +131,17 @@ def _hand_over(machine: Machine, live: Live, subscription: Subscription, first: 
         attempts = counted if max(counted) > 1 else None
     pieces = list(live.queue.log.pieces(first, last))
     machine.effects.append(
-        Deliver(subscription.id, live.queue.number, number, first, taken, pieces, attempts, machine.now)
+        Deliver(
+            subscription.id,
+            live.queue.number,
+            number,
+            first,
+            taken,
+            pieces,
+            attempts,
+            machine.now,
+            subscription.consumer,
+        )
     )
 
 

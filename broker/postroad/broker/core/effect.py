@@ -15,6 +15,7 @@ class Deliver:
         pieces: Where they are: ``(position, index, count, sequence)`` for each publish record they are of.
         attempts: Number of this attempt for each message, or None if all are first ones.
         at: When they were granted, milliseconds.
+        consumer: The subscription's name for people.
     """
 
     subscription: int
@@ -25,6 +26,7 @@ class Deliver:
     pieces: list[tuple[int, int, int, int]]
     attempts: list[int] | None
     at: int
+    consumer: str
 
 
 @dataclass(slots=True)

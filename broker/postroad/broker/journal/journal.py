@@ -237,14 +237,29 @@ class Journal:
             Gone: no longer kept; ``earliest`` says what is.
             Corrupt: damaged; nothing of it is returned.
         """
+        gathered, _ = self._gathered(position)
+        return gathered or self._shelf.read(position)
+
+    def read_run(self, position: int, nbytes: int) -> list[tuple[int, bytes, memoryview]]:
+        """Position, header and bodies of a record, and of those behind it that one read of ``nbytes`` brings along.
+
+        Raises:
+            Gone, Corrupt: as ``read``, of the first one.
+        """
+        gathered, written = self._gathered(position)
+        return [(position, *gathered)] if gathered else self._shelf.read_run(position, written, nbytes)
+
+    def _gathered(self, position: int) -> tuple[tuple[bytes, memoryview] | None, int]:
+        """A record that is not in the file yet, and the last position that is."""
         gathering, writer = self._gathering, self._writer
         if gathering is None or writer is None:
             raise InvalidState("The journal has not begun.")
         if not 0 < position <= gathering.position:
             raise InvalidState(f"There is no record {position} yet.")
-        if position > writer.written and (gathered := gathering.find(position)) is not None:
-            return gathered[0], memoryview(gathered[1])
-        return self._shelf.read(position)
+        written = writer.written
+        if position > written and (gathered := gathering.find(position)) is not None:
+            return (gathered[0], memoryview(gathered[1])), written
+        return None, max(written, position)
 
     def scan(self, first: int, last: int | None = None) -> Iterator[tuple[int, bytes, int]]:
         """Position, header and bodies length of records ``first`` … ``last`` (the last durable one); in any thread.

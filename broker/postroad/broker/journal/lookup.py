@@ -92,6 +92,41 @@ def read_record(files: Files, handle: int, segment: Segment, position: int) -> t
     return header, memoryview(bodies)
 
 
+def read_run(
+    files: Files, handle: int, segment: Segment, position: int, end: int, nbytes: int
+) -> list[tuple[int, bytes, memoryview]]:
+    """Position, header and bodies of the record at ``position`` and of those behind it (up to, not with, ``end``) that one read of
+    ``nbytes`` brings along.
+
+    Raises:
+        Corrupt: the first one is damaged. Damage behind it only ends the run.
+    """
+    found: list[tuple[int, bytes, memoryview]] = []
+    assert segment.header is not None
+    seed, block, base = segment.header.seed, b"", 0
+    first, origin = start_of(segment, position)
+    try:
+        for at, offset, header, length, crc in walk(files, handle, segment, first, origin, end):
+            if at < position:
+                continue
+            start = offset + RECORD_BYTES + len(header)
+            if at == position:
+                base, block = offset, files.pread(handle, max(nbytes, start - offset + length), offset)
+            if start + length > base + len(block):
+                break
+            bodies = block[start - base : start - base + length]
+            if extend(seed, bodies) != crc:
+                raise Corrupt(
+                    f"The bodies at position {at} in {segment.name} are damaged.",
+                    segment=segment.name, offset=offset, position=at,
+                )  # fmt: skip
+            found.append((at, header, memoryview(bodies)))
+    except Corrupt:
+        if not found:
+            raise
+    return found
+
+
 def build_index(files: Files, handle: int, segment: Segment, end: int) -> SparseIndex:
     """The index of a segment from before this start, made when it is first read.
 

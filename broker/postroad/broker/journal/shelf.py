@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ..errors import Corrupt, Gone
 from .files import Files
-from .lookup import build_index, read_record, start_of, walk
+from .lookup import build_index, read_record, read_run, start_of, walk
 from .segment import Segment
 
 _HANDLES_MAX = 32
@@ -61,6 +61,14 @@ class Shelf:
             handle = self._handle(segment)
             self._ensure_index(handle, segment)
             return read_record(self._files, handle, segment, position)
+
+    def read_run(self, position: int, last: int, nbytes: int) -> list[tuple[int, bytes, memoryview]]:
+        """A written record, and those behind it up to ``last`` that come with one read of ``nbytes``."""
+        with self._pinned(position) as segment, self._handles_lock:
+            handle = self._handle(segment)
+            self._ensure_index(handle, segment)
+            end = min(last + 1, segment.end if segment.end is not None else last + 1)
+            return read_run(self._files, handle, segment, position, end, nbytes)
 
     def scan(self, first: int, last: int) -> Iterator[tuple[int, bytes, int]]:
         """Position, header and bodies length of written records; safe in any thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
@@ -14,6 +15,11 @@ from ..engine import Buffer
 
 CACHE_BYTES = 16 * 1024 * 1024
 ENTRY_OVERHEAD = 512
+
+READ_BYTES = 64 * 1024
+"""How much is read at once: a backlog of single messages costs a read for hundreds of them."""
+
+PUBLISH = b'{"k":"publish",'
 
 
 class Stored:
@@ -48,10 +54,11 @@ class Stored:
 
 
 class Bodies:
-    """Publish records by position; at most ``cache_bytes`` of them in memory."""
+    """Publish records by position; at most ``cache_bytes`` of them in memory. ``prefix_of``: of the ids of a position."""
 
-    def __init__(self, journal: Journal, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, journal: Journal, prefix_of: Callable[[int], str], cache_bytes: int = CACHE_BYTES) -> None:
         self._journal = journal
+        self._prefix_of = prefix_of
         self._cache: OrderedDict[int, Stored] = OrderedDict()
         self._room = cache_bytes
 
@@ -71,13 +78,25 @@ class Bodies:
         """
         stored = self._cache.get(position)
         if stored is None:
-            try:
-                header, bodies = self._journal.read(position)
-            except OSError as error:
-                raise Corrupt(f"The record at position {position} cannot be read.", position=position) from error
-            record = decode(header)
-            if not isinstance(record, Publish):
-                raise Corrupt(f"The record at position {position} is no publish.", position=position)
-            stored = Stored(prefix, record.at, record.sizes, record.attributes, bodies)
-            self.put(position, stored)
+            stored = self._fetch(position, prefix)
         return stored
+
+    def _fetch(self, position: int, prefix: str) -> Stored:
+        """Read the record, and take along what lies behind it: a backlog is drained in order."""
+        try:
+            run = self._journal.read_run(position, READ_BYTES)
+        except OSError as error:
+            raise Corrupt(f"The record at position {position} cannot be read.", position=position) from error
+        wanted = self._stored(position, prefix, run[0])
+        for row in reversed(run[1:]):
+            if row[1].startswith(PUBLISH) and row[0] not in self._cache:
+                self.put(row[0], self._stored(position, self._prefix_of(row[0]), row))
+        self.put(position, wanted)
+        return wanted
+
+    def _stored(self, position: int, prefix: str, row: tuple[int, bytes, memoryview]) -> Stored:
+        _, header, bodies = row
+        record = decode(header)
+        if not isinstance(record, Publish):
+            raise Corrupt(f"The record at position {position} is no publish.", position=position)
+        return Stored(prefix, record.at, record.sizes, record.attributes, bodies)

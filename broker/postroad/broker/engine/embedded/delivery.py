@@ -60,7 +60,9 @@ def still_held(grant: Deliver, held: list[tuple[int, int]]) -> Iterator[Deliver]
                 skip, count = a - part.number, b - a + 1
                 attempts = part.attempts[skip : skip + count] if part.attempts is not None else None
                 piece = (position, index + skip, count, sequence + skip)
-                yield Deliver(part.subscription, part.log, a, sequence + skip, count, [piece], attempts, part.at)
+                yield Deliver(
+                    part.subscription, part.log, a, sequence + skip, count, [piece], attempts, part.at, part.consumer
+                )
 
 
 def by_record(grant: Deliver) -> Iterator[Deliver]:
@@ -70,7 +72,15 @@ def by_record(grant: Deliver) -> Iterator[Deliver]:
         offset = sequence - grant.sequence
         attempts = grant.attempts[offset : offset + count] if grant.attempts is not None else None
         yield Deliver(
-            grant.subscription, grant.log, grant.number + offset, sequence, count, [piece], attempts, grant.at
+            grant.subscription,
+            grant.log,
+            grant.number + offset,
+            sequence,
+            count,
+            [piece],
+            attempts,
+            grant.at,
+            grant.consumer,
         )
 
 

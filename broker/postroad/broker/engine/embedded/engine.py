@@ -130,7 +130,7 @@ class EmbeddedEngine:
                 journal.retain(position)
         machine.state.retained.clear()
         machine.state.released.clear()
-        self._bodies = Bodies(journal)
+        self._bodies = Bodies(journal, machine.state.id_prefix)
         self._stats = Stats(machine)
         self._history = History(machine, journal)
         self._watching = Watching(machine, self._stats, loop, self._once_durable)

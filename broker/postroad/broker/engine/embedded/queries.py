@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,7 +41,7 @@ class Queries:
         self._bodies = bodies
         self._stats = stats
         self._history = history
-        self._started_at = machine.now
+        self._started_at = time.monotonic()
 
     async def answer(self, what: str, args: Mapping[str, Any], last: int) -> Json:
         """Answer a query as of now; what is read from the journal, up to position ``last``.
@@ -53,7 +54,7 @@ class Queries:
                 return {
                     "queues": self.queues(),
                     "streams": self.streams(),
-                    "uptime_ms": self._machine.now - self._started_at,
+                    "uptime_ms": int((time.monotonic() - self._started_at) * 1000),
                 }
             case "queues":
                 return {"queues": self.queues()}
@@ -125,9 +126,12 @@ class Queries:
     def queue(self, name: str) -> Json:
         """Raises: QueueNotFound."""
         queue = self._machine.queue(name)
+        settings = queue.settings.to_json()
+        if settings["dead_letter"] == "":
+            settings["dead_letter"] = dead_letter_name(queue.name)
         return {
             "queue": self._stats.of(queue, self._machine.now),
-            "settings": queue.settings.to_json(),
+            "settings": settings,
             "consumers": self._stats.consumers(queue, self._machine.now),
         }
 

@@ -119,7 +119,7 @@ class Readers:
         if last < first:
             return
         pieces = list(log.pieces(first, last))
-        grant = Deliver(0, reader.stream.number, 0, first, last - first + 1, pieces, None, 0)
+        grant = Deliver(0, reader.stream.number, 0, first, last - first + 1, pieces, None, 0, "")
         try:
             for batch in batches([grant], self._machine.state, self._bodies):
                 reader.offset = batch.runs[-1].sequence + batch.runs[-1].count

@@ -169,8 +169,6 @@ class Watching:
 
     def _note_delivery(self, grant: Deliver, at_ms: int) -> None:
         state = self._machine.state
-        subscription = self._machine.subscriptions.get(grant.subscription)
-        consumer = subscription.consumer if subscription else ""
         name = state.names[grant.log]
         rows: list[Json] = []
         for position, index, count, sequence in grant.pieces[-DELIVERIES_MAX:]:
@@ -181,7 +179,7 @@ class Watching:
                 row = {
                     "id": f"{prefix}{index + offset}",
                     "queue": name,
-                    "consumer": consumer,
+                    "consumer": grant.consumer,
                     "attempt": attempt,
                     "at": at_ms,
                 }
@@ -227,10 +225,9 @@ class Watching:
         for effect in effects:
             if isinstance(effect, Deliver):
                 for watch, story in self._at(effect.log, effect.sequence, effect.sequence + effect.count - 1):
-                    subscription = self._machine.subscriptions.get(effect.subscription)
                     attempts = effect.attempts
                     attempt = attempts[story.sequence - effect.sequence] if attempts else 1
-                    story.granted(effect.at, subscription.consumer if subscription else "", attempt)
+                    story.granted(effect.at, effect.consumer, attempt)
                     self._dirty[watch] = None
             elif isinstance(effect, Returned):
                 for watch, story in self._at(effect.log, effect.first, effect.last):
