@@ -45,8 +45,11 @@ class Stage:
 
 
 @contextmanager
-def running_stage(folder: Path, *flags: str) -> Iterator[Stage]:
+def running_stage(folder: Path, *, is_fast: bool = True) -> Iterator[Stage]:
     """Start it with its data in ``folder``, and stop it in order.
+
+    Args:
+        is_fast: Letters and retries take no longer than needed; otherwise they go at the pace of a visitor.
 
     Raises:
         RuntimeError: it did not start, or did not stop by itself; with the ends of the logs.
@@ -54,9 +57,10 @@ def running_stage(folder: Path, *flags: str) -> Iterator[Stage]:
     ready = folder / "ready.json"
     logs = folder / "logs"
     logs.mkdir(parents=True)
-    command = ["node", str(SCRIPT), "--no-open", "--fast", "--data", str(folder / "data"), "--ready-file", str(ready)]
+    command = ["node", str(SCRIPT), "--no-open", "--data", str(folder / "data"), "--ready-file", str(ready)]
+    command += ["--fast"] if is_fast else []
     with (logs / "stage.log").open("wb") as log:
-        process = subprocess.Popen([*command, *flags], stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
     try:
         told = _until_ready(process, ready, logs)
         yield Stage(

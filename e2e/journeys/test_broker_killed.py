@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Semaphore
 
 from complaints import Complaints
+from outage import kill_broker
 from pages.front import FrontPage
 from playwright.sync_api import Page, expect
 from services import PATIENCE_SECONDS, Answer, Services, eventually
@@ -52,15 +51,6 @@ class Rush:
         self._pool.shutdown()
         assert {answer.status for answer in answers.values()} <= {202, 503}, answers
         return {answer.body["id"]: email for email, answer in answers.items() if answer.status == 202}
-
-
-def kill_broker(services: Services, but_not: int | None = None) -> int:
-    """kill -9, as soon as there is a process other than ``but_not``; returns its id."""
-    found = eventually(
-        lambda: services.processes("broker")[0]["pid"], lambda pid: pid not in (None, but_not), "the broker's process"
-    )
-    os.kill(found, signal.SIGKILL)
-    return int(found)
 
 
 def test_every_confirmed_sign_up_is_mailed_though_the_broker_is_killed(

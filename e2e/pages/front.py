@@ -40,6 +40,11 @@ class FrontPage(Shell):
         road = self.page.get_by_role("list", name="The road of a message")
         return road.get_by_role("listitem").filter(has_text=name)
 
+    def settled(self, stop: str) -> None:
+        """Wait until the parcel has come to a stop: a station, or ``Dead letters``."""
+        road = self.page.get_by_role("listitem").or_(self.page.get_by_role("link"))
+        expect(road.and_(self.page.locator("[aria-current=step]"))).to_contain_text(stop)
+
     def lever(self, name: str) -> Locator:
         return self.page.get_by_role("region", name="Levers").get_by_role("region", name=name)
 
@@ -52,10 +57,13 @@ class FrontPage(Shell):
         self.form.get_by_role("button", name="Sign up").click()
 
     def signed_up(self, name: str, email: str) -> str:
-        """Sign up and wait for the answer; returns the message's id."""
-        self.sign_up(name, email)
+        """Sign up and wait until the message is shown; returns its id."""
+        with self.page.expect_response(lambda response: response.url.endswith("/signups")) as answered:
+            self.sign_up(name, email)
+        message: str = answered.value.json()["id"]
         expect(self.answer).to_contain_text("Express answered")
-        return self.your_message.get_by_role("link").inner_text()
+        expect(self.your_message.get_by_role("link", name=message)).to_be_visible()
+        return message
 
     def open_letter(self, to: str) -> Locator:
         """Open the newest letter to an address; returns it."""

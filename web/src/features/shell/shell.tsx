@@ -23,7 +23,10 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
   const main = useRef<HTMLElement>(null);
   const palette = useCallback(() => setDialog((was) => (was === "palette" ? null : "palette")), []);
   const help = useCallback(() => setDialog("help"), []);
-  const close = useCallback(() => setDialog(null), []);
+  // A dialog's own close event comes late: by then another one may have been opened.
+  const close = useCallback((one: "palette" | "help") => setDialog((was) => (was === one ? null : was)), []);
+  const closePalette = useCallback(() => close("palette"), [close]);
+  const closeHelp = useCallback(() => close("help"), [close]);
   useKeys({ palette, help });
 
   useEffect(() => rates.feed(queues), [queues]);
@@ -62,13 +65,13 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
       </main>
       <Palette
         open={dialog === "palette"}
-        close={close}
+        close={closePalette}
         demo={demo}
         queues={byAttention(queues)}
         chooseTheme={chooseTheme}
         help={help}
       />
-      <Help open={dialog === "help"} close={close} />
+      <Help open={dialog === "help"} close={closeHelp} />
     </div>
   );
 }
