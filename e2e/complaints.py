@@ -43,6 +43,10 @@ class Complaints:
                 page.evaluate("null")
         return [text for text in self._heard if not any(pattern.search(text) for pattern in self._expected)]
 
+    def forget(self) -> None:
+        """What was heard is dealt with."""
+        self._heard.clear()
+
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self._heard.append(f"{message.text} ({message.location.get('url', '')})")
