@@ -1,16 +1,22 @@
-import { atMost } from "./consume/consumer.js";
-import { InvalidName, type PostroadError } from "./errors.js";
+import { atMost } from "./consume/worker.js";
+import type { PostroadError } from "./errors.js";
+import type { Internals } from "./internals.js";
 import { Link } from "./link.js";
 import type { MessageView } from "./live/message.js";
 import type { QueueView, Tap } from "./live/queue.js";
 import { LiveRegistry } from "./live/registry.js";
+import { checkName } from "./names.js";
 import { type ConnectOptions, resolveOptions } from "./options.js";
 import type { RequestOptions } from "./pending.js";
 import { fromWire, toWire } from "./protocol/case.js";
-import type { MessageInfo, Overview, QueueEvent, QueueStats, Welcome } from "./protocol/types.js";
+import type { MessageInfo, Overview, QueueEvent, QueueStats, StreamStats, Welcome } from "./protocol/types.js";
 import { Publisher } from "./publish/publisher.js";
-import { type Internals, Queue, type QueueOptions } from "./queue.js";
+import { Queue, type QueueOptions } from "./queue.js";
+import { type ScheduleSpec, Schedules } from "./schedules.js";
+import type { QueueDefinition, StreamDefinition, TopicDefinition } from "./schema/define.js";
 import type { Status } from "./session/session.js";
+import { Stream, type StreamOptions } from "./stream.js";
+import { type Binding, type BindingTarget, changeBinding, Topic } from "./topic.js";
 
 export interface WatchQueueOptions {
   /** Begin with the last so many events, at most 1,000. */
@@ -45,6 +51,8 @@ export function connect(url: string, options: ConnectOptions = {}): Client {
 export class Client {
   /** Live state, for user interfaces: see {@link Client.watchQueue}, {@link Client.watchMessage}. @internal */
   readonly live: LiveRegistry;
+  /** What is published at set times. */
+  readonly schedules: Schedules;
   readonly #link: Link;
   readonly #publisher: Publisher;
   readonly #internals: Internals;
@@ -55,7 +63,15 @@ export class Client {
   constructor(url: string, options: ConnectOptions) {
     this.#link = new Link(resolveOptions(url, options));
     this.#publisher = new Publisher(this.#link);
-    this.#internals = { link: this.#link, publisher: this.#publisher, closers: new Set() };
+    this.#internals = {
+      link: this.#link,
+      publisher: this.#publisher,
+      query: (what, args, asked) => this.query(what, args, asked),
+      operate: (what, args, asked) => this.operate(what, args, asked),
+      closers: new Set(),
+      calls: { open: 0, waiting: [] },
+    };
+    this.schedules = new Schedules(this.#internals);
     this.live = new LiveRegistry(this.#link);
     if (typeof globalThis.addEventListener === "function") globalThis.addEventListener("online", this.#onOnline);
   }
@@ -99,11 +115,54 @@ export class Client {
     return this.#link.ready();
   }
 
-  /** @throws InvalidName if it breaks the rules for names. */
-  queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
-    if (!isQueueName(name))
-      throw new InvalidName(`"${name}" is not a queue name: 1 to 75 of a-z 0-9 . _ -, no dot at the ends or doubled.`);
-    return new Queue<T>(this, this.#internals, name, options);
+  /** A queue by name or definition; nothing is sent. @throws InvalidName if it breaks the rules for names. */
+  queue<T = unknown>(name: string, options?: QueueOptions): Queue<T>;
+  queue<Out, In>(definition: QueueDefinition<Out, In>, options?: QueueOptions): Queue<Out, In>;
+  queue<Out, In>(named: string | QueueDefinition<Out, In>, options: QueueOptions = {}): Queue<Out, In> {
+    const definition = typeof named === "string" ? { kind: "queue" as const, name: named } : named;
+    checkName("queue", definition.name);
+    return new Queue<Out, In>(this.#internals, definition, options);
+  }
+
+  /** A stream by name or definition; nothing is sent. @throws InvalidName */
+  stream<T = unknown>(name: string, options?: StreamOptions): Stream<T>;
+  stream<Out, In>(definition: StreamDefinition<Out, In>, options?: StreamOptions): Stream<Out, In>;
+  stream<Out, In>(named: string | StreamDefinition<Out, In>, options: StreamOptions = {}): Stream<Out, In> {
+    const definition = typeof named === "string" ? { kind: "stream" as const, name: named } : named;
+    checkName("stream", definition.name);
+    return new Stream<Out, In>(this.#internals, definition, options);
+  }
+
+  /** A topic by name or definition; it needs no declaration. @throws InvalidName */
+  topic<T = unknown>(name: string): Topic<T>;
+  topic<Out, In>(definition: TopicDefinition<Out, In>): Topic<Out, In>;
+  topic<Out, In>(named: string | TopicDefinition<Out, In>): Topic<Out, In> {
+    const definition = typeof named === "string" ? { kind: "topic" as const, name: named } : named;
+    checkName("topic", definition.name);
+    return new Topic<Out, In>(this.#internals, definition);
+  }
+
+  /**
+   * Copies what is published to matching topics to a queue or stream, which must exist: `*` is one word, `#` any number.
+   *
+   * @throws QueueNotFound, InvalidName
+   */
+  bind(pattern: string, target: BindingTarget): Promise<{ changed: boolean }> {
+    return changeBinding(this.#internals, "bind", pattern, target);
+  }
+
+  /** Takes a binding away; name it as it was made. */
+  unbind(pattern: string, target: BindingTarget): Promise<{ changed: boolean }> {
+    return changeBinding(this.#internals, "unbind", pattern, target);
+  }
+
+  async bindings(): Promise<readonly Binding[]> {
+    return fromWire<{ bindings: Binding[] }>(await this.query("bindings")).bindings;
+  }
+
+  /** Makes a schedule, or replaces the one of that name: `{ cron: "0 3 * * *", queue: "reports", message: { body } }`. */
+  schedule(name: string, spec: ScheduleSpec): Promise<{ nextAt: number | null }> {
+    return this.schedules.declare(name, spec);
   }
 
   /** Waits for the confirm of everything published so far; throws the first failure of what was published with `send`. */
@@ -132,6 +191,10 @@ export class Client {
 
   async queues(): Promise<readonly QueueStats[]> {
     return fromWire<{ queues: QueueStats[] }>(await this.query("queues")).queues;
+  }
+
+  async streams(): Promise<readonly StreamStats[]> {
+    return fromWire<{ streams: StreamStats[] }>(await this.query("streams")).streams;
   }
 
   /** One message with state, timeline and body. */
@@ -204,7 +267,3 @@ export class Client {
     this.#link.close();
   }
 }
-
-const NAME = /^(?=.{1,75}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
-
-export const isQueueName = (name: string): boolean => NAME.test(name);

@@ -1,12 +1,18 @@
-import type { Client } from "./client.js";
-import { type ConsumeOptions, Consumer, type Handler } from "./consume/consumer.js";
-import { Messages, type MessagesOptions } from "./consume/iterator.js";
-import type { Link } from "./link.js";
+import { type CallOptions, call } from "./call.js";
+import type { BatchConsumer, BatchHandler, BatchOptions } from "./consume/batch.js";
+import type { Consumer, Handler } from "./consume/consumer.js";
+import type { Messages, MessagesOptions } from "./consume/iterator.js";
+import { Receiver } from "./consume/receiver.js";
+import type { ConsumeOptions } from "./consume/worker.js";
+import { countOf, type Internals } from "./internals.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { ConsumerInfo, MessageInfo, QueueSettings, QueueStats } from "./protocol/types.js";
 import type { PublishOptions } from "./publish/attributes.js";
-import type { Publisher } from "./publish/publisher.js";
+import { Destination } from "./publish/destination.js";
+import { inlineMessage } from "./publish/inline.js";
 import type { Receipt } from "./publish/receipt.js";
+import { queueTarget, type Target } from "./publish/target.js";
+import type { QueueDefinition } from "./schema/define.js";
 
 export interface QueueOptions {
   /** Whether publishing and consuming declare the queue with defaults if it does not exist. @defaultValue `true` */
@@ -19,9 +25,18 @@ export interface QueueDetails {
   readonly consumers: readonly ConsumerInfo[];
 }
 
-export interface PeekOptions {
+export interface SearchOptions {
+  /** In the body. */
+  readonly text?: string;
+  /** All of these. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The ordering key. */
+  readonly key?: string;
   /** @defaultValue `"ready"` */
   readonly state?: "ready" | "delayed" | "leased" | "dead";
+}
+
+export interface PeekOptions extends SearchOptions {
   /** Sequence after which to begin. */
   readonly after?: number;
   /** At most 200. */
@@ -32,68 +47,35 @@ export interface PeekPage {
   readonly messages: readonly MessageInfo[];
   /** For `after`, to see more; null at the end. */
   readonly next: number | null;
+  /** How many a search looked through. */
+  readonly searched?: number;
 }
 
-/** What a queue needs of its client. @internal */
-export interface Internals {
-  readonly link: Link;
-  readonly publisher: Publisher;
-  readonly closers: Set<(options: { drain: boolean; timeoutMs: number }) => Promise<void>>;
-}
-
-/** How many messages `publishMany` hands over before it looks for room. */
-const CHUNK = 1_000;
-
-/** A queue by name; it need not exist yet. `T` is the type of its bodies. */
-export class Queue<T = unknown> {
-  readonly name: string;
-  readonly #client: Client;
+/** A queue by name; it need not exist yet. `T` is what handlers get, `In` what is published. */
+export class Queue<T = unknown, In = T> extends Destination<In, PublishOptions, Receipt> {
   readonly #internals: Internals;
-  readonly #declare: boolean;
+  readonly #definition: QueueDefinition<T, In>;
+  readonly #target: Target;
+  readonly #receiver: Receiver<T>;
 
   /** @internal */
-  constructor(client: Client, internals: Internals, name: string, options: QueueOptions) {
-    this.name = name;
-    this.#client = client;
+  constructor(internals: Internals, definition: QueueDefinition<T, In>, options: QueueOptions) {
+    super(definition.name, internals.publisher, definition.schema);
+    const { name, schema, onInvalid = "dead-letter" } = definition;
     this.#internals = internals;
-    this.#declare = options.declare ?? true;
+    this.#definition = definition;
+    this.#target = queueTarget(name, options.declare ?? true);
+    const check = schema === undefined ? undefined : { schema, onInvalid };
+    this.#receiver = new Receiver<T>(internals, ({ declare = options.declare ?? true }) => ({
+      name,
+      fields: declare ? { queue: name } : { queue: name, declare: false },
+      check,
+    }));
   }
 
-  /**
-   * Publishes one message. What is published in one tick travels in one frame.
-   *
-   * @returns its receipt, once the broker has it durably.
-   * @throws LimitExceeded if too much waits for its confirm, QueueFull, Conflict (dedup key with another body),
-   *   OutcomeUnknown if the broker was replaced meanwhile.
-   */
-  publish(body: T, options?: PublishOptions): Promise<Receipt> {
-    return this.#internals.publisher.publish(this.name, this.#declare, body, options);
-  }
-
-  /** Publishes many with the same options, as fast as they are confirmed; in order. */
-  async publishMany(bodies: Iterable<T> | AsyncIterable<T>, options?: PublishOptions): Promise<Receipt[]> {
-    const { publisher } = this.#internals;
-    const receipts: Promise<Receipt>[] = [];
-    for await (const body of bodies) {
-      if (receipts.length % CHUNK === 0) await publisher.writable();
-      options?.signal?.throwIfAborted();
-      const receipt = publisher.publish(this.name, this.#declare, body, options);
-      // The first failure is thrown below; the others are then nobody's.
-      receipt.catch(() => {});
-      receipts.push(receipt);
-      if (!publisher.isWritable) await publisher.writable();
-    }
-    return Promise.all(receipts);
-  }
-
-  /**
-   * Publishes without a receipt: the fastest way. {@link Client.flush} waits for the confirms and throws the first failure.
-   *
-   * @returns false when it is time to wait for {@link Client.writable}.
-   * @throws LimitExceeded if that was not heeded for long.
-   */
-  send(body: T, options?: Omit<PublishOptions, "signal">): boolean {
-    return this.#internals.publisher.send(this.name, this.#declare, body, options);
+  /** @internal */
+  protected target(): Target {
+    return this.#target;
   }
 
   /**
@@ -101,29 +83,35 @@ export class Queue<T = unknown> {
    * back after the queue's backoff and goes to its dead-letter queue in the end.
    */
   consume(handler: Handler<T>, options: ConsumeOptions = {}): Consumer<T> {
-    const { link, closers } = this.#internals;
-    const close = (how: { drain: boolean; timeoutMs: number }): Promise<void> => consumer.close(how);
-    const consumer = new Consumer<T>(link, this.name, handler, options, options.declare ?? this.#declare, () =>
-      closers.delete(close),
-    );
-    closers.add(close);
-    return consumer;
+    return this.#receiver.consume(handler, options);
+  }
+
+  /** Handles several messages at a time: returning acks all that the handler has not settled itself, throwing nacks them. */
+  consumeBatch(handler: BatchHandler<T>, options: BatchOptions = {}): BatchConsumer<T> {
+    return this.#receiver.consumeBatch(handler, options);
   }
 
   /** Messages by `for await`; each must be settled: `await m.ack()`. */
   messages(options: MessagesOptions = {}): Messages<T> {
-    const { link, closers } = this.#internals;
-    const close = ({ timeoutMs }: { timeoutMs: number }): Promise<void> => messages.close(timeoutMs);
-    const messages = new Messages<T>(link, this.name, options, options.declare ?? this.#declare, () =>
-      closers.delete(close),
-    );
-    closers.add(close);
-    return messages;
+    return this.#receiver.messages(options);
   }
 
-  /** Declares the queue. Other settings than it has are a `Conflict`, unless `update` is true. */
+  /**
+   * Publishes a message and waits for what its handler returns: request and reply over a durable queue.
+   *
+   * @returns the stored result, `undefined` if the handler returned nothing.
+   * @throws CallFailed if the message was given up (its `state` says how), CallTimeout, and what {@link Queue.publish} throws.
+   */
+  async call<R = unknown>(body: In, options: CallOptions = {}): Promise<R> {
+    return (await call(this.#internals, (given) => this.publish(body, given), options)) as R;
+  }
+
+  /**
+   * Declares the queue, with its definition's settings if none are given. Other settings than it has are a `Conflict`,
+   * unless `update` is true.
+   */
   async declare(
-    settings: QueueSettings = {},
+    settings: QueueSettings = this.#definition.settings ?? {},
     { update = false }: { readonly update?: boolean } = {},
   ): Promise<{ created: boolean }> {
     const reply = await this.#internals.link.request({
@@ -145,12 +133,22 @@ export class Queue<T = unknown> {
   }
 
   async details(): Promise<QueueDetails> {
-    return fromWire<QueueDetails>(await this.#client.query("queue", { queue: this.name }));
+    return fromWire<QueueDetails>(await this.#internals.query("queue", { queue: this.name }));
   }
 
   /** Looks at messages without touching them. */
   async peek(options: PeekOptions = {}): Promise<PeekPage> {
-    return fromWire<PeekPage>(await this.#client.query("messages", { queue: this.name, ...options }));
+    return fromWire<PeekPage>(await this.#internals.query("messages", { queue: this.name, ...options }));
+  }
+
+  /** All messages that fit, by `for await`, page after page; looking does not touch them. */
+  async *search(options: SearchOptions = {}): AsyncGenerator<MessageInfo, void, undefined> {
+    let after: number | null | undefined;
+    while (after !== null) {
+      const page: PeekPage = await this.peek({ ...options, limit: 200, ...(after === undefined ? {} : { after }) });
+      yield* page.messages;
+      after = page.next;
+    }
   }
 
   /** Gives up all messages that are ready or delayed. */
@@ -174,13 +172,25 @@ export class Queue<T = unknown> {
     return this.#operate("redrive", options);
   }
 
+  /**
+   * Of a dead-letter queue: publishes a corrected message to where the dead one came from, and settles the dead one, in
+   * one step. The new one names the old in its header `postroad-cause`.
+   */
+  async edit(messageId: string, body: In, options: Omit<PublishOptions, "signal"> = {}): Promise<{ id: string }> {
+    const answer = await this.#internals.operate("edit", {
+      queue: this.name,
+      message: messageId,
+      with: inlineMessage(body, options),
+    });
+    return { id: String(answer["message"]) };
+  }
+
   /** Gives up these messages. */
   discard(messages: readonly string[]): Promise<{ count: number }> {
     return this.#operate("discard", { messages });
   }
 
   async #operate(what: string, args: object = {}): Promise<{ count: number }> {
-    const { count } = await this.#client.operate(what, { queue: this.name, ...args });
-    return { count: typeof count === "number" ? count : 0 };
+    return countOf(await this.#internals.operate(what, { queue: this.name, ...args }));
   }
 }

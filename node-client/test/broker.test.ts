@@ -1,64 +1,15 @@
 /** Against the real gateway and broker, where they are installed: kills, restarts and drains. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Client, connect, type MessageView } from "../src/index.js";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Client, MessageView } from "../src/index.js";
+import { hasBroker, withBroker } from "./rig.js";
 import { deferred, reaches } from "./support.js";
 
-const command = fileURLToPath(new URL("../../.venv/bin/postroad", import.meta.url));
-const QUIET = { debug: () => {}, warn: () => {}, error: () => {} };
-
-describe.skipIf(!existsSync(command))("with a real broker", { timeout: 60_000 }, () => {
-  let data: string;
-  let port: number;
-  let server: ChildProcess;
+describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
+  const rig = withBroker();
+  const { start, stop } = rig;
   let mq: Client;
-
-  async function start(): Promise<void> {
-    server = spawn(command, ["serve", "--port", String(port), "--data", data, "--grace-ms", "500"], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const child = server;
-    await new Promise<void>((resolve, reject) => {
-      let text = "";
-      const read = (chunk: Buffer): void => {
-        text += chunk.toString();
-        if (text.includes("is ready")) resolve();
-      };
-      child.stdout?.on("data", read);
-      child.stderr?.on("data", read);
-      child.once("exit", () => reject(new Error(text)));
-    });
-  }
-
-  function stop(signal: NodeJS.Signals): Promise<void> {
-    const child = server;
-    if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-    return new Promise((resolve) => {
-      child.once("exit", () => resolve());
-      child.kill(signal);
-    });
-  }
-
-  beforeEach(async () => {
-    data = mkdtempSync(join(tmpdir(), "postroad-client-"));
-    const probe = createServer();
-    await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-    port = (probe.address() as AddressInfo).port;
-    await new Promise((resolve) => probe.close(resolve));
-    await start();
-    mq = connect(`ws://127.0.0.1:${port}/ws`, { reconnect: { minMs: 20, maxMs: 100 }, logger: QUIET });
-    await mq.ready();
-  });
-  afterEach(async () => {
-    await mq.close({ drain: false });
-    await stop("SIGKILL");
-    rmSync(data, { recursive: true, force: true });
+  beforeEach(() => {
+    mq = rig.mq;
   });
 
   it("a message is followed from queued to done, by its capability only", async () => {

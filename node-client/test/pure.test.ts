@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { isQueueName } from "../src/client.js";
 import { heldRuns } from "../src/consume/held.js";
 import { Prefetch } from "../src/consume/prefetch.js";
+import { InvalidName } from "../src/errors.js";
+import { checkName } from "../src/names.js";
 import { platform as browser } from "../src/platform/browser.js";
 import { platform as node } from "../src/platform/node.js";
 import { fromWire, toWire } from "../src/protocol/case.js";
@@ -181,9 +182,9 @@ describe("names on the wire", () => {
 
 describe("queue names", () => {
   it.each(["a", "emails", "emails.dead", "a-b_c.0", "x".repeat(75)])("%s is one", (name) =>
-    expect(isQueueName(name)).toBe(true),
+    expect(checkName("queue", name)).toBe(name),
   );
   it.each(["", "A", ".a", "a.", "a..b", "a b", "ä", "x".repeat(76), "a\n"])("%j is none", (name) =>
-    expect(isQueueName(name)).toBe(false),
+    expect(() => checkName("queue", name)).toThrow(InvalidName),
   );
 });

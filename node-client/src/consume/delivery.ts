@@ -29,6 +29,7 @@ export class Delivery<T = unknown> implements Message<T> {
   #controller: AbortController | undefined;
   #lost: PostroadError | undefined;
   #isSettled = false;
+  #isReplaced = false;
 
   constructor(batch: DeliverBatch, index: number, holder: Holder) {
     this.#batch = batch;
@@ -78,6 +79,12 @@ export class Delivery<T = unknown> implements Message<T> {
   get body(): T {
     if (this.#body === NOT_PARSED) this.#body = this.#batch.body(this.#index);
     return this.#body as T;
+  }
+
+  /** What a schema made of the body. */
+  replaceBody(body: unknown): void {
+    this.#body = body;
+    this.#isReplaced = true;
   }
 
   get signal(): AbortSignal {
@@ -154,7 +161,7 @@ export class Delivery<T = unknown> implements Message<T> {
     this.#isSettled = true;
     this.#batch.held--;
     // Read again if it is asked for again; who waits for an answer need not keep it.
-    this.#body = NOT_PARSED;
+    if (!this.#isReplaced) this.#body = NOT_PARSED;
   }
 
   #whyNot(): PostroadError {

@@ -1,15 +1,18 @@
 /** Messages by `for await`: each must be settled by the caller. Leaving the loop gives back what was not taken. */
 import type { PostroadError } from "../errors.js";
 import type { Link } from "../link.js";
-import { atLeastOne, atMost, type ConsumeOptions } from "./consumer.js";
+import { admit } from "../schema/check.js";
 import type { Delivery } from "./delivery.js";
 import type { Message } from "./message.js";
+import type { Source } from "./source.js";
 import { Subscription } from "./subscription.js";
+import { atLeastOne, atMost, type ConsumeOptions } from "./worker.js";
 
 export type MessagesOptions = Omit<ConsumeOptions, "concurrency"> & { readonly signal?: AbortSignal };
 
 export class Messages<T> implements AsyncIterableIterator<Message<T>> {
   readonly #subscription: Subscription;
+  readonly #source: Source;
   readonly #buffer: Delivery[] = [];
   readonly #waiting: { resolve(result: IteratorResult<Message<T>>): void; reject(error: unknown): void }[] = [];
   readonly #onClosed: () => void;
@@ -17,17 +20,17 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>> {
   #error: PostroadError | undefined;
 
   /** @internal */
-  constructor(link: Link, queue: string, options: MessagesOptions, declare: boolean, onClosed: () => void) {
+  constructor(link: Link, source: Source, options: MessagesOptions, onClosed: () => void) {
+    this.#source = source;
     this.#onClosed = onClosed;
     this.#subscription = new Subscription(
       link,
       {
-        queue,
+        source,
         concurrency: 1,
         prefetch: options.prefetch === undefined ? undefined : atLeastOne("prefetch", options.prefetch),
         leaseMs: options.leaseMs,
         name: options.name,
-        declare,
       },
       {
         deliver: (deliveries) => {
@@ -35,7 +38,8 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>> {
           this.#pump();
         },
         lost: () => {},
-        failed: (error) => link.options.logger.warn(`messages of ${queue}: ${error.message}`, { code: error.code }),
+        failed: (error) =>
+          link.options.logger.warn(`messages of ${source.name}: ${error.message}`, { code: error.code }),
         ended: (error) => this.#over(error),
       },
     );
@@ -86,14 +90,18 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>> {
       }
       if (!delivery.isHeld) continue;
       this.#subscription.begin(delivery);
-      try {
-        void delivery.body;
-      } catch {
-        void delivery.nack({ reason: "The body is not JSON." });
-        continue;
-      }
+      const admitted = admit(delivery, this.#source.check);
+      if (admitted === false) continue;
       this.#waiting.shift();
-      waiting.resolve({ done: false, value: delivery as Delivery<T> });
+      if (admitted === true) waiting.resolve({ done: false, value: delivery as Delivery<T> });
+      else
+        void admitted.then((isGood) => {
+          if (isGood && delivery.isHeld) waiting.resolve({ done: false, value: delivery as Delivery<T> });
+          else {
+            this.#waiting.unshift(waiting);
+            this.#pump();
+          }
+        });
     }
   }
 

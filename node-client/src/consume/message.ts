@@ -1,10 +1,11 @@
 import type { PublishOptions } from "../publish/attributes.js";
 
 /** A further message that is published together with an ack, or not at all. */
-export interface Follower extends Omit<PublishOptions, "signal"> {
-  readonly queue: string;
-  readonly body: unknown;
-}
+export type Follower = Omit<PublishOptions, "signal"> & { readonly body: unknown } & (
+    | { readonly queue: string; readonly stream?: never; readonly topic?: never }
+    | { readonly stream: string; readonly queue?: never; readonly topic?: never }
+    | { readonly topic: string; readonly queue?: never; readonly stream?: never }
+  );
 
 export interface NackOptions {
   /** Comes back after that long. @defaultValue the queue's backoff */
@@ -33,10 +34,12 @@ export class Done {
  */
 export interface Message<T = unknown> {
   readonly id: string;
+  /** The queue it came from, or `<stream>/<group>`. */
   readonly queue: string;
   /** JSON as it was published, a string for `text`, a Uint8Array for `bytes`. */
   readonly body: T;
   readonly type: "json" | "text" | "bytes";
+  /** Its place in the queue; of a stream's group, the offset. */
   readonly sequence: number;
   /** From 1. */
   readonly attempt: number;

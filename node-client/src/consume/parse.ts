@@ -109,11 +109,24 @@ export class DeliverBatch {
 }
 
 export function parseDeliver(frame: Frame): DeliverBatch[] {
-  const { header, bytes = NO_BYTES, start, sizes } = frame;
+  const { header } = frame;
   if (Array.isArray(header["messages"])) return (header["messages"] as readonly unknown[]).map(parseInline);
-  const { number, runs } = header;
-  if (!isInteger(number) || !Array.isArray(runs))
-    throw new ProtocolViolation("A deliver frame has no number or no runs.");
+  if (!isInteger(header["number"])) throw new ProtocolViolation("A deliver frame has no number.");
+  return [parseRuns(frame, header["number"])];
+}
+
+/** Reads a `messages` frame (docs/protocol.md §5.2); nothing in it is numbered. */
+export function parseMessages(frame: Frame): DeliverBatch[] {
+  const { messages } = frame.header;
+  if (!Array.isArray(messages)) return [parseRuns(frame, 0)];
+  return (messages as readonly unknown[]).map((message) =>
+    parseInline(isRecord(message) ? { ...message, number: 0, sequence: message["offset"] } : message),
+  );
+}
+
+function parseRuns({ header, bytes = NO_BYTES, start, sizes }: Frame, number: number): DeliverBatch {
+  const { runs } = header;
+  if (!Array.isArray(runs)) throw new ProtocolViolation("A frame of messages has no runs.");
   const parsed: Run[] = [];
   let count = 0;
   for (const run of runs as readonly unknown[]) {
@@ -138,7 +151,7 @@ export function parseDeliver(frame: Frame): DeliverBatch[] {
     offset += size;
     offsets.push(offset);
   }
-  return [new DeliverBatch(number, header, parsed, bytes, offsets)];
+  return new DeliverBatch(number, header, parsed, bytes, offsets);
 }
 
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);

@@ -2,8 +2,7 @@
 import { InvalidRequest, type PostroadError } from "../errors.js";
 import type { Header } from "../protocol/frame.js";
 import { Ranges, toRanges } from "../protocol/ranges.js";
-import { DEFAULT_LIMITS } from "../protocol/types.js";
-import { checkAttributes } from "../publish/attributes.js";
+import { inlineMessage } from "../publish/inline.js";
 import type { Delivery, Settlement } from "./delivery.js";
 import type { Done, Follower, NackOptions } from "./message.js";
 
@@ -95,12 +94,6 @@ export function encodeDone(number: number, { result, publish }: Done): Record<st
   };
 }
 
-function encodeFollower({ queue, body, ...options }: Follower): Record<string, unknown> {
-  const attributes = checkAttributes(options, DEFAULT_LIMITS);
-  const isBytes = body instanceof Uint8Array;
-  const type = isBytes ? "bytes" : options.type === "text" ? "text" : undefined;
-  if ((JSON.stringify(body) as string | undefined) === undefined) throw new InvalidRequest("A body is not JSON.");
-  return { queue, messages: [{ ...attributes, type, body: isBytes ? toBase64(body) : body }] };
+function encodeFollower({ queue, stream, topic, body, ...options }: Follower): Record<string, unknown> {
+  return { queue, stream, topic, messages: [inlineMessage(body, options)] };
 }
-
-const toBase64 = (bytes: Uint8Array): string => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));

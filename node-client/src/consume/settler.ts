@@ -86,7 +86,7 @@ export class Settler {
   }
 
   progress({ number }: Delivery, percent: number, note: string | undefined): void {
-    const bounded = Math.min(100, Math.max(0, percent));
+    const bounded = Math.min(100, Math.max(0, Math.round(percent)));
     this.#progress.set(number, {
       number,
       ...(Number.isFinite(bounded) ? { percent: bounded } : {}),

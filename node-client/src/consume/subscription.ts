@@ -14,14 +14,14 @@ import { Holdings } from "./holdings.js";
 import { parseDeliver } from "./parse.js";
 import { Prefetch } from "./prefetch.js";
 import { Settler } from "./settler.js";
+import type { Source } from "./source.js";
 
 export interface SubscribeOptions {
-  readonly queue: string;
+  readonly source: Source;
   readonly concurrency: number;
   readonly prefetch: number | undefined;
   readonly leaseMs: number | undefined;
   readonly name: string | undefined;
-  readonly declare: boolean;
 }
 
 export interface Sink {
@@ -83,7 +83,7 @@ export class Subscription implements Holder, Participant {
   }
 
   get queue(): string {
-    return this.#options.queue;
+    return this.#options.source.name;
   }
 
   get prefetch(): number {
@@ -176,7 +176,7 @@ export class Subscription implements Holder, Participant {
   }
 
   #consume(): void {
-    const { queue, leaseMs, name, declare } = this.#options;
+    const { source, leaseMs, name } = this.#options;
     const resume = this.#subscriptionId;
     const id = this.#link.requests.nextId();
     this.#link.requests.expect(id, {
@@ -187,11 +187,10 @@ export class Subscription implements Holder, Participant {
       op: "consume",
       id,
       sub: this.#sub,
-      queue,
+      ...source.fields,
       prefetch: this.#isCancelled ? 1 : Math.min(this.#prefetch.value, this.#link.limits.prefetchMax),
       ...(name === undefined ? {} : { consumer: name }),
       ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),
-      ...(declare ? {} : { declare: false }),
       ...(resume === undefined
         ? {}
         : {

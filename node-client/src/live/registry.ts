@@ -1,6 +1,9 @@
 import type { Link } from "../link.js";
+import type { ReadFrom } from "../protocol/types.js";
+import { LiveGroup } from "./group.js";
 import { LiveMessage } from "./message.js";
 import { LiveQueue } from "./queue.js";
+import { LiveStream } from "./stream.js";
 
 const SWEEP_AT = 500;
 
@@ -9,6 +12,8 @@ export class LiveRegistry {
   readonly #link: Link;
   readonly #queues = new Map<string | null, WeakRef<LiveQueue>>();
   readonly #messages = new Map<string, WeakRef<LiveMessage>>();
+  readonly #streams = new Map<string, WeakRef<LiveStream>>();
+  readonly #groups = new Map<string, WeakRef<LiveGroup>>();
 
   constructor(link: Link) {
     this.#link = link;
@@ -22,6 +27,19 @@ export class LiveRegistry {
   /** A queue from a position on; not shared, because the past of each is another. */
   queueFrom(name: string | null, from: number): LiveQueue {
     return new LiveQueue(this.#link, name, () => {}, from);
+  }
+
+  /** The last `keep` messages of a stream from a place on. */
+  stream(name: string, from: ReadFrom, keep: number): LiveStream {
+    return take(
+      this.#streams,
+      `${name} ${keep} ${JSON.stringify(from)}`,
+      (forget) => new LiveStream(this.#link, name, from, keep, forget),
+    );
+  }
+
+  group(stream: string, name: string): LiveGroup {
+    return take(this.#groups, `${stream}/${name}`, (forget) => new LiveGroup(this.#link, stream, name, forget));
   }
 
   message(id: string, capability: string | undefined): LiveMessage {

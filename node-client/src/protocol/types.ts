@@ -53,6 +53,49 @@ export interface QueueSettings {
   readonly rateMax?: number | null;
   readonly lengthMax?: number | null;
   readonly bytesMax?: number | null;
+  /** What a publish beyond `lengthMax` or `bytesMax` does; the oldest that nobody holds make room. @defaultValue `"reject"` */
+  readonly overflow?: "reject" | "drop_oldest" | "dead_letter";
+}
+
+/** Messages are kept until the first of these is exceeded. */
+export interface StreamSettings {
+  /** @defaultValue 604,800,000; `null` for ever */
+  readonly retentionMs?: number | null;
+  readonly retentionBytes?: number | null;
+  readonly retentionCount?: number | null;
+  /** Nothing is let go before every group has settled it. @defaultValue `false` */
+  readonly keepUntilAcked?: boolean;
+}
+
+/** Where a group begins: an offset, or a time in milliseconds since the epoch. */
+export type StartFrom = "latest" | "earliest" | { readonly offset: number } | { readonly at: number };
+
+/** Where a reader begins; `last: n` is n messages before the end. */
+export type ReadFrom = StartFrom | { readonly last: number };
+
+export interface GroupStats extends QueueStats {
+  /** Its lowest unsettled offset. */
+  readonly committed: number;
+  /** How many messages it has not settled. */
+  readonly lag: number;
+  /** What it lost to retention. */
+  readonly trimmedTotal: number;
+}
+
+export interface StreamStats {
+  readonly name: string;
+  /** The first offset that is kept. */
+  readonly earliest: number;
+  /** The offset of the next message. */
+  readonly next: number;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly oldestMs: number | null;
+  readonly publishedTotal?: number;
+  readonly trimmedTotal?: number;
+  readonly settings: Required<StreamSettings>;
+  /** Each named `<stream>/<group>`. */
+  readonly groups: readonly GroupStats[];
 }
 
 export interface QueueStats {
@@ -95,7 +138,11 @@ export type MessageState =
   | "dead"
   | "expired"
   | "purged"
-  | "cancelled";
+  | "cancelled"
+  /** In a stream without groups. */
+  | "kept"
+  /** Published to a topic that no binding matched. */
+  | "unrouted";
 
 export interface TimelineEntry {
   readonly at: number;
@@ -127,6 +174,21 @@ export interface Progress {
   readonly at?: number;
 }
 
+/** Where a copy of a message is and how it fares; a stream's group is named `<stream>/<group>`. */
+export interface Placement {
+  readonly queue: string;
+  readonly sequence: number;
+  readonly state: MessageState;
+  readonly attempts: number;
+  readonly attemptsMax: number;
+  readonly due?: number | null;
+  readonly reason?: string | null;
+  readonly consumer?: string | null;
+  readonly progress?: Progress | null;
+  readonly result?: unknown;
+  readonly timeline: readonly TimelineEntry[];
+}
+
 export interface MessageInfo {
   readonly id: string;
   readonly queue: string;
@@ -146,6 +208,8 @@ export interface MessageInfo {
   readonly progress?: Progress | null;
   readonly result?: unknown;
   readonly timeline: readonly TimelineEntry[];
+  /** Of a message that went to more than one queue or group: each of them. The fields above are those of the first. */
+  readonly placements?: readonly Placement[];
   /** JSON, a string, or base64, by `type`; absent for those who may not see it. */
   readonly body?: unknown;
 }
@@ -168,6 +232,7 @@ export type EventKind =
   | "reset"
   | "bound"
   | "unbound"
+  | "scheduled"
   | "started";
 
 /** The summary of one durable record. */
@@ -179,6 +244,9 @@ export interface QueueEvent {
   /** Of a publish to a topic, with the queues it went to. */
   readonly topic?: string;
   readonly queues?: readonly string[];
+  /** Of a binding. */
+  readonly pattern?: string;
+  readonly schedule?: string;
   /** Exact, while `ids` names at most 20. */
   readonly count?: number;
   readonly ids?: readonly string[];

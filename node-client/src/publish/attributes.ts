@@ -50,6 +50,12 @@ export function checkAttributes(options: PublishOptions, limits: Limits): Attrib
   };
 }
 
+/** @throws InvalidRequest for what a stream does not take. */
+export function checkForStream({ delayMs, priority }: PublishOptions): void {
+  if (delayMs !== undefined) throw invalid("delayMs", "A stream takes no delay.");
+  if (priority !== undefined) throw invalid("priority", "A stream takes no priority.");
+}
+
 function checkHeaders(headers: Readonly<Record<string, string>>, limits: Limits): void {
   const entries = Object.entries(headers);
   if (entries.some(([, value]) => typeof value !== "string"))

@@ -6,12 +6,12 @@ import { Columns } from "../protocol/columns.js";
 import { encodeBytes, encodeText } from "../protocol/frame.js";
 import type { Attributes } from "./attributes.js";
 import type { Confirm } from "./receipt.js";
+import type { Target } from "./target.js";
 
 export type Body = string | Uint8Array;
 
 export class Batch {
-  readonly queue: string;
-  readonly declare: boolean;
+  readonly target: Target;
   readonly kind: "text" | "bytes";
   /** The confirm that all messages of the batch share. */
   readonly confirmed: Promise<Confirm>;
@@ -26,15 +26,8 @@ export class Batch {
   #text = "";
   #chunks: Uint8Array[] = [];
 
-  constructor(
-    queue: string,
-    declare: boolean,
-    kind: "text" | "bytes",
-    columns: Columns = new Columns(),
-    lengths: number[] = [],
-  ) {
-    this.queue = queue;
-    this.declare = declare;
+  constructor(target: Target, kind: "text" | "bytes", columns: Columns = new Columns(), lengths: number[] = []) {
+    this.target = target;
     this.kind = kind;
     this.#columns = columns;
     this.#lengths = lengths;
@@ -65,8 +58,7 @@ export class Batch {
   }
 
   encode(id: number, frame: number): Uint8Array<ArrayBuffer> {
-    const header: Record<string, unknown> = { op: "publish", id, queue: this.queue, frame };
-    if (!this.declare) header["declare"] = false;
+    const header: Record<string, unknown> = { op: "publish", id, ...this.target.fields, frame };
     Object.assign(header, this.#columns.encode());
     if (this.kind === "bytes") return encodeBytes({ ...header, sizes: this.#lengths }, this.#chunks);
     const bytes = platform.byteLength(this.#text);
@@ -79,7 +71,7 @@ export class Batch {
   split(): Batch[] {
     const bodies: readonly Body[] = this.kind === "bytes" ? this.#chunks : this.#bodies();
     return bodies.map((body, index) => {
-      const single = new Batch(this.queue, this.declare, this.kind);
+      const single = new Batch(this.target, this.kind);
       single.add(body, this.#columns.encode(index, index + 1) as Attributes);
       return single;
     });

@@ -1,4 +1,4 @@
-/** Producing: what is published to a queue in one tick becomes one numbered frame with one confirm. */
+/** Producing: what is published to one target in one tick becomes one numbered frame with one confirm. */
 
 import { platform } from "#platform";
 import {
@@ -11,10 +11,11 @@ import {
 } from "../errors.js";
 import type { Link, Participant } from "../link.js";
 import type { Opening } from "../session/session.js";
-import { type Attributes, checkAttributes, exceeded, type PublishOptions } from "./attributes.js";
+import { type Attributes, checkAttributes, checkForStream, exceeded, type PublishOptions } from "./attributes.js";
 import { Batch, type Body } from "./batch.js";
 import { Outbox, type OutboxFrame, WINDOW } from "./outbox.js";
 import { Receipt, readConfirm } from "./receipt.js";
+import type { Target } from "./target.js";
 
 /** A frame is closed when its bodies reach this: larger ones are slower, also for the broker. */
 const FRAME_BYTES = 96 * 1024;
@@ -41,13 +42,13 @@ export class Publisher implements Participant {
     return this.#outbox.messages < WINDOW.messages && this.#outbox.bytes + this.#openBytes < this.#bytesMax / 2;
   }
 
-  publish(queue: string, declare: boolean, body: unknown, options: PublishOptions | undefined): Promise<Receipt> {
+  publish(target: Target, body: unknown, options: PublishOptions | undefined): Promise<Receipt> {
     const signal = options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     let batch: Batch;
     let index: number;
     try {
-      batch = this.#batch(queue, declare, options?.type, body);
+      batch = this.#batch(target, options?.type, body);
       index = this.#add(batch, body, options);
     } catch (error) {
       return Promise.reject(asPostroadError(error));
@@ -60,8 +61,8 @@ export class Publisher implements Participant {
   }
 
   /** @throws LimitExceeded if the buffer is full. */
-  send(queue: string, declare: boolean, body: unknown, options: PublishOptions | undefined): boolean {
-    const batch = this.#batch(queue, declare, options?.type, body);
+  send(target: Target, body: unknown, options: PublishOptions | undefined): boolean {
+    const batch = this.#batch(target, options?.type, body);
     this.#add(batch, body, options);
     batch.unwatched = true;
     return this.isWritable;
@@ -128,21 +129,21 @@ export class Publisher implements Participant {
     this.#wake();
   }
 
-  #batch(queue: string, declare: boolean, type: PublishOptions["type"], body: unknown): Batch {
+  #batch(target: Target, type: PublishOptions["type"], body: unknown): Batch {
     if (this.#link.status === "closed") throw this.#link.lastError ?? new InvalidState("The client is closed.");
     if (!this.#joined) {
       this.#joined = true;
       this.#link.join(this);
     }
     const kind = body instanceof Uint8Array && type !== "json" && type !== "text" ? "bytes" : "text";
-    const key = declare ? queue : `!${queue}`;
+    const { key } = target;
     let batch = this.#open.get(key);
     if (batch !== undefined && batch.kind !== kind) {
       this.#close(key, batch);
       batch = undefined;
     }
     if (batch === undefined) {
-      batch = new Batch(queue, declare, kind);
+      batch = new Batch(target, kind);
       this.#open.set(key, batch);
       this.#schedule();
     }
@@ -169,12 +170,15 @@ export class Publisher implements Participant {
       });
     }
     let attributes: Attributes | undefined;
-    if (options !== undefined) attributes = checkAttributes(options, limits);
+    if (options !== undefined) {
+      attributes = checkAttributes(options, limits);
+      if (batch.target.kind === "stream") checkForStream(options);
+    }
     if (batch.kind === "bytes") attributes = { ...attributes, type: "bytes" };
     const index = batch.add(content, attributes);
     this.#openBytes += length;
     if (batch.size >= FRAME_BYTES || batch.count >= limits.messagesMax) {
-      this.#close(batch.declare ? batch.queue : `!${batch.queue}`, batch);
+      this.#close(batch.target.key, batch);
       this.#pump();
     }
     return index;

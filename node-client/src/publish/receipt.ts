@@ -7,15 +7,17 @@ export interface Confirm {
   readonly idPrefix: string;
   readonly watchKey: string | undefined;
   readonly duplicates: Readonly<Record<string, unknown>> | undefined;
+  readonly routed: number | undefined;
 }
 
 export function readConfirm(header: Header): Confirm {
-  const { position, id_prefix, watch_key, duplicates } = header;
+  const { position, id_prefix, watch_key, duplicates, routed } = header;
   return {
     position: typeof position === "number" ? position : 0,
     idPrefix: typeof id_prefix === "string" ? id_prefix : "",
     watchKey: typeof watch_key === "string" ? watch_key : undefined,
     duplicates: isRecord(duplicates) ? duplicates : undefined,
+    routed: typeof routed === "number" ? routed : undefined,
   };
 }
 
@@ -26,6 +28,8 @@ export class Receipt {
   readonly duplicate: boolean;
   /** Journal position of the frame. */
   readonly position: number;
+  /** Of a topic: to how many queues and streams messages of the frame went. */
+  readonly routed: number | undefined;
   readonly #watchKey: string | undefined;
   readonly #index: number;
 
@@ -34,6 +38,7 @@ export class Receipt {
     this.duplicate = typeof first === "string";
     this.id = typeof first === "string" ? first : confirm.idPrefix + index;
     this.position = confirm.position;
+    this.routed = confirm.routed;
     this.#watchKey = this.duplicate ? undefined : confirm.watchKey;
     this.#index = index;
   }
@@ -43,7 +48,8 @@ export class Receipt {
     return this.#watchKey === undefined ? undefined : capability(this.#watchKey, this.#index);
   }
 
-  toJSON(): { id: string; watch: string | undefined; duplicate: boolean } {
-    return { id: this.id, watch: this.watch, duplicate: this.duplicate };
+  toJSON(): { id: string; watch: string | undefined; duplicate: boolean; routed?: number } {
+    const { id, watch, duplicate, routed } = this;
+    return { id, watch, duplicate, ...(routed === undefined ? {} : { routed }) };
   }
 }

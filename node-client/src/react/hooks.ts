@@ -1,5 +1,6 @@
 "use client";
 import { useCallback, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import type { Client } from "../client.js";
 import type { PostroadError } from "../errors.js";
 import { asPostroadError } from "../errors.js";
 import type { MessageView } from "../live/message.js";
@@ -9,6 +10,7 @@ import type {
   DeliveryNotice,
   MessageInfo,
   MessageState,
+  Placement,
   Progress,
   QueueEvent,
   QueueStats,
@@ -17,10 +19,11 @@ import type {
 } from "../protocol/types.js";
 import type { PublishOptions } from "../publish/attributes.js";
 import type { Receipt } from "../publish/receipt.js";
+import type { Queue } from "../queue.js";
+import { type Named, nameOf, type QueueDefinition } from "../schema/define.js";
 import type { Status } from "../session/session.js";
 import { useClient } from "./provider.js";
-
-type Nothing = null | undefined;
+import { idle, type Nothing, useReadable } from "./readable.js";
 
 /** `idle` is for hooks that have nothing to follow, and for rendering on a server. */
 const IDLE_MESSAGE: MessageView = Object.freeze({ status: "idle", message: undefined, error: undefined });
@@ -39,10 +42,8 @@ const IDLE_EVENTS: EventsView = Object.freeze({
   error: undefined,
 });
 const NO_TIMELINE: readonly TimelineEntry[] = Object.freeze([]);
+const NO_PLACEMENTS: readonly Placement[] = Object.freeze([]);
 
-function idle<S>(snapshot: S): Readable<S> {
-  return { get: () => snapshot, subscribe: () => () => {} };
-}
 const NO_MESSAGE = idle(IDLE_MESSAGE);
 const NO_QUEUE = idle(IDLE_QUEUE);
 const NO_EVENTS = idle(IDLE_EVENTS);
@@ -95,6 +96,8 @@ export interface UseMessage {
   readonly reason: string | undefined;
   /** When it is tried next, or delivered first. */
   readonly due: number | undefined;
+  /** Each queue and group that has a copy of it; the fields above are those of the first. Empty if there is one only. */
+  readonly placements: readonly Placement[];
   /** Everything the server says about it. */
   readonly message: MessageInfo | undefined;
   /** Why it cannot be followed. */
@@ -121,6 +124,7 @@ function flatten({ status, message, error }: MessageView): UseMessage {
     result: message?.result ?? undefined,
     reason: message?.reason ?? undefined,
     due: message?.due ?? undefined,
+    placements: message?.placements ?? NO_PLACEMENTS,
     message,
     error,
   };
@@ -137,8 +141,9 @@ export interface UseQueue extends Partial<QueueStats> {
 }
 
 /** Follows a queue's numbers. Events do not render it again: they are for {@link useEvents}. */
-export function useQueue(name: string | Nothing): UseQueue {
+export function useQueue(queue: Named | Nothing): UseQueue {
   const client = useClient();
+  const name = queue ? nameOf(queue) : undefined;
   const source = useMemo(() => (name ? client.live.queue(name).state : NO_QUEUE), [client, name]);
   const view = useReadable(source, IDLE_QUEUE);
   return useMemo(() => {
@@ -180,8 +185,9 @@ export interface UseEvents {
 }
 
 /** Follows the events of a queue, or of all for `null`. Every event is in it, not only the latest. `undefined` is `idle`. */
-export function useEvents(name: string | Nothing, { last = 100, paused = false }: UseEventsOptions = {}): UseEvents {
+export function useEvents(queue: Named | Nothing, { last = 100, paused = false }: UseEventsOptions = {}): UseEvents {
   const client = useClient();
+  const name = queue ? nameOf(queue) : queue === "" ? undefined : queue;
   const source = useMemo(
     () => (name === undefined ? NO_EVENTS : client.live.queue(name).events(last)),
     [client, name, last],
@@ -210,19 +216,21 @@ type PublishState = Pick<UsePublish<never>, "status" | "receipt" | "error">;
 const NOT_PUBLISHED: PublishState = Object.freeze({ status: "idle", receipt: undefined, error: undefined });
 
 /** Publishes to a queue and says how the last publish went. */
-export function usePublish<T = unknown>(name: string): UsePublish<T> {
+export function usePublish<T = unknown>(name: string): UsePublish<T>;
+export function usePublish<Out, In>(definition: QueueDefinition<Out, In>): UsePublish<In>;
+export function usePublish<Out, In>(queue: string | QueueDefinition<Out, In>): UsePublish<In> {
   const client = useClient();
   const [state, setState] = useState(NOT_PUBLISHED);
   const latest = useRef(0);
   const publish = useCallback(
-    async (body: T, options?: PublishOptions): Promise<Receipt> => {
+    async (body: In, options?: PublishOptions): Promise<Receipt> => {
       const turn = ++latest.current;
       const show = (next: PublishState): void => {
         if (turn === latest.current) setState(next);
       };
       show({ status: "pending", receipt: undefined, error: undefined });
       try {
-        const receipt = await client.queue<T>(name).publish(body, options);
+        const receipt = await queueOf(client, queue).publish(body, options);
         show({ status: "done", receipt, error: undefined });
         return receipt;
       } catch (thrown) {
@@ -230,7 +238,7 @@ export function usePublish<T = unknown>(name: string): UsePublish<T> {
         throw thrown;
       }
     },
-    [client, name],
+    [client, queue],
   );
   const reset = useCallback(() => {
     latest.current++;
@@ -239,8 +247,5 @@ export function usePublish<T = unknown>(name: string): UsePublish<T> {
   return useMemo(() => ({ publish, ...state, reset }), [publish, state, reset]);
 }
 
-function useReadable<S>(source: Readable<S>, onServer: S): S {
-  const subscribe = useCallback((listener: () => void) => source.subscribe(listener), [source]);
-  const get = useCallback(() => source.get(), [source]);
-  return useSyncExternalStore(subscribe, get, () => onServer);
-}
+const queueOf = <Out, In>(client: Client, queue: string | QueueDefinition<Out, In>): Queue<Out, In> =>
+  typeof queue === "string" ? (client.queue(queue) as unknown as Queue<Out, In>) : client.queue(queue);

@@ -12,6 +12,8 @@ const TONE: Record<MessageState, Tone> = {
   done: "done",
   dead: "dead",
   expired: "dead",
+  kept: "done",
+  unrouted: "dead",
   purged: "dead",
   cancelled: "dead",
 };

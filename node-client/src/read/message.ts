@@ -1,0 +1,61 @@
+import type { BodyType, DeliverBatch } from "../consume/parse.js";
+
+/** A message as a reader sees it: nothing is leased, nothing is settled. */
+export interface StreamMessage<T = unknown> {
+  readonly id: string;
+  readonly stream: string;
+  /** Its place in the stream, from 0. To go on after it, read from the next one. */
+  readonly offset: number;
+  /** JSON as it was published, a string for `text`, a Uint8Array for `bytes`. @throws SyntaxError if it is not JSON after all. */
+  readonly body: T;
+  readonly type: BodyType;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly key: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly publishedAt: number;
+  /** Whether messages before this one were no longer kept when the reader came to them. */
+  readonly trimmed: boolean;
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Reads a message of a frame when it is asked for. */
+export class ReadMessage<T> implements StreamMessage<T> {
+  readonly stream: string;
+  readonly trimmed: boolean;
+  readonly #batch: DeliverBatch;
+  readonly #index: number;
+
+  constructor(batch: DeliverBatch, index: number, stream: string, trimmed: boolean) {
+    this.#batch = batch;
+    this.#index = index;
+    this.stream = stream;
+    this.trimmed = trimmed;
+  }
+
+  get id(): string {
+    return this.#batch.id(this.#index);
+  }
+  get offset(): number {
+    return this.#batch.sequence(this.#index);
+  }
+  get body(): T {
+    return this.#batch.body(this.#index) as T;
+  }
+  get type(): BodyType {
+    return this.#batch.type(this.#index);
+  }
+  get headers(): Readonly<Record<string, string>> {
+    return this.#batch.headers(this.#index) ?? NO_HEADERS;
+  }
+  get key(): string | undefined {
+    return this.#batch.key(this.#index);
+  }
+  get publishedAt(): number {
+    return this.#batch.publishedAt(this.#index);
+  }
+}
+
+/** All messages of a frame. */
+export const messagesOf = <T>(batch: DeliverBatch, stream: string, trimmed: boolean): ReadMessage<T>[] =>
+  Array.from({ length: batch.count }, (_, index) => new ReadMessage<T>(batch, index, stream, trimmed && index === 0));

@@ -1,0 +1,91 @@
+import { Group } from "./group.js";
+import { countOf, type Internals } from "./internals.js";
+import { checkName } from "./names.js";
+import { fromWire, toWire } from "./protocol/case.js";
+import type { StreamSettings, StreamStats } from "./protocol/types.js";
+import type { PublishOptions } from "./publish/attributes.js";
+import { Destination } from "./publish/destination.js";
+import type { Receipt } from "./publish/receipt.js";
+import { streamTarget, type Target } from "./publish/target.js";
+import { Reader, type ReadOptions } from "./read/reader.js";
+import { type Named, nameOf, type StreamDefinition } from "./schema/define.js";
+
+/** A stream takes neither delay nor priority. */
+export type StreamPublishOptions = Omit<PublishOptions, "delayMs" | "priority">;
+
+export interface StreamOptions {
+  /** Whether publishing and consuming declare the stream and the group with defaults. @defaultValue `true` */
+  readonly declare?: boolean;
+}
+
+export interface ReplayOptions {
+  /** Offsets, both included. */
+  readonly first: number;
+  readonly last: number;
+  /** Where the messages are copied to, by reference. */
+  readonly queue: Named;
+  /** Only counts. */
+  readonly dryRun?: boolean;
+}
+
+/** A stream by name: messages stay by age, size or count, and are read by groups and readers. */
+export class Stream<T = unknown, In = T> extends Destination<In, StreamPublishOptions, Receipt> {
+  readonly #internals: Internals;
+  readonly #definition: StreamDefinition<T, In>;
+  readonly #declares: boolean;
+  readonly #target: Target;
+
+  /** @internal */
+  constructor(internals: Internals, definition: StreamDefinition<T, In>, { declare = true }: StreamOptions) {
+    super(definition.name, internals.publisher, definition.schema);
+    this.#internals = internals;
+    this.#definition = definition;
+    this.#declares = declare;
+    this.#target = streamTarget(definition.name, declare);
+  }
+
+  /** @internal */
+  protected target(): Target {
+    return this.#target;
+  }
+
+  /** Consumers that share a position in this stream. @throws InvalidName */
+  group(name: string): Group<T> {
+    const { schema, onInvalid = "dead-letter" } = this.#definition;
+    const check = schema === undefined ? undefined : { schema, onInvalid };
+    return new Group<T>(this.#internals, this.name, checkName("group", name), check, this.#declares);
+  }
+
+  /**
+   * Follows the stream without a group: every message from `from` on, by `for await` or by `onMessages`, across
+   * reconnects without gap or repetition. It settles nothing; keep the offset of the last message to go on later.
+   * The schema of a definition is not applied.
+   */
+  read(options: ReadOptions<T> = {}): Reader<T> {
+    return new Reader<T>(this.#internals, this.name, options);
+  }
+
+  /** Declares the stream, with its definition's settings if none are given: see {@link Queue.declare}. */
+  async declare(
+    settings: StreamSettings = this.#definition.settings ?? {},
+    { update = false }: { readonly update?: boolean } = {},
+  ): Promise<{ created: boolean }> {
+    const { link } = this.#internals;
+    const reply = await link.request({ op: "declare", stream: this.name, settings: toWire(settings), update });
+    return { created: reply["created"] === true };
+  }
+
+  /** Removes the stream and its groups. */
+  async delete(): Promise<void> {
+    await this.#internals.link.request({ op: "delete", stream: this.name }, { repeat: false });
+  }
+
+  async stats(): Promise<StreamStats> {
+    return fromWire<{ stream: StreamStats }>(await this.#internals.query("stream", { stream: this.name })).stream;
+  }
+
+  /** Copies messages `first` to `last` to a queue, as if they were published again. */
+  async replay({ queue, ...range }: ReplayOptions): Promise<{ count: number }> {
+    return countOf(await this.#internals.operate("replay", { stream: this.name, ...range, queue: nameOf(queue) }));
+  }
+}
