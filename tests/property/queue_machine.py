@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from model import Lease, Model, Worker
+from model import WAITING, Lease, Model, Worker
 from postroad.broker.core import command as c
 from postroad.broker.core import snapshot
 from postroad.broker.core.effect import Deliver, Effect
@@ -195,6 +195,8 @@ class QueueMachine(RuleBasedStateMachine):
                     key = (reply.subscription, number + k)
                     if number + k in lost:
                         assert is_new or key not in model.leases
+                    elif is_new and worker.queue.log[sequence + k].state not in (*WAITING, "leased"):
+                        worker.settled.add(number + k)
                     elif is_new:
                         assert worker.queue.log[sequence + k].state == "ready"
                         worker.queue.log[sequence + k].state = "leased"

@@ -1,7 +1,8 @@
 """A log: messages in order, as places in the journal.
 
-One entry a batch, in parallel arrays: 36 bytes whatever the number of messages in it. Message ``sequence`` of the entry
-is message ``index + sequence - first`` of the publish record at ``position``.
+Entries are in parallel arrays, 48 bytes each. An entry is one record, with any number of messages, or a *row* of records that are alike:
+``count`` messages each, at positions ``stride`` apart. So a backlog costs next to nothing, be it published in batches or one by one.
+Message ``offset`` of an entry is message ``index + offset % count`` of the publish record at ``position + stride * (offset // count)``.
 Where ordering keys are used, every message has four bytes more: a hash of its key. Two keys with the same hash only wait for each
 other for nothing.
 An entry's ``live`` count falls as its messages are settled; at zero nothing in this log needs that record any more.
@@ -16,30 +17,55 @@ from typing import Any
 
 from .arrival import Arrivals
 
-_ARRAYS = ("firsts", "positions", "indexes", "live", "sizes", "times")
-_TYPES = "QQIIQQ"
+_ARRAYS = ("firsts", "positions", "indexes", "live", "sizes", "times", "counts", "strides")
+_TYPES = "QQIIQQII"
+
+ROW_RECORDS_MAX = 4096
+ROW_MS_MAX = 1000
+STRIDE_MAX = 2**32 - 1
+"""A row is bounded, since its records are let go, and its age is told, as a whole."""
 
 
 class Log:
     """Attributes:
     next: Sequence of the next message appended; the first is 0.
-    bytes: Body bytes of live messages, exact for whole batches and in proportion within one.
+    bytes: Body bytes of live messages, exact for whole entries and in proportion within one.
+    rows: Whether records may join to rows. A stream does not, as its retention goes by records; nor a queue that must count its
+        bytes exactly.
     keys: Hash of each message's ordering key from sequence ``keys_from`` on, 0: none.
     keyed: A key was used at some time.
     placed: Sequence → (position of the record that placed it here, log it came from), for messages that came by reference.
     """
 
     __slots__ = (
-        "bytes", "firsts", "head", "indexes", "keyed", "keys", "keys_from", "live", "next", "placed", "positions", "sizes", "times",
+        "bytes",
+        "counts",
+        "firsts",
+        "head",
+        "indexes",
+        "keyed",
+        "keys",
+        "keys_from",
+        "live",
+        "next",
+        "placed",
+        "positions",
+        "rows",
+        "sizes",
+        "strides",
+        "times",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, *, rows: bool = True) -> None:
+        self.rows = rows
         self.firsts = array("Q")
         self.positions = array("Q")
         self.indexes = array("I")
         self.live = array("I")
         self.sizes = array("Q")
         self.times = array("Q")
+        self.counts = array("I")
+        self.strides = array("I")
         self.keyed = False
         self.keys = array("I")
         self.keys_from = 0
@@ -65,12 +91,15 @@ class Log:
     ) -> int:
         """Add ``count`` messages of one record, published ``at``; ``keys``: hashes. Returns the sequence of the first."""
         first = self.next
-        self.firsts.append(first)
-        self.positions.append(position)
-        self.indexes.append(index)
-        self.live.append(count)
-        self.sizes.append(size)
-        self.times.append(at)
+        if index or not self.rows or not self._join(count, position, size, at):
+            self.firsts.append(first)
+            self.positions.append(position)
+            self.indexes.append(index)
+            self.live.append(count)
+            self.sizes.append(size)
+            self.times.append(at)
+            self.counts.append(count)
+            self.strides.append(0)
         if keys is not None:
             if not self.keyed:
                 self.keyed = True
@@ -82,44 +111,81 @@ class Log:
         self.bytes += size
         return first
 
+    def _join(self, count: int, position: int, size: int, at: int) -> bool:
+        """Make the record the next of the last entry's row, if it is alike."""
+        last = len(self.firsts) - 1
+        if last < self.head or not self.live[last] or self.counts[last] != count or self.indexes[last]:
+            return False
+        records = (self.next - self.firsts[last]) // count
+        stride = position - self.positions[last] - self.strides[last] * (records - 1)
+        if records == 1:
+            if not 0 < stride <= STRIDE_MAX:
+                return False
+        elif stride != self.strides[last] or records >= ROW_RECORDS_MAX:
+            return False
+        if at - self.times[last] > ROW_MS_MAX:
+            return False
+        self.strides[last] = stride
+        self.live[last] += count
+        self.sizes[last] += size
+        return True
+
+    def _entry(self, sequence: int) -> int:
+        return bisect_right(self.firsts, sequence, self.head) - 1
+
+    def _end(self, at: int) -> int:
+        """The sequence behind the entry's last."""
+        return self.firsts[at + 1] if at + 1 < len(self.firsts) else self.next
+
+    def _positions(self, at: int) -> Iterable[int]:
+        """Of all records of an entry."""
+        first, stride = self.positions[at], self.strides[at]
+        if not stride:
+            return (first,)
+        records = (self._end(at) - self.firsts[at]) // self.counts[at]
+        return range(first, first + stride * records, stride)
+
     def key_of(self, sequence: int) -> int:
         """Hash of the message's ordering key; 0: it has none."""
         return self.keys[sequence - self.keys_from] if self.keyed and sequence >= self.keys_from else 0
 
     def time_of(self, sequence: int) -> int:
         """When a live message was published, milliseconds."""
-        return self.times[bisect_right(self.firsts, sequence, self.head) - 1]
+        return self.times[self._entry(sequence)]
 
     def locate(self, sequence: int) -> tuple[int, int]:
         """Position of the publish record and index in it."""
-        at = bisect_right(self.firsts, sequence, self.head) - 1
-        return self.positions[at], self.indexes[at] + sequence - self.firsts[at]
+        at = self._entry(sequence)
+        record, index = divmod(sequence - self.firsts[at], self.counts[at])
+        return self.positions[at] + self.strides[at] * record, self.indexes[at] + index
 
     def find(self, position: int, index: int) -> int:
-        """Sequence of message ``index`` of the record at ``position``; -1: not here (any more)."""
+        """Sequence of message ``index`` of the record at ``position``; -1: not here (any more). For a log without rows."""
         at = bisect_left(self.positions, position, self.head)
         while at < len(self.positions) and self.positions[at] == position:
             offset = index - self.indexes[at]
-            end = self.firsts[at + 1] if at + 1 < len(self.firsts) else self.next
-            if 0 <= offset < end - self.firsts[at]:
+            if 0 <= offset < self.counts[at]:
                 return self.firsts[at] + offset
             at += 1
         return -1
 
     def size_of(self, sequence: int) -> int:
-        """Bytes of one live message: exact in a batch of one, else its share of what is left of the batch."""
-        at = bisect_right(self.firsts, sequence, self.head) - 1
+        """Bytes of one live message: exact in an entry of one, else its share of what is left of the entry."""
+        at = self._entry(sequence)
         return self.sizes[at] // max(self.live[at], 1)
 
     def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, int, int]]:
         """``(position, index, count, first sequence)`` for each record that ``first`` … ``last`` touches, in order."""
-        firsts = self.firsts
-        at = bisect_right(firsts, first, self.head) - 1
+        firsts, counts = self.firsts, self.counts
+        at = self._entry(first)
         while first <= last:
-            end = firsts[at + 1] if at + 1 < len(firsts) else self.next
-            count = min(last + 1, end) - first
-            yield self.positions[at], self.indexes[at] + first - firsts[at], count, first
-            first += count
+            end = min(last + 1, self._end(at))
+            position, stride, each = self.positions[at], self.strides[at], counts[at]
+            while first < end:
+                record, index = divmod(first - firsts[at], each)
+                count = min(end - first, each - index)
+                yield position + stride * record, self.indexes[at] + index, count, first
+                first += count
             at += 1
 
     def places(self, runs: Iterable[tuple[int, int, int]], limit: int) -> list[tuple[int, int, int]]:
@@ -134,23 +200,22 @@ class Log:
 
     def settle(self, first: int, last: int) -> list[int]:
         """Messages ``first`` … ``last`` are done with; returns positions that this log no longer needs."""
-        firsts, live, sizes = self.firsts, self.live, self.sizes
+        live, sizes = self.live, self.sizes
         freed = []
         if self.placed:
             for sequence in range(first, last + 1):
                 place = self.placed.pop(sequence, None)
                 if place is not None:
                     freed.append(place[0])
-        at = bisect_right(firsts, first, self.head) - 1
+        at = self._entry(first)
         while first <= last:
-            end = firsts[at + 1] if at + 1 < len(firsts) else self.next
-            count = min(last + 1, end) - first
+            count = min(last + 1, self._end(at)) - first
             part = sizes[at] * count // live[at]
             live[at] -= count
             sizes[at] -= part
             self.bytes -= part
             if not live[at]:
-                freed.append(self.positions[at])
+                freed.extend(self._positions(at))
             first += count
             at += 1
         self._drop_head()
@@ -158,7 +223,7 @@ class Log:
 
     def boundary(self, sequence: int) -> int:
         """First sequence of the entry that ``sequence`` is in."""
-        at = bisect_right(self.firsts, sequence, self.head) - 1
+        at = self._entry(sequence)
         return self.firsts[at] if at >= self.head else self.first
 
     def boundary_by_bytes(self, size: int) -> int:
@@ -175,9 +240,9 @@ class Log:
 
     def trim(self, first: int) -> list[int]:
         """Drop whole entries before ``first``, whatever is live in them; returns positions no longer needed."""
-        freed = []
+        freed: list[int] = []
         while self.head < len(self.firsts) and self.firsts[self.head] < first:
-            freed.append(self.positions[self.head])
+            freed.extend(self._positions(self.head))
             self.bytes -= self.sizes[self.head]
             self.live[self.head] = 0
             self.head += 1
@@ -206,7 +271,7 @@ class Log:
         """Every position this log still needs, with repetitions, for counting at start."""
         for at in range(self.head, len(self.live)):
             if self.live[at]:
-                yield self.positions[at]
+                yield from self._positions(at)
         for position, _ in self.placed.values():
             yield position
 
@@ -215,6 +280,7 @@ class Log:
         keys_from = max(first, self.keys_from)
         head = {
             "next": self.next,
+            "rows": self.rows,
             "bytes": self.bytes,
             "placed": sorted(self.placed.items()),
             "keys_from": keys_from if self.keyed else None,
@@ -224,7 +290,7 @@ class Log:
 
     @classmethod
     def from_parts(cls, head: dict[str, Any], parts: list[bytes]) -> Log:
-        log = cls()
+        log = cls(rows=head["rows"])
         log.next = head["next"]
         log.bytes = head["bytes"]
         log.placed = {sequence: (place[0], place[1]) for sequence, place in head["placed"]}

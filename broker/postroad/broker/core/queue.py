@@ -53,7 +53,7 @@ class Queue:
         self.stream = stream
         self.paused = False
         self.pause_reason: str | None = None
-        self.log = stream.log if stream else Log()
+        self.log = stream.log if stream else Log(rows=settings.bytes_max is None)
         self.group = Group()
         self.dedup = DedupWindow()
         self.totals = dict.fromkeys(TOTALS, 0)

@@ -185,6 +185,7 @@ class State:
             self.queues[record.name] = self.logs[record.log] = queue
         else:
             queue.settings, queue.dead_letter_of = settings, record.dead_letter_of
+            queue.log.rows = settings.bytes_max is None
 
     def _define_stream(self, record: DefineStream, position: int) -> None:
         stream = self.stream_logs.get(record.log)

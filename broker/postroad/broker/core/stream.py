@@ -24,7 +24,7 @@ class Stream:
         self.name = name
         self.number = number
         self.settings = settings
-        self.log = Log()
+        self.log = Log(rows=False)
         self.groups: dict[str, Queue] = {}
         self.dedup = DedupWindow()
         self.published_total = 0

@@ -13,7 +13,7 @@ from ...errors import Corrupt
 from ...journal import Journal
 from ..engine import Buffer
 
-CACHE_BYTES = 16 * 1024 * 1024
+CACHE_BYTES = 6 * 1024 * 1024
 ENTRY_OVERHEAD = 512
 
 READ_BYTES = 64 * 1024
@@ -40,6 +40,12 @@ class Stored:
         self.bodies = bodies
         self._offsets: list[int] | None = None
 
+    @property
+    def cost(self) -> int:
+        """About the memory it takes, bytes."""
+        columns = sum(isinstance(value, list) for value in self.attributes.values()) if self.attributes else 0
+        return len(self.bodies) + (8 + 64 * columns) * len(self.sizes) + ENTRY_OVERHEAD
+
     def cut(self, index: int, count: int) -> Buffer:
         """The bodies of messages ``index`` … back to back, without copying."""
         if count == len(self.sizes):
@@ -64,10 +70,10 @@ class Bodies:
 
     def put(self, position: int, stored: Stored) -> None:
         self._cache[position] = stored
-        self._room -= len(stored.bodies) + ENTRY_OVERHEAD
+        self._room -= stored.cost
         while self._room < 0 and len(self._cache) > 1:
             _, oldest = self._cache.popitem(last=False)
-            self._room += len(oldest.bodies) + ENTRY_OVERHEAD
+            self._room += oldest.cost
 
     def get(self, position: int, prefix: str) -> Stored:
         """The record at ``position``.
