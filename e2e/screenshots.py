@@ -75,6 +75,7 @@ def demo(camera: Camera, services: Services) -> None:
     front.pull("Mail server", "Break the mail server")
     message = front.signed_up("Grace Hopper", "grace@example.org")
     expect(front.steps.filter(has_text="Attempt 3 failed")).to_be_visible()
+    front.settled("Queue")
     camera.take("retrying")
     camera.take("retrying-whole", whole=True)
     expect(front.steps.filter(has_text="Set aside")).to_be_visible()

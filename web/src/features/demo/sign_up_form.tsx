@@ -71,7 +71,7 @@ export function SignUpForm({ demo, accepted }: { demo: Demo; accepted: (mine: Mi
             {error.retryable && "Try again in a moment."}
           </span>
         )}
-        {answer === "" && error === null && "No mail leaves this machine: the mailbox on the right catches all."}
+        {answer === "" && error === null && "No mail leaves this machine: the mailbox on this page catches all."}
       </p>
     </form>
   );

@@ -24,7 +24,7 @@ const AHEAD = [
   "Express answers, before any mail is sent",
   "The broker has your message on its disk",
   "A worker takes it, renders the letter and sends it",
-  "The letter lands in the mailbox on the right",
+  "The letter lands in the mailbox",
 ];
 
 interface Props {
