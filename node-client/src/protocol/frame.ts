@@ -35,9 +35,20 @@ export function decodeFrame(data: string | Uint8Array): Frame {
   const length = new DataView(data.buffer, data.byteOffset, 4).getUint32(0);
   if (length > HEADER_BYTES_MAX || 4 + length > data.length)
     throw new ProtocolViolation("A binary frame is shorter than its header says.");
-  const header = parseHeader(platform.utf8(data, 4, 4 + length));
+  const text = platform.utf8(data, 4, 4 + length);
+  // The fast decoder puts U+FFFD where bytes are no UTF-8; a header may also have one of its own.
+  if (text.includes("\ufffd")) checkUtf8(data.subarray(4, 4 + length));
+  const header = parseHeader(text);
   const start = 4 + length;
   return { header, bytes: data, start, sizes: checkSizes(header["sizes"], data.length - start) };
+}
+
+function checkUtf8(bytes: Uint8Array): void {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new ProtocolViolation("A frame's header is not UTF-8.");
+  }
 }
 
 function parseHeader(text: string): Header {

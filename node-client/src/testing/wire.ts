@@ -12,6 +12,9 @@ export interface FakeMessage {
   readonly headers: unknown;
   readonly key: unknown;
   readonly priority: unknown;
+  readonly delayMs?: unknown;
+  readonly dedupKey?: unknown;
+  readonly expireMs?: unknown;
   attempt: number;
 }
 
@@ -50,9 +53,12 @@ export function utf8(text: string): Uint8Array {
 export function readPublish({ header, bodies }: ReceivedFrame): Omit<FakeMessage, "id" | "sequence" | "publishedAt">[] {
   if (Array.isArray(header["messages"])) {
     return (header["messages"] as readonly Header[]).map((message) => {
-      const { type, body, headers, key, priority } = message;
-      const text = typeof body === "string" && type === "text" ? body : JSON.stringify(body);
-      return { body: utf8(text), type: type as string | undefined, headers, key, priority, attempt: 1 };
+      const { headers, key, priority, delay_ms: delayMs, dedup_key: dedupKey, expire_ms: expireMs } = message;
+      const type = message["type"] as string | undefined;
+      return {
+        ...{ body: inlineBody(type, message["body"]), type, headers, key, priority },
+        ...{ delayMs, dedupKey, expireMs, attempt: 1 },
+      };
     });
   }
   return bodies.map((body, index) => ({
@@ -61,17 +67,32 @@ export function readPublish({ header, bodies }: ReceivedFrame): Omit<FakeMessage
     headers: attributeAt(header["headers"], header["headers"], index),
     key: attributeAt(header["key"], header["keys"], index),
     priority: attributeAt(header["priority"], header["priorities"], index),
+    delayMs: attributeAt(header["delay_ms"], header["delays_ms"], index),
+    dedupKey: attributeAt(header["dedup_key"], header["dedup_keys"], index),
+    expireMs: attributeAt(header["expire_ms"], header["expires_ms"], index),
     attempt: 1,
   }));
 }
 
-export function deliverFrame(sub: number, number: number, messages: readonly FakeMessage[]): Uint8Array<ArrayBuffer> {
+function inlineBody(type: string | undefined, body: unknown): Uint8Array {
+  if (type === "bytes") return Uint8Array.from(atob(String(body)), (character) => character.charCodeAt(0));
+  return utf8(typeof body === "string" && type === "text" ? body : JSON.stringify(body));
+}
+
+/** A `deliver` frame, or without a number a `messages` frame. */
+export function deliverFrame(
+  sub: number,
+  number: number | undefined,
+  messages: readonly FakeMessage[],
+  trimmed?: number,
+): Uint8Array<ArrayBuffer> {
   const column = <T>(values: readonly T[], plain: T): readonly T[] | undefined =>
     values.every((value) => value === plain) ? undefined : values;
   const header = {
-    op: "deliver",
+    op: number === undefined ? "messages" : "deliver",
     sub,
     number,
+    trimmed,
     runs: messages.map(({ id, sequence, publishedAt }) => {
       const [, prefix = "", index = ""] = /^(.*?)(\d+)$/.exec(id) ?? [];
       return [sequence, 1, prefix, Number(index), publishedAt];
