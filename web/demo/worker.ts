@@ -23,7 +23,9 @@ const mailer = createTransport({
   greetingTimeout: 10_000,
   socketTimeout: 10_000,
 });
-const mq = connect(process.env.POSTROAD_URL ?? "ws://127.0.0.1:7070/ws");
+const mq = connect(process.env.POSTROAD_URL ?? "ws://127.0.0.1:7070/ws", {
+  reconnect: { minMs: 100, maxMs: 500 }, // the broker is next door, and visitors kill it
+});
 
 const consumer = mq.queue<SignUp>(QUEUE).consume(
   async (message) => {

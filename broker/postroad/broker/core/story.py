@@ -21,6 +21,7 @@ class Story:
     log, sequence: Where the message is, or was last.
     state: As in docs/protocol.md §6.
     dead_in: Log of the dead-letter queue it is in.
+    timeline: As in docs/protocol.md §6, with the number of a ``log`` where that has the name of a queue.
     """
 
     def __init__(self, id: str, publish: Publish, index: int, log: int, sequence: int) -> None:
@@ -45,7 +46,7 @@ class Story:
         self.key = _column(attributes, "key", "keys", index)
         self.priority = _column(attributes, "priority", "priorities", index)
         self._granted_at = 0
-        entry: dict[str, Any] = {"at": publish.at, "kind": "published"}
+        entry: dict[str, Any] = {"at": publish.at, "kind": "published", "log": log}
         if delay:
             self.state, self.due = "delayed", publish.at + delay
             entry["due"] = self.due
@@ -138,12 +139,12 @@ class Story:
         self.consumer, self.progress, self.due = None, None, None
         if record.why == "dead":
             self.state, self.attempts, self.reason, self.dead_in = "dead", attempts, record.reason, record.log
-            entry = {"at": record.at, "kind": "dead", "attempt": attempts, "reason": record.reason}
+            entry = {"at": record.at, "kind": "dead", "log": record.log, "attempt": attempts, "reason": record.reason}
             if record.consumer:
                 entry["consumer"] = record.consumer
         else:
             self.state, self.attempts, self.reason, self.dead_in = "queued", 0, None, None
-            entry = {"at": record.at, "kind": "redriven"}
+            entry = {"at": record.at, "kind": "redriven", "log": record.log}
         self._granted_at = 0
         self._tell(entry | {"position": position})
 

@@ -137,7 +137,7 @@ class EmbeddedEngine:
         self._outlet = Outlet(machine, self._bodies, self._watching, self._stats, self._unreadable)
         self._gate = Gate(self._release)
         self._gate.durable = journal.durable_position
-        self._queries = Queries(machine, journal, self._bodies, self._stats, self._history)
+        self._queries = Queries(machine, journal, self._bodies, self._stats, self._history, self._watching.progress)
         self._operations = Operations(machine, self._history, self.run, self.carry_out)
         self._readers = Readers(machine, self._bodies, loop, self.durable)
         self._outlet.readers = self._readers

@@ -21,6 +21,7 @@ from ...journal import Journal
 from ..engine import Json
 from .bodies import Bodies
 from .history import History
+from .progress import ProgressBoard
 from .search import Search, search_of
 from .stats import Stats
 from .watching import message_json
@@ -35,8 +36,17 @@ STATES = ("ready", "delayed", "leased", "dead")
 
 
 class Queries:
-    def __init__(self, machine: Machine, journal: Journal, bodies: Bodies, stats: Stats, history: History) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        journal: Journal,
+        bodies: Bodies,
+        stats: Stats,
+        history: History,
+        progress: ProgressBoard,
+    ) -> None:
         self._machine = machine
+        self._progress = progress
         self._journal = journal
         self._bodies = bodies
         self._stats = stats
@@ -208,6 +218,8 @@ class Queries:
             if subscription.queue is queue and (held := subscription.leases.find_sequence(story.sequence)):
                 attempt = queue.group.attempts.get(story.sequence, 0) + 1
                 story.granted(held.granted_at, subscription.consumer, attempt)
+                if (latest := self._progress.of(story.log, story.sequence)) is not None:
+                    story.progressed(*latest)
                 return
 
     def row(self, queue: Queue, sequence: int) -> Json:
@@ -247,7 +259,14 @@ class Queries:
     def _holder(self, queue: Queue, sequence: int) -> Json:
         for subscription in self._machine.subscriptions.values():
             if subscription.queue is queue and (held := subscription.leases.find_sequence(sequence)):
-                return {"state": "delivered", "consumer": subscription.consumer, "granted_at": held.granted_at}
+                latest = self._progress.of(queue.number, sequence)
+                progress = {"at": latest[0], "percent": latest[1], "note": latest[2]} if latest else None
+                return {
+                    "state": "delivered",
+                    "consumer": subscription.consumer,
+                    "granted_at": held.granted_at,
+                    "progress": progress,
+                }
         return {}
 
     def _placed(self, queue: Queue, sequence: int) -> Json:

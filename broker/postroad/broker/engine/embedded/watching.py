@@ -19,6 +19,7 @@ from ...core.story import Story
 from ...errors import QueueNotFound
 from ...settings import FOREVER
 from ..engine import Json, WatchSink
+from .progress import ProgressBoard
 from .stats import Stats
 
 QUEUE_STATE_S = 0.1
@@ -64,6 +65,7 @@ class Watching:
         self._stats = stats
         self._loop = loop
         self._once_durable = once_durable
+        self.progress = ProgressBoard()
         self._queues: list[QueueWatch] = []
         self._messages: dict[int, dict[int, list[Followed]]] = {}
         self._tails: list[list[tuple[int, Record]]] = []
@@ -114,6 +116,7 @@ class Watching:
 
     def saw(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
         """Records and effects are out: tell whoever follows them."""
+        self.progress.saw(records, effects, at_ms)
         for tail in self._tails:
             tail.extend(records)
         if self._queues:
@@ -322,7 +325,16 @@ def _placement_json(story: Story, machine: Machine) -> Json:
         "consumer": story.consumer,
         "progress": story.progress,
         "result": story.result,
-        "timeline": story.timeline,
+        "timeline": [_named(entry, machine) for entry in story.timeline],
+    }
+
+
+def _named(entry: Json, machine: Machine) -> Json:
+    """A timeline entry with the queue's name instead of its number."""
+    if "log" not in entry:
+        return entry
+    return {name: value for name, value in entry.items() if name != "log"} | {
+        "queue": machine.state.names.get(entry["log"])
     }
 
 
