@@ -12,5 +12,9 @@ export default defineConfig({
       { find: /^postroad$/, replacement: src("index.ts") },
     ],
   },
-  test: { include: ["test/**/*.test.{ts,tsx}"], environment: "node" },
+  test: {
+    include: ["test/**/*.test.{ts,tsx}"],
+    environment: "node",
+    typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: "tsconfig.test.json" },
+  },
 });

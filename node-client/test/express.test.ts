@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterEach, describe, expect, it } from "vitest";
 import { closeOnSignals, health, postroad } from "../src/express/index.js";
+import { CallFailed, DeadLetter } from "../src/index.js";
+import { createTestBroker } from "../src/testing/index.js";
 import { client, deferred, FakeGateway, reaches } from "./support.js";
 
 const servers: Server[] = [];
@@ -17,6 +19,39 @@ async function listen(app: express.Express): Promise<{ server: Server; url: stri
   await once(server, "listening");
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
+
+describe("a handler that calls", () => {
+  it("answers with what the consumer returned, or with why there is none", async () => {
+    const broker = createTestBroker();
+    await using mq = broker.connect();
+    mq.queue<{ n: number }>("double").consume((m) => {
+      if (m.body.n < 0) throw new DeadLetter("negative");
+      return { doubled: m.body.n * 2 };
+    });
+    const app = express();
+    app.use(express.json(), postroad(mq));
+    app.post("/double", async (req, res) => {
+      try {
+        res.json(await req.mq.queue("double").call(req.body));
+      } catch (error) {
+        res.status(error instanceof CallFailed ? 422 : 504).json({ error: (error as Error).message });
+      }
+    });
+    const { url } = await listen(app);
+    const ask = (n: number): Promise<Response> =>
+      fetch(`${url}/double`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ n }),
+      });
+
+    const answers = await Promise.all([1, 2, 3].map(async (n) => (await ask(n)).json()));
+    expect(answers).toEqual([{ doubled: 2 }, { doubled: 4 }, { doubled: 6 }]);
+    const refused = await ask(-1);
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toEqual({ error: expect.stringContaining("is dead: negative") });
+  });
+});
 
 describe("postroad()", () => {
   it("gives requests the client", async () => {
