@@ -62,12 +62,29 @@ export async function call(
     const receipt = await Promise.race([publish(options), ended]);
     id = receipt.id;
     // Watches count against the connection's subscriptions, so that some calls may have to wait to look.
-    while (calls.open >= link.limits.subscriptionsMax / 2)
-      await Promise.race([new Promise<void>((resolve) => calls.waiting.push(resolve)), ended]);
+    while (calls.open >= link.limits.subscriptionsMax / 2) await turn(calls.waiting, ended);
     return await follow({ link, calls }, receipt, ended);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Waits for a call to end, or throws when this one does. */
+async function turn(waiting: (() => void)[], ended: Promise<never>): Promise<void> {
+  let wake = (): void => {};
+  const freed = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  waiting.push(wake);
+  try {
+    await Promise.race([freed, ended]);
+  } catch (error) {
+    const index = waiting.indexOf(wake);
+    // Woken in vain: the turn is another's.
+    if (index < 0) waiting.shift()?.();
+    else waiting.splice(index, 1);
+    throw error;
   }
 }
 

@@ -13,7 +13,8 @@
  *  ├ OutcomeUnknown                                     it may or may not have happened
  *  ├ LimitExceeded  QueueFull  StorageFull              a bound was hit
  *  ├ Unsupported  Unavailable                           the engine
- *  └ Corrupt  Internal                                  the broker
+ *  ├ Corrupt  Internal                                  the broker
+ *  └ InvalidMessage  CallFailed  CallTimeout            made by this client, with codes of its own
  * ```
  */
 

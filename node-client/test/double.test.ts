@@ -283,6 +283,27 @@ describe("the broker in memory", () => {
     );
   });
 
+  it("lets calls beyond the connection's watches wait their turn, and those that give up take none", async () => {
+    const q = mq.queue<number>("slow");
+    const gate = deferred();
+    q.consume(
+      async (m) => {
+        await gate.promise;
+        return m.body;
+      },
+      { concurrency: 1_000 },
+    );
+    const controllers = Array.from({ length: 200 }, () => new AbortController());
+    const first = Array.from({ length: 128 }, (_, n) => q.call(n));
+    const second = controllers.map(({ signal }, n) => q.call(n, { signal }).catch(() => "left"));
+    const third = Array.from({ length: 50 }, (_, n) => q.call(n));
+    await vi.waitUntil(() => broker.messages("slow").filter(({ state }) => state === "leased").length === 378);
+    for (const controller of controllers) controller.abort();
+    expect(new Set(await Promise.all(second))).toEqual(new Set(["left"]));
+    gate.resolve();
+    expect(await Promise.all([...first, ...third])).toEqual([...Array(128).keys(), ...Array(50).keys()]);
+  });
+
   it("makes a call fail when its message is dead", async () => {
     mq.queue("hard").consume((m) => m.nack({ dead: true, reason: "too hard" }));
     const failed = await mq

@@ -66,7 +66,7 @@ describe("public names", () => {
       ],
     ],
     ["postroad/express", express, ["closeOnSignals", "health", "postroad"]],
-    ["postroad/testing", testing, ["FakeGateway", "memoryTransport", "serveFake", "textOf"]],
+    ["postroad/testing", testing, ["FakeGateway", "createTestBroker", "memoryTransport", "serveFake", "textOf"]],
   ])("of %s are these", (_name, module, names) => {
     expect(Object.keys(module).sort()).toEqual([...names].sort());
   });

@@ -42,6 +42,27 @@ describe("a reader", () => {
     expect(offsets[1]).toEqual({ offset: 5_000 });
   });
 
+  it("leaves the server when its buffer has too many bytes", async () => {
+    const gateway = new FakeGateway();
+    const body = new Uint8Array(1024 * 1024);
+    gateway.on("read", ({ header }, connection) => {
+      const { offset = 0 } = header["from"] as { offset?: number };
+      queueMicrotask(() => {
+        for (const message of messages(offset, 20 - offset))
+          connection.send(deliverFrame(Number(header["sub"]), undefined, [{ ...message, body, type: "bytes" }]));
+      });
+      return { offset };
+    });
+    const reader = client(gateway)
+      .stream("s")
+      .read({ from: { offset: 0 } });
+    await gateway.next("cancel");
+    const got: number[] = [];
+    for await (const m of reader) if (got.push(m.offset) === 20) break;
+    expect(got).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    expect(gateway.frames("read")[1]?.header["from"]).toEqual({ offset: 8 });
+  });
+
   it("that has seen nothing goes on from where the server said it begins", async () => {
     const gateway = streaming(3);
     client(gateway).stream("s").read({ from: "latest" });

@@ -3,7 +3,7 @@ import { act, cleanup, renderHook, waitFor } from "@testing-library/react";
 import { createElement, type ReactNode, StrictMode } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Client, defineQueue, defineStream } from "../src/index.js";
+import { type Client, defineQueue, defineStream, defineTopic } from "../src/index.js";
 import { PostroadProvider, useGroup, useMessage, usePublish, useQueue, useStream } from "../src/react/index.js";
 import { createTestBroker, type TestBroker } from "../src/testing/index.js";
 
@@ -81,6 +81,17 @@ it("hooks of queues take definitions", async () => {
   });
   expect(broker.messages("emails")).toMatchObject([{ body: { to: "ada" } }]);
   expect(result.current.publish.status).toBe("done");
+});
+
+it("usePublish goes to what a definition describes", async () => {
+  const sent = defineTopic<number>({ name: "mail.sent" });
+  const { result } = renderHook(() => ({ clicks: usePublish(clicks), sent: usePublish(sent) }), { wrapper });
+  await act(async () => {
+    await result.current.clicks.publish({ n: 1 });
+    await result.current.sent.publish(1);
+  });
+  expect(result.current.sent.receipt?.routed).toBe(0);
+  expect(await mq.stream(clicks).stats()).toMatchObject({ messages: 1 });
 });
 
 it("useMessage shows each place that a message went to", async () => {

@@ -96,6 +96,7 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>> {
       if (admitted === true) waiting.resolve({ done: false, value: delivery as Delivery<T> });
       else
         void admitted.then((isGood) => {
+          if (this.#isOver && delivery.isHeld) void delivery.release();
           if (isGood && delivery.isHeld) waiting.resolve({ done: false, value: delivery as Delivery<T> });
           else {
             this.#waiting.unshift(waiting);

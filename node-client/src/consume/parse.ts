@@ -85,6 +85,11 @@ export class DeliverBatch {
     return typeof priority === "number" ? priority : 0;
   }
 
+  /** Length of the body in bytes. */
+  size(index: number): number {
+    return this.#offset(index + 1) - this.#offset(index);
+  }
+
   /** @throws SyntaxError if it is said to be JSON and is not. */
   body(index: number): unknown {
     const [start, end] = [this.#offset(index), this.#offset(index + 1)];

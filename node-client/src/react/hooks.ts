@@ -19,8 +19,13 @@ import type {
 } from "../protocol/types.js";
 import type { PublishOptions } from "../publish/attributes.js";
 import type { Receipt } from "../publish/receipt.js";
-import type { Queue } from "../queue.js";
-import { type Named, nameOf, type QueueDefinition } from "../schema/define.js";
+import {
+  type Named,
+  nameOf,
+  type QueueDefinition,
+  type StreamDefinition,
+  type TopicDefinition,
+} from "../schema/define.js";
 import type { Status } from "../session/session.js";
 import { useClient } from "./provider.js";
 import { idle, type Nothing, useReadable } from "./readable.js";
@@ -215,10 +220,10 @@ export interface UsePublish<T> {
 type PublishState = Pick<UsePublish<never>, "status" | "receipt" | "error">;
 const NOT_PUBLISHED: PublishState = Object.freeze({ status: "idle", receipt: undefined, error: undefined });
 
-/** Publishes to a queue and says how the last publish went. */
+/** Publishes to a queue, or to what a definition describes, and says how the last publish went. */
 export function usePublish<T = unknown>(name: string): UsePublish<T>;
-export function usePublish<Out, In>(definition: QueueDefinition<Out, In>): UsePublish<In>;
-export function usePublish<Out, In>(queue: string | QueueDefinition<Out, In>): UsePublish<In> {
+export function usePublish<Out, In>(definition: Definition<Out, In>): UsePublish<In>;
+export function usePublish<Out, In>(target: string | Definition<Out, In>): UsePublish<In> {
   const client = useClient();
   const [state, setState] = useState(NOT_PUBLISHED);
   const latest = useRef(0);
@@ -230,7 +235,7 @@ export function usePublish<Out, In>(queue: string | QueueDefinition<Out, In>): U
       };
       show({ status: "pending", receipt: undefined, error: undefined });
       try {
-        const receipt = await queueOf(client, queue).publish(body, options);
+        const receipt = await destinationOf(client, target).publish(body, options);
         show({ status: "done", receipt, error: undefined });
         return receipt;
       } catch (thrown) {
@@ -238,7 +243,7 @@ export function usePublish<Out, In>(queue: string | QueueDefinition<Out, In>): U
         throw thrown;
       }
     },
-    [client, queue],
+    [client, target],
   );
   const reset = useCallback(() => {
     latest.current++;
@@ -247,5 +252,14 @@ export function usePublish<Out, In>(queue: string | QueueDefinition<Out, In>): U
   return useMemo(() => ({ publish, ...state, reset }), [publish, state, reset]);
 }
 
-const queueOf = <Out, In>(client: Client, queue: string | QueueDefinition<Out, In>): Queue<Out, In> =>
-  typeof queue === "string" ? (client.queue(queue) as unknown as Queue<Out, In>) : client.queue(queue);
+type Definition<Out, In> = QueueDefinition<Out, In> | StreamDefinition<Out, In> | TopicDefinition<Out, In>;
+
+interface Publishing<In> {
+  publish(body: In, options?: PublishOptions): Promise<Receipt>;
+}
+
+function destinationOf<Out, In>(client: Client, target: string | Definition<Out, In>): Publishing<In> {
+  if (typeof target === "string") return client.queue(target);
+  if (target.kind === "stream") return client.stream(target);
+  return target.kind === "topic" ? client.topic(target) : client.queue(target);
+}

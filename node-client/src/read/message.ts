@@ -9,6 +9,8 @@ export interface StreamMessage<T = unknown> {
   /** JSON as it was published, a string for `text`, a Uint8Array for `bytes`. @throws SyntaxError if it is not JSON after all. */
   readonly body: T;
   readonly type: BodyType;
+  /** Length of the body in bytes. */
+  readonly size: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly key: string | undefined;
   /** Milliseconds since the epoch. */
@@ -41,6 +43,9 @@ export class ReadMessage<T> implements StreamMessage<T> {
   }
   get body(): T {
     return this.#batch.body(this.#index) as T;
+  }
+  get size(): number {
+    return this.#batch.size(this.#index);
   }
   get type(): BodyType {
     return this.#batch.type(this.#index);

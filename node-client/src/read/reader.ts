@@ -18,8 +18,8 @@ export interface ReadOptions<T = unknown> {
   readonly signal?: AbortSignal;
 }
 
-/** Most messages that wait to be taken; a frame may go beyond it. */
-const BUFFER_MAX = 4_096;
+/** What may wait to be taken; a frame may go beyond it. */
+const BUFFER_MAX = { messages: 4_096, bytes: 8 * 1024 * 1024 } as const;
 const CHUNK = 1_000;
 
 export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<T>> {
@@ -31,6 +31,7 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
   readonly #waiting: { resolve(result: IteratorResult<StreamMessage<T>>): void; reject(error: unknown): void }[] = [];
   #buffer: ReadMessage<T>[] = [];
   #head = 0;
+  #bytes = 0;
   #trimmed: number | undefined;
   #isOver = false;
   #error: PostroadError | undefined;
@@ -112,10 +113,12 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
     if (this.#isOver) return;
     for (const message of messages) {
       const waiting = this.#waiting.shift();
-      if (waiting === undefined) this.#buffer.push(message);
-      else waiting.resolve({ done: false, value: message });
+      if (waiting === undefined) {
+        this.#buffer.push(message);
+        this.#bytes += message.size;
+      } else waiting.resolve({ done: false, value: message });
     }
-    if (this.#buffer.length - this.#head >= BUFFER_MAX) this.#feed.pause();
+    if (this.#buffer.length - this.#head >= BUFFER_MAX.messages || this.#bytes >= BUFFER_MAX.bytes) this.#feed.pause();
     this.#wake?.();
   }
 
@@ -123,17 +126,19 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
     const message = this.#buffer[this.#head];
     if (message === undefined) return undefined;
     this.#head++;
-    this.#drained();
+    this.#drained([message]);
     return message;
   }
 
   /** Reads on when little is left, so that the loop need not wait. */
-  #drained(): void {
-    if (this.#head === this.#buffer.length || this.#head > BUFFER_MAX) {
+  #drained(taken: readonly ReadMessage<T>[]): void {
+    for (const { size } of taken) this.#bytes -= size;
+    if (this.#head === this.#buffer.length || this.#head > BUFFER_MAX.messages) {
       this.#buffer = this.#buffer.slice(this.#head);
       this.#head = 0;
     }
-    if (this.#buffer.length - this.#head < BUFFER_MAX / 4) this.#feed.resume();
+    if (this.#buffer.length - this.#head < BUFFER_MAX.messages / 4 && this.#bytes < BUFFER_MAX.bytes / 4)
+      this.#feed.resume();
   }
 
   #cut(earliest: number): void {
@@ -150,7 +155,7 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
           continue;
         }
         this.#head += messages.length;
-        this.#drained();
+        this.#drained(messages);
         await onMessages(messages);
       }
     } catch (thrown) {
