@@ -296,7 +296,10 @@ describe("the broker in memory", () => {
     const controllers = Array.from({ length: 200 }, () => new AbortController());
     const first = Array.from({ length: 128 }, (_, n) => q.call(n));
     const second = controllers.map(({ signal }, n) => q.call(n, { signal }).catch(() => "left"));
-    const third = Array.from({ length: 50 }, (_, n) => q.call(n));
+    // With signals of their own, so that they queue up behind the others.
+    const third = Array.from({ length: 50 }, (_, n) =>
+      q.call(n, { signal: new AbortController().signal, timeoutMs: 5_000 }),
+    );
     await vi.waitUntil(() => broker.messages("slow").filter(({ state }) => state === "leased").length === 378);
     for (const controller of controllers) controller.abort();
     expect(new Set(await Promise.all(second))).toEqual(new Set(["left"]));
