@@ -88,13 +88,25 @@ class Core:
         return bool(self.run(c.Declare(queue=queue, settings=settings)))
 
     def publish(self, count: int = 1, queue: str = "q", *, size: int = 10, **attributes: Any) -> c.Published:
-        producer, digests = attributes.pop("producer", None), attributes.pop("digests", None)
-        reply: c.Published = self.run(
-            c.PublishMessages(
-                queue=queue, sizes=[size] * count, attributes=attributes, producer=producer, digests=digests
-            )
-        )
+        """To a queue; with ``kind`` to a stream or topic."""
+        others = ("producer", "digests", "kind", "mandatory", "declare", "sizes")
+        more: dict[str, Any] = {name: attributes.pop(name) for name in others if name in attributes}
+        more.setdefault("sizes", [size] * count)
+        reply: c.Published = self.run(c.PublishMessages(queue=queue, attributes=attributes, **more))
         return reply
+
+    def stream(self, name: str = "s", **settings: object) -> bool:
+        return bool(self.run(c.DeclareStream(stream=name, settings=settings)))
+
+    def group(self, name: str = "g", stream: str = "s", start: Any = "latest", **settings: object) -> bool:
+        """A group of the stream; as a queue it is ``<stream>/<name>``."""
+        return bool(self.run(c.DeclareGroup(stream=stream, group=name, settings=settings, start=start)))
+
+    def append(self, count: int = 1, stream: str = "s", **more: Any) -> c.Published:
+        return self.publish(count, stream, kind="stream", **more)
+
+    def bind(self, pattern: str, target: str, headers: object = None, *, on: bool = True) -> bool:
+        return bool(self.run(c.BindTopic(pattern=pattern, target=target, headers=headers, on=on)))
 
     def consume(self, queue: str = "q", prefetch: int = 100, **more: Any) -> int:
         return self.consuming(queue, prefetch, **more).subscription
