@@ -235,7 +235,7 @@ describe("the broker in memory", () => {
     );
     await q.publish(1);
     await vi.waitUntil(() => attempts.length === 1);
-    broker.expireLeases("hung");
+    await broker.expireLeases("hung");
     await told.promise;
     await broker.idle();
     expect(attempts).toEqual([1, 2]);

@@ -53,28 +53,29 @@ export class Consumer<T = unknown> extends Worker {
   #begin(delivery: Delivery): void {
     this.subscription.begin(delivery);
     const admitted = admit(delivery, this.#source.check);
-    if (admitted === true) this.#handle(delivery);
+    if (admitted === true) this.#handle(delivery, false);
     else if (admitted !== false) {
       this.active.add(delivery);
       void admitted.then((isGood) => {
-        if (isGood && delivery.isHeld) this.#handle(delivery);
+        if (isGood && delivery.isHeld) this.#handle(delivery, true);
         else this.#left(delivery);
       });
     }
   }
 
-  #handle(delivery: Delivery): void {
+  /** @param isActive - after an asynchronous schema it has taken its place already. */
+  #handle(delivery: Delivery, isActive: boolean): void {
     let outcome: unknown;
     try {
       outcome = this.#handler(delivery as Delivery<T>, delivery);
     } catch (thrown) {
       settleThrown(delivery, thrown);
-      this.#left(delivery);
+      if (isActive) this.#left(delivery);
       return;
     }
     if (!isThenable(outcome)) {
       this.#returned(delivery, outcome);
-      this.#left(delivery);
+      if (isActive) this.#left(delivery);
       return;
     }
     this.active.add(delivery);
@@ -92,9 +93,8 @@ export class Consumer<T = unknown> extends Worker {
     );
   }
 
-  /** After an asynchronous schema it was active, and others wait for its place. */
+  /** Others wait for its place. */
   #left(delivery: Delivery): void {
-    if (!this.active.has(delivery)) return;
     this.leave(delivery);
     this.#pump();
   }

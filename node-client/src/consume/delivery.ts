@@ -29,7 +29,6 @@ export class Delivery<T = unknown> implements Message<T> {
   #controller: AbortController | undefined;
   #lost: PostroadError | undefined;
   #isSettled = false;
-  #isReplaced = false;
 
   constructor(batch: DeliverBatch, index: number, holder: Holder) {
     this.#batch = batch;
@@ -84,7 +83,7 @@ export class Delivery<T = unknown> implements Message<T> {
   /** What a schema made of the body. */
   replaceBody(body: unknown): void {
     this.#body = body;
-    this.#isReplaced = true;
+    this.#batch.isReplaced = true;
   }
 
   get signal(): AbortSignal {
@@ -161,7 +160,7 @@ export class Delivery<T = unknown> implements Message<T> {
     this.#isSettled = true;
     this.#batch.held--;
     // Read again if it is asked for again; who waits for an answer need not keep it.
-    if (!this.#isReplaced) this.#body = NOT_PARSED;
+    if (!this.#batch.isReplaced) this.#body = NOT_PARSED;
   }
 
   #whyNot(): PostroadError {

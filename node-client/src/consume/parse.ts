@@ -27,6 +27,8 @@ export class DeliverBatch {
   readonly count: number;
   /** How many of them are still held by this consumer. */
   held: number;
+  /** Whether bodies were replaced by what a schema made of them: they cannot be read again. */
+  isReplaced = false;
   readonly #header: Header;
   readonly #runs: readonly Run[];
   readonly #bytes: Uint8Array;

@@ -20,17 +20,15 @@ import { DEFAULT_LIMITS } from "../../protocol/types.js";
 import { type MemoryPeer, memoryTransport } from "../../transport/memory.js";
 import type { Transport } from "../../transport/transport.js";
 import { type ReceivedFrame, receive } from "../wire.js";
-import type { TestGroup } from "./group.js";
+import { bind, remove } from "./define.js";
 import { Inspector } from "./inspect.js";
 import { bodyOf } from "./message.js";
 import { operate } from "./operate.js";
-import { checkPattern } from "./pattern.js";
 import { TestStore } from "./store.js";
-import { type TestConnection, TestSubscriber } from "./subscriber.js";
+import type { TestConnection } from "./subscriber.js";
+import { Subscribers } from "./subscribers.js";
 import { Readers, Watches } from "./watch.js";
 
-/** A lease outlives its connection by this. */
-const RESUME_MS = 500;
 // Taken at load time: test suites replace the global with a fake clock.
 const turn = setImmediate;
 
@@ -64,17 +62,17 @@ export class TestBroker {
   readonly #readers: Readers;
   readonly #watches: Watches;
   readonly #peers = new Map<TestConnection, MemoryPeer>();
-  readonly #subscribers = new Map<string, TestSubscriber>();
+  readonly #subscribers: Subscribers;
   readonly #confirms = new Map<string, Map<number, Header>>();
   #connections = 0;
-  #subscriptions = 0;
   #frames = 0;
   #wake: (() => void)[] = [];
 
   /** @internal */
   constructor({ now = Date.now() }: TestBrokerOptions) {
     this.#store = new TestStore(now);
-    this.#inspector = new Inspector(this.#store, (group) => this.#of(group).length);
+    this.#subscribers = new Subscribers(this.#store);
+    this.#inspector = new Inspector(this.#store, (group) => this.#subscribers.of(group));
     this.#readers = new Readers(this.#store);
     this.#watches = new Watches(this.#store, this.#inspector);
     this.transport = memoryTransport((peer) => this.#accept(peer));
@@ -111,10 +109,7 @@ export class TestBroker {
   async idle(): Promise<void> {
     for (;;) {
       await this.#quiet();
-      const busy = [...this.#subscribers.values()].some(
-        ({ group, leased, connection }) => leased.size > 0 || (connection !== undefined && group.hasReady),
-      );
-      if (!busy) return;
+      if (!this.#subscribers.areBusy) return;
       await new Promise<void>((resolve) => this.#wake.push(resolve));
     }
   }
@@ -132,14 +127,9 @@ export class TestBroker {
   }
 
   /** Ends all leases of a queue, or of `<stream>/<group>`, as if their consumers had hung: an attempt is counted for what had begun. */
-  expireLeases(queue: string): void {
-    for (const subscriber of this.#subscribers.values())
-      if (subscriber.group.name === queue) {
-        for (const entry of [...subscriber.leased.values()]) {
-          subscriber.revoke(entry, "the lease ended");
-          this.#store.fail(subscriber.group, entry, { reason: "the lease ended" });
-        }
-      }
+  async expireLeases(queue: string): Promise<void> {
+    await this.#quiet();
+    this.#subscribers.expire(queue);
     this.#pump();
   }
 
@@ -167,11 +157,7 @@ export class TestBroker {
     this.#peers.delete(connection);
     this.#readers.forget(connection);
     this.#watches.forget(connection);
-    for (const subscriber of this.#subscribers.values())
-      if (subscriber.connection === connection) {
-        subscriber.connection = undefined;
-        subscriber.endsAt = this.#store.now + RESUME_MS;
-      }
+    this.#subscribers.orphan(connection);
     this.#woken();
   }
 
@@ -197,22 +183,25 @@ export class TestBroker {
       case "declare":
         return { created: store.declare(header) };
       case "delete":
-        return this.#delete(header);
+        this.#subscribers.end(remove(store, header));
+        if (header["group"] === undefined) this.#readers.end(header["stream"]);
+        return {};
       case "bind":
       case "unbind":
-        return { changed: this.#bind(header) };
+        return { changed: bind(store, header) };
       case "publish":
         return this.#publish(connection, frame);
       case "consume":
-        return this.#consume(connection, header);
+        return this.#subscribers.open(connection, header);
       case "prefetch":
-        this.#subscriber(connection, header).prefetch = Number(header["prefetch"]);
+        this.#subscribers.get(connection, header).prefetch = Number(header["prefetch"]);
         return {};
       case "cancel":
-        if (!this.#readers.cancel(connection, header)) this.#cancel(this.#subscriber(connection, header));
+        if (!this.#readers.cancel(connection, header))
+          this.#subscribers.cancel(this.#subscribers.get(connection, header));
         return {};
       case "settle":
-        return this.#subscriber(connection, header).settle(store, frame);
+        return this.#subscribers.get(connection, header).settle(store, frame);
       case "read":
         return this.#readers.open(connection, header);
       case "watch":
@@ -223,9 +212,7 @@ export class TestBroker {
       case "query":
         return this.#inspector.query(header);
       case "operate":
-        return operate(store, header, (entry, reason) => {
-          for (const subscriber of this.#subscribers.values()) subscriber.revoke(entry, reason);
-        });
+        return operate(store, header, (entry, reason) => this.#subscribers.revoke(entry, reason));
       default:
         throw new InvalidRequest(`There is no op "${op}".`);
     }
@@ -252,103 +239,19 @@ export class TestBroker {
     return confirm;
   }
 
-  #consume(connection: TestConnection, header: Header): Header {
-    const { queue, stream, group: name, from, resume } = header;
-    const declare = header["declare"] !== false;
-    const group =
-      typeof stream === "string"
-        ? this.#store.group(stream, String(name), declare, from)
-        : this.#store.queue(String(queue), declare);
-    const before = typeof resume === "string" ? this.#subscribers.get(resume) : undefined;
-    const subscriber = before ?? new TestSubscriber(`s${++this.#subscriptions}`, group, connection, header);
-    const lost = subscriber.resume(connection, header);
-    this.#subscribers.set(subscriber.id, subscriber);
-    return {
-      ...{ subscription: subscriber.id, lease_ms: group.settings.lease_ms },
-      ...(lost.length > 0 ? { lost } : {}),
-    };
-  }
-
-  #cancel(subscriber: TestSubscriber): void {
-    subscriber.isCancelled = true;
-    for (const [number, entry] of [...subscriber.leased])
-      if (number > subscriber.begun) {
-        subscriber.leased.delete(number);
-        subscriber.group.release(entry);
-      }
-  }
-
-  #delete({ queue, stream, group }: Header): Header {
-    const store = this.#store;
-    const gone = new Set<TestGroup>();
-    if (typeof stream === "string") {
-      const log = store.stream(stream, false);
-      for (const [name, one] of [...log.groups])
-        if (group === undefined || group === name) {
-          gone.add(one);
-          log.groups.delete(name);
-        }
-      if (group === undefined) {
-        store.streams.delete(stream);
-        this.#readers.end(stream);
-      }
-    } else {
-      gone.add(store.queue(String(queue), false));
-      store.queues.delete(String(queue));
-    }
-    for (const [id, subscriber] of [...this.#subscribers]) {
-      if (!gone.has(subscriber.group)) continue;
-      this.#subscribers.delete(id);
-      const { sub, connection } = subscriber;
-      connection?.send({ op: "end", sub, code: "queue-not-found", message: "It was deleted.", retryable: false });
-    }
-    return {};
-  }
-
-  #bind({ op, topic, queue, stream, headers }: Header): boolean {
-    const store = this.#store;
-    const target =
-      typeof stream === "string"
-        ? { stream: store.stream(stream, false).name }
-        : { queue: store.queue(String(queue), false).name };
-    const filter = headers === undefined ? {} : { headers: { match: "all", ...(headers as Header) } };
-    const binding = { topic: checkPattern(String(topic)), ...target, ...filter };
-    const index = store.bindings.findIndex((one) => JSON.stringify(one) === JSON.stringify(binding));
-    if (op === "bind" && index < 0) store.bindings.push(binding);
-    if (op === "unbind" && index >= 0) store.bindings.splice(index, 1);
-    return (op === "bind") === index < 0;
-  }
-
-  #subscriber(connection: TestConnection, { sub }: Header): TestSubscriber {
-    for (const subscriber of this.#subscribers.values())
-      if (subscriber.connection === connection && subscriber.sub === sub) return subscriber;
-    throw new InvalidRequest("There is no such subscription.", { details: { field: "sub" } });
-  }
-
-  #of(group: TestGroup): TestSubscriber[] {
-    return [...this.#subscribers.values()].filter(
-      (one) => one.group === group && one.connection !== undefined && !one.isCancelled,
-    );
-  }
-
   #nextDue(): number | undefined {
-    const ends = [...this.#subscribers.values()].flatMap(({ endsAt }) => endsAt ?? []);
-    const due = this.#store.nextDue();
-    return ends.length === 0 && due === undefined ? undefined : Math.min(...ends, ...(due === undefined ? [] : [due]));
+    const moments = [this.#store.nextDue(), this.#subscribers.nextDue()].filter((at) => at !== undefined);
+    return moments.length === 0 ? undefined : Math.min(...moments);
   }
 
   #tick(): void {
-    for (const [id, subscriber] of [...this.#subscribers])
-      if (subscriber.endsAt !== undefined && subscriber.endsAt <= this.#store.now) {
-        subscriber.endLeases(this.#store, "the connection was lost");
-        this.#subscribers.delete(id);
-      }
+    this.#subscribers.tick();
     this.#store.tick();
     this.#pump();
   }
 
   #pump(): void {
-    for (const subscriber of this.#subscribers.values()) subscriber.pump(this.#store.now);
+    this.#subscribers.pump();
     this.#readers.pump();
     this.#watches.notify();
     this.#woken();

@@ -40,9 +40,9 @@ export class Readers {
   }
 
   /** The stream was deleted. */
-  end(name: string): void {
+  end(name: unknown): void {
     for (const { connection, sub } of this.#open.filter(({ stream }) => stream.name === name))
-      connection.send({ op: "end", sub, code: "queue-not-found", message: `"${name}" was deleted.`, retryable: false });
+      connection.send({ op: "end", sub, code: "queue-not-found", message: "It was deleted.", retryable: false });
     this.#open = this.#open.filter(({ stream }) => stream.name !== name);
   }
 
