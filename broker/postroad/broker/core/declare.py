@@ -154,14 +154,18 @@ def declare_group(machine: Machine, command: DeclareGroup) -> bool:
 
 
 def offset_of(stream: Stream, start: str | tuple[str, int]) -> int:
-    """``earliest``, ``latest``, ``("offset", n)`` or ``("at", milliseconds)`` as an offset that the stream has, or its end."""
+    """``earliest``, ``latest``, ``("offset", n)``, ``("last", n)`` or ``("at", milliseconds)`` as an offset that the stream has, or its end."""
     log = stream.log
     if start == "earliest":
         return log.first
     if isinstance(start, str):
         return log.next
     kind, value = start
-    return min(max(value if kind == "offset" else log.boundary_by_time(value), log.first), log.next)
+    if kind == "at":
+        value = log.boundary_by_time(value)
+    elif kind == "last":
+        value = log.next - value
+    return min(max(value, log.first), log.next)
 
 
 def check_count(machine: Machine, more: int = 1) -> None:

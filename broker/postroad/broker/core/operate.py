@@ -30,8 +30,16 @@ def redrive(machine: Machine, command: Redrive) -> int:
     wanted = (s for s in chosen if s in ready) if chosen is not None else (s for a, b in ready for s in range(a, b + 1))
     movable = (s for s in wanted if s in placed and _takes_back(machine, placed[s][1], *queue.log.locate(s)))
     by_origin: dict[int, list[int]] = {}
+    reopened: set[tuple[int, int]] = set()
     for sequence in movable if chosen is not None else islice(movable, command.limit):
-        by_origin.setdefault(placed[sequence][1], []).append(sequence)
+        origin = placed[sequence][1]
+        target = machine.state.logs[origin]
+        if target.stream is not None:
+            offset = _offset(target, *queue.log.locate(sequence))
+            if (origin, offset) in reopened:  # it died twice, before and after a reset, and can be ready only once
+                continue
+            reopened.add((origin, offset))
+        by_origin.setdefault(origin, []).append(sequence)
     if not by_origin and (ready if chosen is None else any(s in ready for s in chosen)):
         raise InvalidState(f'Nothing chosen in "{queue.name}" came from a queue that still exists.', queue=queue.name)
     count = 0
@@ -71,7 +79,7 @@ def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
 
 
 def _takes_back(machine: Machine, origin: int, position: int, index: int) -> bool:
-    """Whether the queue still exists, or the group's stream still has the message."""
+    """Whether the queue still exists, or the group's stream still has the message, settled there."""
     target = machine.state.logs.get(origin)
     return target is not None and (target.stream is None or _offset(target, position, index) >= 0)
 

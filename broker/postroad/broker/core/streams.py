@@ -31,10 +31,12 @@ def reset_group(machine: Machine, command: ResetGroup) -> int:
         )
     start = offset_of(group.stream, command.start)
     live = machine.live_of(group)
-    for subscription in machine.subscriptions.values():
+    for subscription in list(machine.subscriptions.values()):
         if subscription.queue is group and (leases := subscription.leases.clear()):
             live.leased -= sum(held.count for held in leases)
             machine.effects.append(Revoke(subscription.id, [(held.number, held.last) for held in leases], "reset"))
+            if subscription.ended:
+                machine.end(subscription)
     machine.commit(Reset(machine.now, group.number, start))
     machine.dispatch(group)
     return start
