@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import cast
 
 from ..clock import Clock
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, Unsupported
 from ..journal import JournalOptions, RealFiles
 from ..journal.options import Durability
 from .embedded import EmbeddedEngine
 from .engine import Engine
+
+_BACKENDS = {
+    "redis": ("redis_streams", "RedisBackend", "redis", "redis"),
+    "rediss": ("redis_streams", "RedisBackend", "redis", "redis"),
+    "amqp": ("rabbitmq", "RabbitBackend", "rabbitmq", "aio_pika"),
+    "amqps": ("rabbitmq", "RabbitBackend", "rabbitmq", "aio_pika"),
+}
+"""Scheme → module, class, the extra that brings its client library, and that library."""
 
 
 def open_engine(url: str = "embedded:", *, data: str, durability: str = "sync", clock: Clock | None = None) -> Engine:
     """Make the engine that ``url`` names; ``start`` opens it.
 
     Args:
-        url: ``embedded:``.
+        url: ``embedded:``, ``redis://…`` or ``amqp://…``.
         data: Folder of the embedded engine's journal; made if it does not exist.
-        durability: ``sync``, ``os`` or ``memory``: what a confirm promises.
+        durability: ``sync``, ``os`` or ``memory``: what a confirm of the embedded engine promises. The others promise what their server does.
         clock: Another clock than the system's, for tests.
 
     Raises:
         InvalidRequest: unknown scheme or durability.
+        Unsupported: the client library of that engine is not installed; says which extra brings it.
     """
-    if url.split(":", 1)[0] != "embedded":
+    scheme = url.split(":", 1)[0]
+    if scheme in _BACKENDS:
+        return _external(url, scheme, clock)
+    if scheme != "embedded":
         raise InvalidRequest(
-            f"There is no engine for {url.split(':', 1)[0][:20]!a}; there is: embedded.", field="engine"
+            f"There is no engine for {scheme[:20]!a}; there are: embedded, {', '.join(_BACKENDS)}.", field="engine"
         )
     if durability not in ("sync", "os", "memory"):
         raise InvalidRequest("durability must be sync, os or memory.", field="durability")
     options = JournalOptions(durability=cast(Durability, durability))  # checked just above
     return cast(Engine, EmbeddedEngine(RealFiles(data), options, clock=clock))
+
+
+def _external(url: str, scheme: str, clock: Clock | None) -> Engine:
+    """Imported only now: client libraries are extras, and slow to import."""
+    module, name, extra, library = _BACKENDS[scheme]
+    from .external import ExternalEngine
+
+    try:
+        backend = getattr(import_module(f".{module}", __package__), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".", 1)[0] != library:
+            raise
+        raise Unsupported(
+            f"The engine {scheme}: needs the client library that postroad[{extra}] brings: pip install 'postroad[{extra}]'.",
+            extra=extra,
+        ) from error
+    return cast(Engine, ExternalEngine(backend(url), clock=clock))

@@ -1,0 +1,105 @@
+"""Servers of other brokers, started for a test on free ports with folders of their own, killed and started again, stopped by pid.
+
+A missing server skips its tests and says so; where ``CI`` is set it fails them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+START_S = 60
+
+
+def need(program: str) -> str:
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/rabbitmq/bin")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{program} is not installed")
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A process that listens on ``port``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ)
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), cwd=self.folder, env=self.environment(), stdout=log, stderr=log, start_new_session=True
+            )
+        until = time.monotonic() + START_S
+        while not self.answers():
+            if time.monotonic() > until or self.process.poll() is not None:
+                self.kill()
+                raise AssertionError(f"no answer; {(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
+                return self.greets(probe)
+        except OSError:
+            return False
+
+    def greets(self, probe: socket.socket) -> bool:
+        return True
+
+    def kill(self) -> None:
+        """As a crash: the whole process group, at once."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    async def restart(self) -> None:
+        await asyncio.to_thread(self.start)
+
+
+class Redis(Server):
+    def __init__(self, folder: Path, *, appendfsync: str = "everysec") -> None:
+        super().__init__(folder)
+        self.appendfsync = appendfsync
+
+    def command(self) -> list[str]:
+        return [
+            need("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
+            "--appendonly", "yes", "--appendfsync", self.appendfsync, "--daemonize", "no", "--loglevel", "warning",
+        ]  # fmt: skip
+
+    def greets(self, probe: socket.socket) -> bool:
+        probe.sendall(b"PING\r\n")
+        return probe.recv(16).startswith(b"+PONG")
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
