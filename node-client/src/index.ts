@@ -25,6 +25,7 @@ export type { RequestOptions } from "./pending.js";
 export * from "./protocol/types.js";
 export type { PublishOptions } from "./publish/attributes.js";
 export { capability } from "./publish/capability.js";
+export type { InlineOptions } from "./publish/inline.js";
 export type { Receipt } from "./publish/receipt.js";
 export type { PeekOptions, PeekPage, Queue, QueueDetails, QueueOptions, SearchOptions } from "./queue.js";
 export type { StreamMessage } from "./read/message.js";

@@ -9,7 +9,7 @@ import { fromWire, toWire } from "./protocol/case.js";
 import type { ConsumerInfo, MessageInfo, QueueSettings, QueueStats } from "./protocol/types.js";
 import type { PublishOptions } from "./publish/attributes.js";
 import { Destination } from "./publish/destination.js";
-import { inlineMessage } from "./publish/inline.js";
+import { type InlineOptions, inlineMessage } from "./publish/inline.js";
 import type { Receipt } from "./publish/receipt.js";
 import { queueTarget, type Target } from "./publish/target.js";
 import type { QueueDefinition } from "./schema/define.js";
@@ -176,7 +176,7 @@ export class Queue<T = unknown, In = T> extends Destination<In, PublishOptions, 
    * Of a dead-letter queue: publishes a corrected message to where the dead one came from, and settles the dead one, in
    * one step. The new one names the old in its header `postroad-cause`.
    */
-  async edit(messageId: string, body: In, options: Omit<PublishOptions, "signal"> = {}): Promise<{ id: string }> {
+  async edit(messageId: string, body: In, options: InlineOptions = {}): Promise<{ id: string }> {
     const answer = await this.#internals.operate("edit", {
       queue: this.name,
       message: messageId,

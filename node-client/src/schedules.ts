@@ -1,8 +1,7 @@
 import type { Internals } from "./internals.js";
 import { checkName } from "./names.js";
 import { fromWire } from "./protocol/case.js";
-import type { PublishOptions } from "./publish/attributes.js";
-import { inlineMessage } from "./publish/inline.js";
+import { type InlineOptions, inlineMessage } from "./publish/inline.js";
 import { type Named, nameOf } from "./schema/define.js";
 
 type When =
@@ -24,7 +23,7 @@ type Where =
 export type ScheduleSpec = When &
   Where & {
     /** At most 64 KiB. */
-    readonly message: Omit<PublishOptions, "signal"> & { readonly body: unknown };
+    readonly message: InlineOptions & { readonly body: unknown };
     /** Made, but not firing until it is resumed. */
     readonly paused?: boolean;
   };

@@ -3,6 +3,9 @@ import { InvalidRequest } from "../errors.js";
 import { DEFAULT_LIMITS } from "../protocol/types.js";
 import { checkAttributes, type PublishOptions } from "./attributes.js";
 
+/** What a message inside a schedule or an edit may have; the broker takes neither delay nor dedup key there. */
+export type InlineOptions = Pick<PublishOptions, "type" | "headers" | "priority" | "key" | "expireMs">;
+
 /** @throws InvalidRequest or LimitExceeded if it could not be published, before anything is sent. */
 export function inlineMessage(body: unknown, options: Omit<PublishOptions, "signal">): Record<string, unknown> {
   const attributes = checkAttributes(options, DEFAULT_LIMITS);
