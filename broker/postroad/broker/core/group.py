@@ -18,6 +18,7 @@ from typing import Any
 
 from .arrival import Arrivals
 from .delayed import Delayed
+from .lease import missing
 from .log import Log
 from .ordering import KeyOrder
 from .runs import Runs
@@ -63,8 +64,8 @@ class Group:
     def is_settled(self, sequence: int) -> bool:
         return sequence < self.floor or sequence in self.settled
 
-    def arrive(self, sequence: int, arrived: Arrivals) -> None:
-        """New messages: ready, or waiting for their time."""
+    def arrive(self, sequence: int, arrived: Arrivals, expire_ms: int | None = None) -> None:
+        """New messages: ready, or waiting for their time; those without an expiry of their own have ``expire_ms``."""
         for first, last, due, priority in arrived.waits:
             if due:
                 self.delayed.add(due, sequence + first, sequence + last, priority)
@@ -72,6 +73,9 @@ class Group:
                 self.add_ready(sequence + first, sequence + last, priority)
         for due, first, last in arrived.expiries:
             self.expiring.add(due, sequence + first, sequence + last, 0)
+        if expire_ms is not None:
+            for first, last in missing(0, arrived.count - 1, [(first, last) for _, first, last in arrived.expiries]):
+                self.expiring.add(arrived.at + expire_ms, sequence + first, sequence + last, 0)
 
     def reopen(self, sequence: int) -> None:
         """A settled message of a stream is ready again, for this group."""

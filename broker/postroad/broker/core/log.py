@@ -222,7 +222,9 @@ class Log:
         return freed
 
     def boundary(self, sequence: int) -> int:
-        """First sequence of the entry that ``sequence`` is in."""
+        """First sequence of the entry that ``sequence`` is in; ``next`` for what is yet to come."""
+        if sequence >= self.next:
+            return self.next
         at = self._entry(sequence)
         return self.firsts[at] if at >= self.head else self.first
 

@@ -50,9 +50,9 @@ def check(machine: Machine, commands: Sequence[PublishMessages]) -> None:
             if created.setdefault(command.queue, command.kind) != command.kind:
                 raise Conflict(f'"{command.queue}" cannot be both queue and stream.', queue=command.queue)
             check_count(machine, len(created))
-        for target, _ in routes:
+        for target, only in routes:
             if isinstance(target, Queue):
-                _check_room(machine, target, command, added)
+                _check_room(machine, target, command, only, added)
             elif _WAITING.intersection(attributes):
                 raise InvalidRequest("A stream keeps the order of publishing: no delay, no priority.", field="delay_ms")
         if command.digests is not None:
@@ -70,12 +70,14 @@ def store(machine: Machine, command: PublishMessages) -> Published:
     reply = _record(machine, command, routes, duplicates)
     for target, _ in routes:
         if isinstance(target, Queue):
-            if command.attributes:
+            if command.attributes or target.settings.expire_ms is not None:
                 machine.watch_due(target)
             make_room(machine, target)
             machine.dispatch(target)
         else:
             for group in target.groups.values():
+                if command.attributes or group.settings.expire_ms is not None:
+                    machine.watch_due(group)
                 machine.dispatch(group)
             retain(machine, target)
     return reply
@@ -104,12 +106,15 @@ def _routes(machine: Machine, command: PublishMessages) -> Routes:
     return []
 
 
-def _check_room(machine: Machine, queue: Queue, command: PublishMessages, added: dict[str, tuple[int, int]]) -> None:
+def _check_room(
+    machine: Machine, queue: Queue, command: PublishMessages, only: list[int] | None, added: dict[str, tuple[int, int]]
+) -> None:
     settings = queue.settings
     if (settings.length_max is None and settings.bytes_max is None) or settings.overflow != "reject":
         return
     count, size = added.get(queue.name, (0, 0))
-    count, size = count + len(command.sizes), size + sum(command.sizes)
+    sizes = command.sizes if only is None else [command.sizes[index] for index in only]
+    count, size = count + len(sizes), size + sum(sizes)
     added[queue.name] = count, size
     unsettled = queue.group.unsettled + machine.live_of(queue).leased
     if settings.length_max is not None and unsettled + count > settings.length_max:
@@ -127,9 +132,6 @@ def _record(
     topic = command.queue if command.kind == "topic" else None
     count = len(command.sizes)
     sizes, attributes, digests = command.sizes, command.attributes, command.digests
-    target = routes[0][0] if len(routes) == 1 else None
-    if isinstance(target, Queue) and target.settings.expire_ms is not None and "expires_ms" not in attributes:
-        attributes.setdefault("expire_ms", target.settings.expire_ms)
     keep = None
     position = state.position + 1
     found = duplicates

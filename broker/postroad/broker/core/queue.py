@@ -67,7 +67,7 @@ class Queue:
     def arrive(self, sequence: int, arrived: Arrivals) -> None:
         """Messages are in the log; the group takes note."""
         self.totals["published"] += arrived.count
-        self.group.arrive(sequence, arrived)
+        self.group.arrive(sequence, arrived, self.settings.expire_ms)
 
     def settle(self, first: int, last: int) -> list[int]:
         """``first`` … ``last`` are done with; returns journal positions that are no longer needed for it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .effect import Revoke
 from .record import Trim
 from .stream import Stream
+from .subscription import Subscription
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -28,25 +29,28 @@ def retain(machine: Machine, stream: Stream) -> None:
         first = max(first, log.boundary_by_bytes(settings.retention_bytes))
     if settings.retention_ms is not None:
         first = max(first, log.boundary_by_time(machine.now - settings.retention_ms))
-        if log.next > first:
-            machine.timers.at("retention", stream.number, machine.now + max(LOOK_MS, settings.retention_ms // 100))
     if settings.keep_until_acked:
         for group in stream.groups.values():
             first = min(first, log.boundary(group.group.floor))
+    if settings.retention_ms is not None and log.next > first:
+        machine.timers.at("retention", stream.number, machine.now + max(LOOK_MS, settings.retention_ms // 100))
     if first <= log.first:
         return
-    for subscription in machine.subscriptions.values():
+    for subscription in list(machine.subscriptions.values()):
         if subscription.queue.stream is stream:
-            _revoke_before(machine, subscription.id, first)
+            _revoke_before(machine, subscription, first)
     machine.commit(Trim(machine.now, stream.number, first))
+    for group in stream.groups.values():  # consumers may have room again, and ordering keys be free
+        machine.dispatch(group)
 
 
-def _revoke_before(machine: Machine, id: int, first: int) -> None:
+def _revoke_before(machine: Machine, subscription: Subscription, first: int) -> None:
     """Leases of what is let go end: their holders are told."""
-    subscription = machine.subscriptions[id]
     for held in list(subscription.leases):
         if held.sequence < first:
             last = min(held.last, held.number + first - 1 - held.sequence)
             for taken in subscription.leases.take(held.number, last):
                 machine.live_of(subscription.queue).leased -= taken.count
-            machine.effects.append(Revoke(id, [(held.number, last)], "trimmed"))
+            machine.effects.append(Revoke(subscription.id, [(held.number, last)], "trimmed"))
+            if subscription.ended and not subscription.leases.count:
+                machine.end(subscription)
