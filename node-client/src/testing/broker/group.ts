@@ -91,6 +91,12 @@ export class TestGroup {
     if (ending.state === "dead") this.dead++;
   }
 
+  /** What was dead was given up for good. */
+  amend(id: string, state: Ending["state"]): void {
+    const ending = this.endings.get(id);
+    if (ending !== undefined) this.endings.set(id, { ...ending, state });
+  }
+
   count(...states: Entry["state"][]): number {
     let count = 0;
     for (const { state } of this.entries.values()) if (states.includes(state)) count++;

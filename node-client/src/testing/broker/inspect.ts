@@ -82,7 +82,7 @@ export class Inspector {
     const common = { queue: place.name, attempts_max: place.settings.attempts_max, timeline };
     if (entry === undefined) return { ...NOWHERE, ...common, ...ending, result: ending?.result ?? null };
     return {
-      ...{ ...NOWHERE, ...common, sequence: entry.sequence, state: SHOWN[entry.state], due: entry.due ?? null },
+      ...{ ...NOWHERE, ...common, sequence: entry.sequence, state: shown(entry), due: entry.due ?? null },
       ...{ attempts: entry.attempts + (entry.state === "leased" ? 1 : 0), reason: entry.reason ?? null },
       ...{ consumer: entry.consumer ?? null, progress: entry.progress ?? null },
     };
@@ -126,6 +126,8 @@ export class Inspector {
     return found;
   }
 }
+
+const shown = ({ state, attempts }: Entry): string => (state === "ready" && attempts > 0 ? "retrying" : SHOWN[state]);
 
 const NOWHERE = {
   ...{ queue: null, sequence: 0, state: "unrouted", attempts: 0, attempts_max: 0, due: null, reason: null },

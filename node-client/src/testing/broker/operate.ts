@@ -17,6 +17,7 @@ export function operate(store: TestStore, header: Header, revoke: (entry: Entry,
   const end = (group: TestGroup, entry: Entry, state: "purged" | "cancelled"): void => {
     if (entry.state === "leased") revoke(entry, state);
     group.end(entry, { state, result: undefined });
+    if (entry.origin !== undefined) store.find(entry.origin.group)?.amend(entry.message.id, state);
     entry.message.timeline.push({ at: store.now, kind: state });
   };
 
