@@ -32,7 +32,7 @@ class Live:
             0: not waiting; None: the first consumer has not come yet.
     """
 
-    __slots__ = ("_since", "consumers", "held_until", "leased", "queue", "spent")
+    __slots__ = ("_rate", "_since", "consumers", "held_until", "leased", "queue", "spent")
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
@@ -41,9 +41,13 @@ class Live:
         self.held_until: int | None = 0
         self.spent = 0
         self._since = 0
+        self._rate = 0
 
     def tokens(self, rate: int, at_ms: int) -> int:
         """Deliveries allowed now: ``rate`` a second, at most a second's worth saved up."""
+        if rate != self._rate:  # what was earned and spent at another rate says nothing about this one
+            since = at_ms - 1000 if self._rate == 0 else at_ms
+            self._rate, self._since, self.spent = rate, since, 0
         earned = (at_ms - self._since) * rate // 1000
         if earned - self.spent > rate:
             self._since, self.spent, earned = at_ms - 1000, 0, rate
