@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("contract", "desk")
+pytest.register_assert_rewrite("contract", "desk", "survival")
 
 
 def pytest_configure(config: pytest.Config) -> None:

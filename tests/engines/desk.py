@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ class Waiting:
     def changed(self) -> None:
         self._changed.set()
 
-    async def until(self, condition: Callable[[], Any], what: str = "it") -> None:
+    async def until(self, condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 self._changed.clear()
@@ -84,6 +85,11 @@ class Inbox(Waiting):
     def ended(self, error: PostroadError) -> None:
         self.error = error
         self.changed()
+
+    async def fresh(self, seen: int) -> list[Delivered]:
+        """What came after the first ``seen``; waits until there is something."""
+        await self.until(lambda: len(self.got) > seen)
+        return self.got[seen:]
 
     async def count(self, wanted: int) -> list[Delivered]:
         await self.until(lambda: len(self.got) >= wanted)
@@ -136,6 +142,15 @@ class Log(Waiting):
         states = [state["message"] for state in self.states if "message" in state]
         found: Json = states[-1] if states else self.watch.snapshot["message"]
         return found
+
+
+@asynccontextmanager
+async def running(*engines: Engine) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for engine in engines:
+            await engine.start()
+            stack.push_async_callback(engine.close)
+        yield
 
 
 class Desk:

@@ -34,6 +34,12 @@ class Pending:
         v = self.verdicts
         return not (v.acks or v.releases or v.returns or v.dead or v.completions)
 
+    @property
+    def messages(self) -> list[Received]:
+        v = self.verdicts
+        moved = [*(back.message for back in v.returns), *(bury.message for bury in v.dead)]
+        return [*v.acks, *v.releases, *moved, *(message for message, _ in v.completions)]
+
     def note(self, numbers: list[int], messages: list[Received]) -> None:
         for number, message in zip(numbers, messages, strict=True):
             self._numbers[id(message)] = number
@@ -103,7 +109,8 @@ class Pending:
 
     def refuse(self, error: PostroadError) -> None:
         if self._done is not None:
-            self._done(error)
+            done, self._done = self._done, None
+            done(error)
 
     def bury(self, message: Received, target: str, info: Json) -> None:
         self.verdicts.dead.append(Bury(message=message, target=target, info=info))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -225,6 +226,32 @@ class Source:
             self._event.set()
 
     async def _carry_out(self, batch: list[Pending]) -> None:
+        try:
+            lost = await self._until_done(batch)
+        except PostroadError as error:
+            if len(batch) > 1:  # one of them is at fault: the others shall not suffer
+                for pending in batch:
+                    await self._carry_out([pending])
+            else:
+                await self._give_back(batch[0], error)
+            return
+        except Exception:
+            log.exception("settling on %s failed", self.name)
+            for pending in batch:
+                await self._give_back(pending, Internal("Settling failed."))
+            return
+        gone = {id(message) for message in lost}
+        for pending in batch:
+            for record in pending.records(lost):
+                self.host.tell({"q": self.name, **record})
+            for message, sends in pending.verdicts.completions:
+                for send in sends if id(message) not in gone else ():
+                    self.host.tell(publish_record(send, send.firsts, None))
+        for pending in batch:
+            pending.answer(lost, self.host.position)
+
+    async def _until_done(self, batch: list[Pending]) -> list[Received]:
+        """Carry out; while the engine is away, again and again. Who waits for an answer is told after a while, but it is done all the same."""
         verdicts = _joined(batch)
         until = asyncio.get_running_loop().time() + SETTLE_PATIENCE_S
         again = False
@@ -232,34 +259,22 @@ class Source:
             try:
                 if verdicts.dead:
                     await self.host.registry.dead_letter_queue(self.name)
-                lost = await self._feed.settle(verdicts, again=again)
-                break
+                return await self._feed.settle(verdicts, again=again)
             except Unavailable as error:
                 again = True
                 if self._closed or asyncio.get_running_loop().time() > until:
-                    self._refuse(batch, error)
-                    return
+                    for pending in batch:
+                        pending.refuse(error)
+                if self._closed:
+                    raise
                 await asyncio.sleep(0.1)
-            except PostroadError as error:
-                self._refuse(batch, error)
-                return
-            except Exception:
-                log.exception("settling on %s failed", self.name)
-                self._refuse(batch, Internal("Settling failed."))
-                return
-        for pending in batch:
-            for record in pending.records(lost):
-                self.host.tell({"q": self.name, **record})
-        gone = {id(message) for message in lost}
-        for message, sends in verdicts.completions:
-            for send in sends if id(message) not in gone else ():
-                self.host.tell(publish_record(send, send.firsts, None))
-        for pending in batch:
-            pending.answer(lost, self.host.position)
 
-    def _refuse(self, batch: list[Pending], error: PostroadError) -> None:
-        for pending in batch:
-            pending.refuse(error)
+    async def _give_back(self, pending: Pending, error: PostroadError) -> None:
+        """It was refused, so nothing of it happened, but its leases have ended here: their messages go back."""
+        pending.refuse(error)
+        back = Verdicts(releases=pending.messages)
+        with contextlib.suppress(PostroadError):
+            await self._feed.settle(back, again=True)
 
     async def idle(self) -> None:
         """Wait until what was settled is carried out."""

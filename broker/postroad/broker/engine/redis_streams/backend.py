@@ -304,12 +304,12 @@ class RedisBackend:
 
     async def _prime(self) -> None:
         rows = await self.link.call("XREVRANGE", self.prefix + "events", "+", "-", "COUNT", PRIMED)
-        self._told(rows[::-1])
+        self._told(_raw_entries(rows)[::-1])
 
-    def _told(self, rows: list[Any]) -> None:
+    def _told(self, rows: list[tuple[str, dict[bytes, bytes]]]) -> None:
         if rows:
-            self._last = text(rows[-1][0])
-            self._tail([(_position(text(id)), orjson.loads(fields[1])) for id, fields in rows])
+            self._last = rows[-1][0]
+            self._tail([(_position(id), orjson.loads(fields[b"d"])) for id, fields in rows])
 
     async def _follow(self) -> None:
         events = self.prefix + "events"
@@ -446,6 +446,5 @@ def _raw_entries(rows: Any) -> list[tuple[str, dict[bytes, bytes]]]:
     return found
 
 
-def _raw_rows(found: Any) -> list[Any]:
-    rows = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
-    return [(id, [b"d", fields[b"d"]]) for id, fields in _raw_entries(rows)]
+def _raw_rows(found: Any) -> list[tuple[str, dict[bytes, bytes]]]:
+    return _raw_entries(found[0][1] if isinstance(found, list) else next(iter(found.values()))[0])

@@ -29,22 +29,38 @@ class RedisFeed:
         self.base, self.group_base, self.group = backend.places(name)
         self.sink = sink
         self._timer: asyncio.TimerHandle | None = None
+        self._held: set[str] = set()
+        self._is_unsure = False
 
     def want(self, capacity: int) -> None: ...
 
     async def take(self, most: int) -> list[Received]:
+        if self._is_unsure:
+            await self._return_orphans()
         node = self._backend.node
         now = int(time.time() * 1000)
+        self._is_unsure = True
         flat = await self._backend.link.run(scripts.TAKE, self.base, self.group_base, self.group, node, most, now)
+        self._is_unsure = False
         if node != self._backend.node:
             return []  # we were thought dead meanwhile: these are taken back with all that was ours
         if flat[0]:
             self._look_again(int(flat[0]) / 1000)
         loads = orjson.loads
-        return [
+        taken = [
             Received(text(flat[at]), int(flat[at][2:]) - 1, loads(flat[at + 1]), flat[at + 2], int(flat[at + 3]))
             for at in range(1, len(flat), 4)
         ]
+        self._held.update([message.tag for message in taken])
+        return taken
+
+    async def _return_orphans(self) -> None:
+        """The answer to a take was lost: what it gave is ours, but nobody here has it."""
+        node, link = self._backend.node, self._backend.link
+        mine = [text(tag) for tag in await link.run(scripts.MINE, self.base, self.group, node)]
+        orphans = [Received(tag, 0, {}, b"") for tag in mine if tag not in self._held]
+        if orphans:
+            await self.settle(Verdicts(releases=orphans), again=True)
 
     def _look_again(self, due: float) -> None:
         if self._timer is not None:
@@ -74,9 +90,11 @@ class RedisFeed:
         reply = await self._backend.link.run(scripts.SETTLE, orjson.dumps(meta), *args)
         everything = _tagged(verdicts)
         if text(reply[0]) == "gone":
+            self._held.clear()
             await self._backend.reborn()
             return [] if again else list(everything.values())
         self._backend.check(reply, [send for _, sends in verdicts.completions for send in sends])
+        self._held.difference_update(everything)
         for (_, sends), stored in zip(verdicts.completions, reply[2], strict=True):
             for send, firsts in zip(sends, orjson.loads(stored) or (), strict=False):
                 send.firsts = firsts or []

@@ -310,8 +310,9 @@ for sk, ids in pairs(gone) do
 end
 local function back(pid, who)
   local p, id = split(pid)
-  if give(skey(B, p), g, who, id) then return true end
-  lost[#lost + 1] = pid
+  local sk = skey(B, p)
+  if owner(sk, g, id) == m.me and give(sk, g, who, id) then return true end
+  if not m.again then lost[#lost + 1] = pid end
   return false
 end
 for _, pid in ipairs(m.releases) do back(pid, 'free') end
@@ -330,6 +331,20 @@ return {'ok', lost, stored}
 """
 )
 """Args: what is to be done, as meta, then envelopes and bodies of the publishes of completions, where each meta's ``at`` says."""
+
+MINE = (
+    LIB
+    + """
+local B, g, me, out = ARGV[1], ARGV[2], ARGV[3], {}
+for _, p in ipairs(prios(B)) do
+  for _, row in ipairs(redis.call('XPENDING', skey(B, p), g, '-', '+', 100000, me)) do
+    out[#out + 1] = p .. ':' .. string.match(row[1], '^(%d+)')
+  end
+end
+return out
+"""
+)
+"""Members that a gateway holds."""
 
 COUNTS = (
     LIB

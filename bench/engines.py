@@ -1,0 +1,135 @@
+"""Publishing through Postroad against the engine's own Python client used directly, at its best, in the same run.
+
+    python bench/engines.py [redis] [rabbitmq] [--messages 20000] [--size 100] [--rounds 5]
+
+Each round measures both, one after the other; printed are medians and their ratio. The servers are started on free ports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engines"))
+
+from desk import Desk, frame
+from postroad.broker.engine.engine import Confirm, Engine
+from postroad.broker.engine.open import open_engine
+from servers import Redis, Server
+
+FRAME = 200
+"""Messages in one publish frame: what the Node client puts into one tick's frame under load."""
+
+
+async def through_postroad(engine: Engine, bodies: list[bytes], queue: str) -> float:
+    """Seconds until the last confirm."""
+    loop = asyncio.get_running_loop()
+    finished: asyncio.Future[None] = loop.create_future()
+    left = -(-len(bodies) // FRAME)
+
+    def done(outcome: object) -> None:
+        nonlocal left
+        left -= 1
+        if not isinstance(outcome, Confirm):
+            finished.set_exception(AssertionError(repr(outcome)))
+        elif not left:
+            finished.set_result(None)
+
+    began = time.perf_counter()
+    for first in range(0, len(bodies), FRAME):
+        engine.publish(frame(queue, *bodies[first : first + FRAME]), done)
+        if first % (FRAME * 8) == 0:
+            await asyncio.sleep(0)
+    await finished
+    return time.perf_counter() - began
+
+
+async def consumed(engine: Engine, count: int, queue: str) -> float:
+    """Seconds to deliver and ack what is in the queue."""
+    desk = Desk(engine)
+    began = time.perf_counter()
+    inbox = await desk.consume(queue, prefetch=4000)
+    seen = 0
+    while seen < count:
+        fresh = await inbox.fresh(seen)
+        seen += len(fresh)
+        await inbox.settle(acks=[(fresh[0].number, fresh[-1].number)])
+    taken = time.perf_counter() - began
+    inbox.subscription.cancel()
+    return taken
+
+
+async def redis_directly(server: Server, bodies: list[bytes]) -> float:
+    """Pipelines of XADD, as large as does them good."""
+    from redis.asyncio import Redis as Client
+
+    client = Client(host="127.0.0.1", port=server.port, protocol=2)
+    await client.ping()
+    began = time.perf_counter()
+    for first in range(0, len(bodies), 1000):
+        pipeline = client.pipeline(transaction=False)
+        for body in bodies[first : first + 1000]:
+            pipeline.xadd("direct", {"b": body})
+        await pipeline.execute()
+    taken = time.perf_counter() - began
+    await client.delete("direct")
+    await client.aclose()
+    return taken
+
+
+async def measured(
+    name: str, server: Server, url: str, directly: Callable[[Server, list[bytes]], Awaitable[float]], args: Any
+) -> dict[str, Any]:
+    bodies = [b"%0*d" % (args.size, at) for at in range(args.messages)]
+    engine = open_engine(url, data="")
+    await engine.start()
+    ours, theirs, consuming = [], [], []
+    for at in range(args.rounds):
+        queue = f"bench{at}"
+        await engine.declare(queue, {})
+        ours.append(await through_postroad(engine, bodies, queue))
+        consuming.append(await consumed(engine, len(bodies), queue))
+        await engine.delete(queue)
+        theirs.append(await directly(server, bodies))
+    await engine.close()
+    rates = [args.messages / statistics.median(times) for times in (ours, theirs, consuming)]
+    return {
+        "engine": name,
+        "messages": args.messages,
+        "size": args.size,
+        "durability": engine.durability,
+        "published_per_s": round(rates[0]),
+        "directly_per_s": round(rates[1]),
+        "ratio": round(rates[0] / rates[1], 2),
+        "consumed_per_s": round(rates[2]),
+    }
+
+
+async def main(args: Any) -> None:
+    engines: dict[str, tuple[type[Server], Any]] = {"redis": (Redis, redis_directly)}
+    for name in args.engines or engines:
+        kind, directly = engines[name]
+        with tempfile.TemporaryDirectory() as folder:
+            server = kind(Path(folder))
+            server.start()
+            try:
+                print(json.dumps(await measured(name, server, server.url, directly, args)))  # type: ignore[attr-defined]
+            finally:
+                server.kill()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("engines", nargs="*")
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    asyncio.run(main(parser.parse_args()))

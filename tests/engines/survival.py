@@ -1,0 +1,174 @@
+"""What must survive the death of the other broker, and of a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+from desk import Desk, Inbox, ids
+from postroad.broker.engine.engine import Confirm, Engine
+from postroad.broker.errors import LeaseLost, Unavailable
+from servers import Server
+
+ANSWER_S = 2.5
+"""A publish is answered in 2 s, also while the engine is away; the rest is for a busy machine."""
+
+RETURN_S = 10
+
+
+class Load:
+    """A producer and a consumer that go on through everything, and what they were promised."""
+
+    def __init__(self, engine: Engine, queue: str = "load") -> None:
+        self.desk = Desk(engine)
+        self.queue = queue
+        self.confirmed: dict[str, bytes] = {}
+        self.acked: set[str] = set()
+        self.again_after_ack: list[str] = []
+        self.refused = 0
+        self.slowest_s = 0.0
+        self.inbox: Inbox
+        self._stop = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def begin(self) -> None:
+        self.inbox = await self.desk.consume(self.queue, prefetch=200)
+        self._tasks = [asyncio.create_task(self._produce()), asyncio.create_task(self._consume())]
+
+    async def _produce(self) -> None:
+        frame = 0
+        while not self._stop:
+            frame += 1
+            bodies = [b"%d-%d" % (frame, index) for index in range(10)]
+            confirm = await self._until_confirmed(frame, bodies)
+            self.confirmed.update(zip(ids(confirm), bodies, strict=True))
+
+    async def _until_confirmed(self, frame: int, bodies: list[bytes]) -> Confirm:
+        while True:
+            began = time.monotonic()
+            try:
+                return await self.desk.publish(self.queue, *bodies, producer=("load", frame))
+            except Unavailable:
+                self.refused += 1
+                await asyncio.sleep(0.05)  # as a client backs off
+            finally:
+                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+
+    async def _consume(self) -> None:
+        seen = 0
+        while True:
+            fresh = await self.inbox.fresh(seen)
+            seen += len(fresh)
+            self.again_after_ack += [message.id for message in fresh if message.id in self.acked]
+            with contextlib.suppress(Unavailable, LeaseLost):
+                settled = await self.inbox.ack(*(message.number for message in fresh))
+                lost = {number for first, last in settled.lost for number in range(first, last + 1)}
+                self.acked |= {message.id for message in fresh if message.number not in lost}
+
+    async def confirmed_more(self, count: int) -> None:
+        """Wait until so many more were confirmed."""
+        wanted = len(self.confirmed) + count
+        async with asyncio.timeout(RETURN_S * 3):
+            while len(self.confirmed) < wanted:
+                await asyncio.sleep(0.01)
+
+    async def end(self) -> None:
+        """Stop producing; wait until all that was confirmed is acked."""
+        self._stop = True
+        await asyncio.wait([self._tasks[0]], timeout=30)
+        async with asyncio.timeout(60):
+            while not self.confirmed.keys() <= self.acked:
+                await asyncio.sleep(0.02)
+        for task in self._tasks:
+            task.cancel()
+
+
+async def survives_a_crash(engine: Engine, server: Server, *, final: bool) -> None:
+    """Nothing confirmed is lost when the other broker is killed under load, and all goes on by itself.
+
+    Args:
+        final: A confirmed ack is final even then.
+    """
+    load = Load(engine)
+    await load.begin()
+    for _ in range(3):
+        await load.confirmed_more(500)
+        server.kill()
+        refused = load.refused
+        async with asyncio.timeout(RETURN_S):
+            while load.refused < refused + 2:
+                await asyncio.sleep(0.01)
+        assert not engine.healthy
+        await server.restart()
+        async with asyncio.timeout(RETURN_S):
+            await load.confirmed_more(100)
+        assert engine.healthy
+    await load.end()
+    assert load.slowest_s < ANSWER_S
+    bodies = {message.id: message.body for message in load.inbox.got}
+    assert all(bodies[id] == body for id, body in load.confirmed.items())
+    if final:
+        assert load.again_after_ack == []
+
+
+async def a_gateway_dies(url: str, engine: Engine, count: int = 10_000) -> None:
+    """Of messages shared by two gateways none is lost when one is killed, and none acked there comes again."""
+    desk = Desk(engine)
+    await engine.declare("shared", {})
+    command = [sys.executable, str(Path(__file__).with_name("other_gateway.py")), url, "shared"]
+    other = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert other.stdout is not None
+    try:
+        assert (await other.stdout.readline()).strip() == b"ready"
+        published: list[str] = []
+        acked_there: set[str] = set()
+        inbox = await desk.consume("shared", prefetch=500)
+        for first in range(0, count, 500):
+            confirm = await desk.publish("shared", *(b"%d" % at for at in range(first, first + 500)))
+            published += ids(confirm)
+            if first >= count // 2 and other.returncode is None:
+                acked_there.add((await other.stdout.readline()).decode().strip())
+                other.kill()
+                await other.wait()
+                acked_there |= {line.strip() for line in (await other.stdout.read()).decode().splitlines()}
+            await inbox.ack_all() if inbox.got else None
+    finally:
+        if other.returncode is None:
+            other.kill()
+            await other.wait()
+    settled, here = 0, {message.id for message in inbox.got}
+    async with asyncio.timeout(60):
+        while not set(published) <= here | acked_there:
+            settled += len(await inbox.fresh(settled))
+            await inbox.ack_all()
+            here = {message.id for message in inbox.got}
+    assert acked_there, "the other gateway had its share"
+    await desk.counts("shared", ready=0, leased=0)
+
+
+async def both_see_the_same(one: Engine, two: Engine) -> None:
+    """Browsers on either gateway see the same live events, in the same order; messages go to either."""
+    here, there = Desk(one), Desk(two)
+    await one.declare("q", {})
+    await there.stats("q")
+    log, mirror = await here.watch(queue="q"), await there.watch(queue="q")
+    inbox = await there.consume("q", prefetch=100)
+    confirms = [await here.publish("q", b"%d" % at) for at in range(20)]
+    confirms += [await there.publish("q", b"%d" % at) for at in range(20)]
+    await inbox.count(40)
+    await inbox.ack_all()
+    for watcher in (log, mirror):
+        await watcher.until(lambda watcher=watcher: "acked" in watcher.kinds("q"))
+    assert log.seen == mirror.seen
+    assert sum(event["count"] for event in log.seen if event["kind"] == "published") == 40
+    message = ids(confirms[0])[0]
+    if one.capabilities.timeline != "unsupported":
+        shown = [(await engine.query("message", {"message": message}))["message"] for engine in (one, two)]
+        assert [found["state"] for found in shown] == ["done", "done"]
+    await two.operate("pause", {"queue": "q"})
+    async with asyncio.timeout(20):
+        while not (await here.stats("q"))["paused"]:
+            await asyncio.sleep(0.01)
