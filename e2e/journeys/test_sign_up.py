@@ -20,7 +20,7 @@ def test_a_sign_up_is_followed_live_until_its_letter_is_read(page: Page, service
 
     for step in (
         r"Accepted by Express, 202",
-        r"In the queue, synced to disk",
+        r"In the queue emails, synced to disk",
         r"Delivered to worker-\d",
         r"Done by worker-\d",
         r"The letter is in the mailbox",

@@ -89,8 +89,8 @@ function idempotencyKey(value: unknown): string | null {
 
 if (isMain(import.meta.url)) {
   const mq = connect(process.env.POSTROAD_URL ?? "ws://127.0.0.1:7070/ws", {
-  reconnect: { minMs: 100, maxMs: 500 }, // the broker is next door, and visitors kill it
-});
+    reconnect: { minMs: 100, maxMs: 500 }, // the broker is next door, and visitors kill it
+  });
   const server = await listen(createApi(mq), Number(process.env.PORT ?? 8081));
   closeOnSignals(server, mq);
   await mq.ready();

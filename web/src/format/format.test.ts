@@ -120,7 +120,7 @@ it.each([
   [{ kind: "progress" }, "Progress", "delivered"],
   [{ kind: "retrying", attempt: 1 }, "Attempt 1 failed", "retrying"],
   [{ kind: "acked", consumer: "w" }, "Done by w", "done"],
-  [{ kind: "dead", queue: "emails.dead" }, "Set aside in emails.dead", "dead"],
+  [{ kind: "dead", queue: "emails.dead" }, "Set aside as a dead letter in emails.dead", "dead"],
 ] as const)("says a step to a person: %o", (step, title, tone) => {
   expect(stepTitle({ at: 1, ...step })).toBe(title);
   expect(stepTone({ at: 1, ...step })).toBe(tone);

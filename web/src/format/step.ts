@@ -38,7 +38,7 @@ export function stepTitle(step: TimelineEntry): string {
     case "acked":
       return `Done by ${who}`;
     case "dead":
-      return `Set aside${step.queue ? ` in ${step.queue}` : " as a dead letter"}`;
+      return `Set aside as a dead letter${step.queue ? ` in ${step.queue}` : ""}`;
     case "redriven":
       return `Sent back to the queue${step.queue ? ` ${step.queue}` : ""}`;
     case "expired":

@@ -10,6 +10,9 @@ import orjson
 
 from ...errors import InvalidRequest
 
+NOT_HERE = ("delay_ms", "dedup_key")
+"""Better refused than silently dropped: a schedule has its own times, and an edited message is new."""
+
 ATTRIBUTES = ("headers", "priority", "key", "expire_ms")
 
 
@@ -21,6 +24,9 @@ def one_message(given: object) -> tuple[bytes, dict[str, Any]]:
     """
     if not isinstance(given, dict) or "body" not in given:
         raise InvalidRequest("A message must be an object with a body.", field="message")
+    refused = [name for name in NOT_HERE if given.get(name) is not None]
+    if refused:
+        raise InvalidRequest(f"{refused[0]} has no meaning here.", field=refused[0])
     kind, body = given.get("type", "json"), given["body"]
     attributes = {name: given[name] for name in ATTRIBUTES if given.get(name) is not None}
     headers = attributes.get("headers", {})

@@ -188,7 +188,12 @@ class Operations:
             raise
         except PostroadError as error:
             raise MessageNotFound(error.message, message_id=message[:64]) from error
-        return placed + publish.sequences_of(index)
+        streams = self._machine.state.stream_logs
+        found = list(placed)
+        for log, sequence in publish.sequences_of(index):
+            groups = streams[log].groups.values() if log in streams else ()
+            found += [(group.number, sequence) for group in groups] or [(log, sequence)]
+        return found
 
 
 def start_of(given: object, *, field: str = "from") -> str | tuple[str, int]:

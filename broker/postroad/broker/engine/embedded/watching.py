@@ -72,6 +72,7 @@ class Watching:
         self._dirty: dict[MessageWatch, None] = {}
         self._queue_timer: TimerHandle | None = None
         self._message_timer: TimerHandle | None = None
+        self._messages_sent_at = 0.0
 
     def add_queue(self, watch: QueueWatch) -> None:
         self._queues.append(watch)
@@ -241,10 +242,13 @@ class Watching:
                     story.progressed(at_ms, effect.percent, effect.note)
                     self._dirty[watch] = None
         if self._message_timer is None and self._dirty:
-            self._message_timer = self._loop.call_later(MESSAGE_STATE_S, self._send_messages)
+            # The first change goes at once, so that who waits for a result waits for nothing else; a burst is one.
+            wait = max(self._messages_sent_at + MESSAGE_STATE_S - self._loop.time(), 0)
+            self._message_timer = self._loop.call_later(wait, self._send_messages)
 
     def _send_messages(self) -> None:
         self._message_timer = None
+        self._messages_sent_at = self._loop.time()
         dirty, self._dirty = self._dirty, {}
         for watch in dirty:
             watch.sink.state({"message": watch.json(self._machine)})
