@@ -42,6 +42,7 @@ def main(argv: "list[str]") -> "int":
         built = build_all(setup_steps(python, node_version))
         if target in NEEDS_BROWSER:
             machine.provide_chromium()
+            machine.provide_test_programs()
         command = command_of(target, args)
     except Failed as failure:
         print(f"\n{failure}", file=sys.stderr)

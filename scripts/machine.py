@@ -119,5 +119,19 @@ def provide_chromium() -> None:
     )
 
 
+TEST_PROGRAMS = {"redis-server": "redis-server", "rabbitmq-server": "rabbitmq-server", "ffmpeg": "ffmpeg"}
+"""Program → package: servers of the engines, and what an example drives. Tests start their own, on free ports."""
+
+
+def provide_test_programs() -> None:
+    """Install what some tests drive where that is allowed. They decide themselves what its absence means."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/rabbitmq/bin"
+    missing = [package for program, package in TEST_PROGRAMS.items() if shutil.which(program, path=path) is None]
+    if not missing:
+        return
+    if not can_install() or not install(f"{', '.join(missing)} (apt)", missing):
+        print(f"! Without {', '.join(missing)} some tests are skipped (and fail when CI=true).", flush=True)
+
+
 def _text(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
