@@ -7,7 +7,11 @@ import { MessagePage } from "./features/message/page.js";
 import { OverviewPage } from "./features/overview/page.js";
 import { QueuePage } from "./features/queue/page.js";
 import { QueuesPage } from "./features/queues/page.js";
+import { SchedulesPage } from "./features/schedules/page.js";
 import { Shell } from "./features/shell/shell.js";
+import { StreamPage } from "./features/stream/page.js";
+import { StreamsPage } from "./features/streams/page.js";
+import { TopicsPage } from "./features/topics/page.js";
 import { Empty, PageHead, Panel } from "./ui/views.js";
 
 /** Every address of the app. With a demo behind it, the front page is the demo. */
@@ -24,6 +28,16 @@ export function App({ config }: { config: Config }): ReactNode {
           <QueuesPage />
         </Route>
         <Route path="/queues/:name">{({ name }) => <QueuePage key={name} name={decodeURIComponent(name)} />}</Route>
+        <Route path="/streams">
+          <StreamsPage />
+        </Route>
+        <Route path="/streams/:name">{({ name }) => <StreamPage key={name} name={decodeURIComponent(name)} />}</Route>
+        <Route path="/topics">
+          <TopicsPage />
+        </Route>
+        <Route path="/schedules">
+          <SchedulesPage />
+        </Route>
         <Route path="/messages/:id">{({ id }) => <MessagePage key={id} id={decodeURIComponent(id)} />}</Route>
         <Route>
           <PageHead title="Not on the map" />

@@ -12,6 +12,7 @@ import { applyTheme, storedTheme } from "./features/shell/theme.js";
 import { socketUrl } from "./format/address.js";
 import { SocketUrlContext } from "./live/client.js";
 import { AllQueuesProvider } from "./live/queues.js";
+import { AllStreamsProvider } from "./live/streams.js";
 import { ToastProvider } from "./ui/toast.js";
 import { ErrorView } from "./ui/views.js";
 
@@ -43,7 +44,9 @@ function render(root: Root, config: Config): void {
         <SocketUrlContext value={url}>
           <ToastProvider>
             <AllQueuesProvider>
-              <App config={config} />
+              <AllStreamsProvider>
+                <App config={config} />
+              </AllStreamsProvider>
             </AllQueuesProvider>
           </ToastProvider>
         </SocketUrlContext>

@@ -10,3 +10,13 @@ export function preview(body: unknown, max = 120): string {
   const line = text.slice(0, max * 2).replace(/\s+/g, " ");
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
+
+/** What is wrong with a text as JSON, or null. */
+export function jsonError(text: string): string | null {
+  try {
+    JSON.parse(text);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

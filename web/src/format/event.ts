@@ -7,11 +7,11 @@ export function sentence(event: QueueEvent): string {
   const by = event.consumer ? ` by ${event.consumer}` : "";
   switch (event.kind) {
     case "declared":
-      return "Queue declared";
+      return "Declared";
     case "deleted":
-      return "Queue deleted";
+      return "Deleted";
     case "published":
-      return `${messages} published`;
+      return `${messages} published${event.topic ? ` to ${event.topic}` : ""}`;
     case "acked":
       return `${messages} done${by}`;
     case "returned":
@@ -32,6 +32,14 @@ export function sentence(event: QueueEvent): string {
       return `Queue paused${because(event.reason)}`;
     case "resumed":
       return "Queue resumed";
+    case "trimmed":
+      return `${messages} let go by retention`;
+    case "reset":
+      return "Group reset";
+    case "bound":
+      return `Binding ${event.pattern ?? ""} added`;
+    case "unbound":
+      return `Binding ${event.pattern ?? ""} removed`;
     case "started":
       return "Broker started";
     default:

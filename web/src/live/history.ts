@@ -1,5 +1,4 @@
 import { useSyncExternalStore } from "react";
-import type { QueueStats } from "./types.js";
 
 /** A point a second, two minutes of them. */
 export const HISTORY_SLOTS = 120;
@@ -11,19 +10,26 @@ export interface History {
   readonly acked: readonly number[];
 }
 
+/** A queue or a stream, with its rates. */
+export interface Rated {
+  readonly name: string;
+  readonly ratePublished: number;
+  readonly rateAcked: number;
+}
+
 const NONE: History = Object.freeze({ published: [], acked: [] });
 
 /**
- * Remembers the rates of every queue for two minutes, so that a chart has a past when its page is opened.
+ * Remembers the rates of every queue and stream for two minutes, so that a chart has a past when its page is opened.
  * It is fed with whatever state is newest and samples it once a second; memory is bounded by queues × slots.
  */
 export class RateHistory {
-  #latest: readonly QueueStats[] = [];
+  #latest: readonly Rated[] = [];
   #queues = new Map<string, History>();
   readonly #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  feed(queues: readonly QueueStats[]): void {
+  feed(queues: readonly Rated[]): void {
     this.#latest = queues;
   }
 

@@ -1,12 +1,19 @@
 /** The client's own shapes, under one roof, so that the app imports them from one place. */
 export type {
+  Binding,
   ConsumerInfo,
   DeliveryNotice,
+  GroupStats,
   MessageInfo,
   MessageState,
   QueueEvent,
   QueueSettings,
   QueueStats,
+  ScheduleInfo,
+  StartFrom,
+  StreamMessage,
+  StreamSettings,
+  StreamStats,
   TimelineEntry,
 } from "postroad";
 

@@ -1,4 +1,4 @@
-import type { QueueStats } from "../live/types.js";
+import type { GroupStats, QueueStats, StreamStats } from "../live/types.js";
 
 /** An empty queue with one consumer, and what a test says of it. */
 export const stats = (name: string, more: Partial<QueueStats> = {}): QueueStats => ({
@@ -16,5 +16,27 @@ export const stats = (name: string, more: Partial<QueueStats> = {}): QueueStats 
   rateAcked: 0,
   oldestMs: null,
   bytes: 0,
+  ...more,
+});
+
+/** An empty stream that is kept for a week. */
+export const streamStats = (name: string, more: Partial<StreamStats> = {}): StreamStats => ({
+  name,
+  earliest: 0,
+  next: 0,
+  messages: 0,
+  bytes: 0,
+  oldestMs: null,
+  settings: { retentionMs: 604_800_000, retentionBytes: null, retentionCount: null, keepUntilAcked: false },
+  groups: [],
+  ...more,
+});
+
+/** A group that has settled everything. */
+export const groupStats = (name: string, more: Partial<GroupStats> = {}): GroupStats => ({
+  ...stats(name),
+  committed: 0,
+  lag: 0,
+  trimmedTotal: 0,
   ...more,
 });

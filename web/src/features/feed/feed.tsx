@@ -2,9 +2,10 @@ import { Pause, Play } from "lucide-react";
 import { useEvents } from "postroad/react";
 import { type ReactNode, useMemo, useState } from "react";
 import { Link } from "wouter";
-import { messagePath, queuePath } from "../../format/address.js";
+import { messagePath } from "../../format/address.js";
 import { sentence } from "../../format/event.js";
 import { count } from "../../format/number.js";
+import { usePlacePath } from "../../live/links.js";
 import type { QueueEvent } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
 import { Shape } from "../../ui/state.js";
@@ -23,7 +24,20 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   done: ["acked"],
   retries: ["retrying", "returned"],
   "dead letters": ["dead", "redriven"],
-  administration: ["declared", "deleted", "purged", "paused", "resumed", "cancelled", "expired", "started"],
+  administration: [
+    "declared",
+    "deleted",
+    "purged",
+    "paused",
+    "resumed",
+    "cancelled",
+    "expired",
+    "started",
+    "trimmed",
+    "reset",
+    "bound",
+    "unbound",
+  ],
 };
 
 export function eventTone(kind: string): "queued" | "delivered" | "retrying" | "done" | "dead" {
@@ -47,6 +61,7 @@ export function passes(event: QueueEvent, group: string, text: string): boolean 
 
 /** The live feed of what became durable, of one queue or of all; it can be paused and filtered. */
 export function Feed({ queue }: { queue: string | null }): ReactNode {
+  const placePath = usePlacePath();
   const { events, skipped } = useEvents(queue, { last: LAST });
   const [paused, setPaused] = useState(false);
   const [pointed, setPointed] = useState(false);
@@ -124,7 +139,7 @@ export function Feed({ queue }: { queue: string | null }): ReactNode {
                 {queue === null && (
                   <td>
                     {event.queue ? (
-                      <Link className="row-link" href={queuePath(event.queue)}>
+                      <Link className="row-link" href={placePath(event.queue)}>
                         {event.queue}
                       </Link>
                     ) : null}

@@ -26,15 +26,15 @@ const message = (more: Partial<MessageInfo> = {}): MessageInfo => ({
 it.each([
   ["queued", ["Edit and publish again", "Cancel message"]],
   ["done", ["Edit and publish again"]],
-  ["dead", ["Redrive", "Edit and publish again"]],
+  ["dead", ["Redrive", "Edit and redrive"]],
 ] as const)("offers for a message that is %s only what its state allows", async (state, names) => {
   await renderLive(<MessageActions message={message({ state })} />);
 
   expect(screen.getAllByRole("button").map((button) => button.textContent)).toEqual(names);
 });
 
-it("publishes an edited copy of a dead letter to the queue it came from, with its headers", async () => {
-  const { gateway } = await renderLive(<MessageActions message={message({ state: "dead", queue: "emails.dead" })} />);
+it("publishes an edited copy with the headers it had", async () => {
+  const { gateway } = await renderLive(<MessageActions message={message()} />);
   fireEvent.click(screen.getByRole("button", { name: "Edit and publish again" }));
 
   fireEvent.change(screen.getByLabelText("Body, JSON"), { target: { value: '{"to":"b"}' } });
@@ -44,6 +44,24 @@ it("publishes an edited copy of a dead letter to the queue it came from, with it
   expect(header).toMatchObject({ queue: "emails" });
   expect(header["headers"]).toEqual({ trace: "1" });
   expect(new TextDecoder().decode(bodies[0])).toBe('{"to":"b"}');
+});
+
+it("corrects a dead letter in one step, so that it is not there twice", async () => {
+  const dead = message({ state: "dead", queue: "emails.dead", key: "user-1" });
+  const { gateway } = await renderLive(<MessageActions message={dead} />);
+  gateway.on("query", ({ header }) => (header["what"] === "message" ? { op: "ok", message: dead } : undefined));
+  fireEvent.click(screen.getByRole("button", { name: "Edit and redrive" }));
+
+  fireEvent.change(await screen.findByLabelText("Body, JSON"), { target: { value: '{"to":"b"}' } });
+  fireEvent.click(screen.getByRole("button", { name: "Redrive to emails" }));
+
+  expect((await gateway.next("operate")).header).toMatchObject({
+    do: "edit",
+    queue: "emails.dead",
+    message: "3-t1-0",
+    with: { body: { to: "b" }, headers: { trace: "1" }, key: "user-1" },
+  });
+  expect(gateway.frames("publish")).toHaveLength(0);
 });
 
 it("does not publish what is not JSON", async () => {

@@ -2,11 +2,12 @@ import { type ReactNode, useState } from "react";
 import { counted } from "../../format/number.js";
 import { useClient } from "../../live/client.js";
 import { useAllQueues } from "../../live/queues.js";
+import { useAct } from "../../live/rights.js";
 import type { MessageInfo } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
-import { useToasts } from "../../ui/toast.js";
-import { Publish } from "../queue/publish.js";
+import { Publish } from "../publish/publish.js";
+import { EditLetter } from "./edit_letter.js";
 
 /** The queue that a dead-letter queue of the default name belongs to; any other queue itself. */
 export const originOf = (queue: string): string => queue.replace(/\.dead$/, "");
@@ -16,43 +17,55 @@ const OPEN_STATES: readonly MessageInfo["state"][] = ["queued", "delayed", "deli
 /** What can be done with one message: send it back, publish an edited copy, cancel it. */
 export function MessageActions({ message }: { message: MessageInfo }): ReactNode {
   const mq = useClient();
-  const { say, fail } = useToasts();
-  const [dialog, setDialog] = useState<"edit" | "cancel" | null>(null);
+  const redriving = useAct("redrive", message.queue);
+  const cancelling = useAct("manage", message.queue);
+  const [dialog, setDialog] = useState<"edit" | "letter" | "cancel" | null>(null);
   const close = (): void => setDialog(null);
   // An edited copy goes not to the dead letters, but to the queue they came from.
   const { queues } = useAllQueues();
   const origin = queues.find((queue) => queue.name === message.queue)?.deadLetterOf ?? originOf(message.queue);
   const redrive = (): void => {
-    mq.queue(message.queue)
-      .redrive({ messages: [message.id] })
-      .then(
-        ({ count }) => say(`${counted(count, "message")} sent back to ${origin}.`),
-        (error: unknown) => fail("It was not redriven.", error),
-      );
+    void redriving.run(() => mq.queue(message.queue).redrive({ messages: [message.id] }), {
+      done: ({ count }) => `${counted(count, "message")} sent back to ${origin}.`,
+      failed: "It was not redriven.",
+    });
   };
   const cancel = (): void => {
     close();
-    mq.cancel(message.id).then(
-      () => say(`${message.id} is cancelled.`),
-      (error: unknown) => fail("It was not cancelled.", error),
-    );
+    void cancelling.run(() => mq.cancel(message.id), {
+      done: () => `${message.id} is cancelled.`,
+      failed: "It was not cancelled.",
+    });
   };
+  const isDead = message.state === "dead";
   return (
     <>
-      {message.state === "dead" && (
-        <Button kind="primary" onClick={redrive}>
+      {isDead && (
+        <Button kind="primary" busy={redriving.busy} refused={redriving.refused} onClick={redrive}>
           Redrive
         </Button>
       )}
-      {message.body !== undefined && message.type === "json" && (
+      {isDead && message.body !== undefined && message.type !== "bytes" && (
+        <Button refused={redriving.refused} onClick={() => setDialog("letter")}>
+          Edit and redrive
+        </Button>
+      )}
+      {!isDead && message.body !== undefined && message.type === "json" && (
         <Button onClick={() => setDialog("edit")}>Edit and publish again</Button>
       )}
       {OPEN_STATES.includes(message.state) && (
-        <Button kind="danger" onClick={() => setDialog("cancel")}>
+        <Button kind="danger" refused={cancelling.refused} onClick={() => setDialog("cancel")}>
           Cancel message
         </Button>
       )}
-      <Publish queue={origin} open={dialog === "edit"} close={close} like={message} />
+      <Publish to={{ kind: "queue", name: origin }} open={dialog === "edit"} close={close} like={message} />
+      <EditLetter
+        queue={message.queue}
+        origin={origin}
+        id={dialog === "letter" ? message.id : null}
+        close={close}
+        done={() => {}}
+      />
       <Dialog title={`Cancel ${message.id}?`} open={dialog === "cancel"} close={close}>
         <div className="dialog-content">
           <p>

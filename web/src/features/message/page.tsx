@@ -1,11 +1,11 @@
 import { useMessage } from "postroad/react";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
-import { queuePath } from "../../format/address.js";
 import { pretty } from "../../format/body.js";
 import { bytes } from "../../format/bytes.js";
 import { duration } from "../../format/duration.js";
 import { useClient, useSocketUrl } from "../../live/client.js";
+import { usePlacePath } from "../../live/links.js";
 import type { MessageInfo } from "../../live/types.js";
 import { useQuery } from "../../live/use_query.js";
 import { Code } from "../../ui/code.js";
@@ -29,6 +29,7 @@ function took(message: MessageInfo): number | null {
 export function MessagePage({ id }: { id: string }): ReactNode {
   const mq = useClient();
   const url = useSocketUrl();
+  const placePath = usePlacePath();
   const live = useMessage(id);
   // The watch never carries body and headers: they are read once, and again when the state changes.
   const read = useQuery(`${id} ${live.state ?? ""}`, () => mq.message(id));
@@ -46,7 +47,7 @@ export function MessagePage({ id }: { id: string }): ReactNode {
       lead={
         message === undefined ? undefined : (
           <>
-            A message of <Link href={queuePath(message.queue)}>{message.queue}</Link>
+            A message of <Link href={placePath(message.queue)}>{message.queue}</Link>
           </>
         )
       }

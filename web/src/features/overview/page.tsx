@@ -5,6 +5,7 @@ import { count, counted } from "../../format/number.js";
 import { rate } from "../../format/rate.js";
 import { useClient, useSocketUrl } from "../../live/client.js";
 import { useAllQueues } from "../../live/queues.js";
+import { useAllStreams } from "../../live/streams.js";
 import { useQuery } from "../../live/use_query.js";
 import { Tag } from "../../ui/state.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
@@ -12,6 +13,8 @@ import { Feed } from "../feed/feed.js";
 import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
 import { attention, byAttention, waiting } from "../queues/sort.js";
 import { QueueTable } from "../queues/table.js";
+import { byLargestLag } from "../streams/sort.js";
+import { StreamTable } from "../streams/table.js";
 import { TotalRates } from "./total_rates.js";
 import "../queues/queues.css";
 import "./overview.css";
@@ -30,6 +33,7 @@ export function OverviewPage(): ReactNode {
   const mq = useClient();
   const url = useSocketUrl();
   const { queues, loading } = useAllQueues();
+  const { streams } = useAllStreams();
   const overview = useQuery("overview", () => mq.overview(), 2_000);
   const sum = (of: (queue: (typeof queues)[number]) => number): number =>
     queues.reduce((total, queue) => total + of(queue), 0);
@@ -69,7 +73,7 @@ export function OverviewPage(): ReactNode {
         <Panel title="Queues">
           <Skeleton rows={4} label="Loading queues" />
         </Panel>
-      ) : queues.length === 0 ? (
+      ) : queues.length === 0 && streams.length === 0 ? (
         <Panel title="Start here" flush>
           <div className="start-here">
             <Empty title="The broker is running and empty" code={FIRST_MESSAGE("emails", url)}>
@@ -97,6 +101,16 @@ export function OverviewPage(): ReactNode {
             )}
           </Panel>
         </>
+      )}
+      {streams.length > 0 && (
+        <Panel title="Streams" flush className="live">
+          <StreamTable streams={byLargestLag(streams).slice(0, SHOWN_MAX)} />
+          {streams.length > SHOWN_MAX && (
+            <p className="overview-more small">
+              <Link href="/streams">All {counted(streams.length, "stream")}</Link>
+            </p>
+          )}
+        </Panel>
       )}
       <Feed queue={null} />
     </>

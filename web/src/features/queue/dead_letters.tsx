@@ -4,13 +4,18 @@ import { messagePath } from "../../format/address.js";
 import { preview } from "../../format/body.js";
 import { counted } from "../../format/number.js";
 import { useClient } from "../../live/client.js";
+import { useAct } from "../../live/rights.js";
 import type { ListedMessage } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
+import { ReadOnly } from "../../ui/read_only.js";
 import { Ago } from "../../ui/time.js";
-import { useToasts } from "../../ui/toast.js";
 import { Empty, ErrorView, Panel, Skeleton } from "../../ui/views.js";
+import { EditLetter } from "../message/edit_letter.js";
 import { Timeline } from "../message/timeline.js";
+import { type Search, searchFields } from "./search.js";
+import { SearchBox } from "./search_box.js";
+import { SearchedSoFar } from "./searched.js";
 import { useBrowse } from "./use_browse.js";
 
 const LIMIT = 50;
@@ -25,31 +30,28 @@ function death(message: ListedMessage): { at: number; reason: string } {
 /** A dead-letter queue: the reason of each, its attempts, and the way back. */
 export function DeadLetters({ queue, origin, total }: { queue: string; origin: string; total: number }): ReactNode {
   const mq = useClient();
-  const { say, fail } = useToasts();
   const [selected, setSelected] = useState(NONE);
   const [opened, setOpened] = useState<string | null>(null);
   const [pointed, setPointed] = useState(false);
   const [discarding, setDiscarding] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const list = useBrowse(queue, String(total), (pointed || selected.size > 0) && !busy, (after) =>
-    mq.queue(queue).peek({ state: "ready", limit: LIMIT, ...(after === null ? {} : { after }) }),
+  const act = useAct("redrive", queue);
+  const { busy, refused } = act;
+  const [search, setSearch] = useState<Search | null>(null);
+  const [editing, setEditing] = useState<string | null>(null);
+  const fields = search === null ? null : searchFields(search);
+  const held = pointed || selected.size > 0 || fields !== null || editing !== null;
+  const list = useBrowse(`${queue} ${JSON.stringify(fields)}`, String(total), held && !busy, (after) =>
+    mq.queue(queue).peek({ ...fields, state: "ready", limit: LIMIT, ...(after === null ? {} : { after }) }),
   );
   const messages = list.messages ?? [];
   const chosen = messages.filter((message) => selected.has(message.id)).map((message) => message.id);
 
-  const run = (done: (count: number) => string, failed: string, act: () => Promise<{ count: number }>): void => {
-    setBusy(true);
-    act()
-      .then(
-        ({ count }) => {
-          say(done(count));
-          setSelected(NONE);
-          list.refresh();
-        },
-        (error: unknown) => fail(failed, error),
-      )
-      .finally(() => setBusy(false));
-  };
+  const run = (done: (count: number) => string, failed: string, what: () => Promise<{ count: number }>): void =>
+    void act.run(what, { done: ({ count }) => done(count), failed }).then((ok) => {
+      if (!ok) return;
+      setSelected(NONE);
+      list.refresh();
+    });
   const redrive = (ids: readonly string[] | null): void =>
     run(
       (count) => `${counted(count, "message")} sent back to ${origin}.`,
@@ -73,27 +75,43 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
               Changed: show
             </button>
           )}
+          <SearchBox search={search} set={setSearch} />
           {chosen.length > 0 && (
             <>
-              <Button className="small" data-key="r" busy={busy} onClick={() => redrive(chosen)}>
+              <Button className="small" data-key="r" busy={busy} refused={refused} onClick={() => redrive(chosen)}>
                 Redrive {chosen.length} selected
               </Button>
-              <Button className="small" kind="danger" disabled={busy} onClick={() => setDiscarding(true)}>
+              <Button
+                className="small"
+                kind="danger"
+                disabled={busy}
+                refused={refused}
+                onClick={() => setDiscarding(true)}
+              >
                 Discard {chosen.length} selected
               </Button>
             </>
           )}
-          <Button className="small" kind="primary" busy={busy} disabled={total === 0} onClick={() => redrive(null)}>
+          <Button
+            className="small"
+            kind="primary"
+            busy={busy}
+            disabled={total === 0}
+            refused={refused}
+            onClick={() => redrive(null)}
+          >
             Redrive all
           </Button>
         </div>
       }
     >
+      <ReadOnly reason={refused} />
+      {fields !== null && <SearchedSoFar list={list} />}
       {list.error !== null && list.messages === null ? (
         <ErrorView title="The dead letters could not be read" error={list.error} retry={list.refresh} />
       ) : list.messages === null ? (
         <Skeleton rows={5} label="Loading dead letters" />
-      ) : messages.length === 0 ? (
+      ) : messages.length === 0 && fields !== null ? null : messages.length === 0 ? (
         <Empty title="No dead letters">
           A message lands here when its last attempt has failed. It keeps its id, its body and the reason, and can be
           sent back.
@@ -137,14 +155,16 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
                   selected={selected.has(message.id)}
                   opened={opened === message.id}
                   busy={busy}
+                  refused={refused}
                   toggle={() => toggle(message.id)}
                   open={() => setOpened(opened === message.id ? null : message.id)}
                   redrive={() => redrive([message.id])}
+                  edit={() => setEditing(message.id)}
                 />
               ))}
             </tbody>
           </table>
-          {list.more && (
+          {list.more && fields === null && (
             <p className="table-more">
               <Button className="small" onClick={list.loadMore}>
                 Show {LIMIT} more
@@ -153,6 +173,13 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
           )}
         </div>
       )}
+      <EditLetter
+        queue={queue}
+        origin={origin}
+        id={editing}
+        close={() => setEditing(null)}
+        done={() => list.refresh()}
+      />
       <Dialog
         title={`Discard ${counted(chosen.length, "dead letter")}?`}
         open={discarding}
@@ -190,12 +217,14 @@ interface RowProps {
   readonly selected: boolean;
   readonly opened: boolean;
   readonly busy: boolean;
+  readonly refused: string | null;
   readonly toggle: () => void;
   readonly open: () => void;
   readonly redrive: () => void;
+  readonly edit: () => void;
 }
 
-function Row({ message, selected, opened, busy, toggle, open, redrive }: RowProps): ReactNode {
+function Row({ message, selected, opened, busy, refused, toggle, open, redrive, edit }: RowProps): ReactNode {
   const { at, reason } = death(message);
   return (
     <>
@@ -227,9 +256,28 @@ function Row({ message, selected, opened, busy, toggle, open, redrive }: RowProp
         </td>
         <td className="clip mono muted">{preview(message.body ?? "")}</td>
         <td className="right">
-          <Button className="small" disabled={busy} aria-label={`Redrive ${message.id}`} onClick={redrive}>
-            Redrive
-          </Button>
+          <span className="row-actions">
+            {message.type !== "bytes" && (
+              <Button
+                className="small"
+                disabled={busy}
+                refused={refused}
+                aria-label={`Edit and redrive ${message.id}`}
+                onClick={edit}
+              >
+                Edit
+              </Button>
+            )}
+            <Button
+              className="small"
+              disabled={busy}
+              refused={refused}
+              aria-label={`Redrive ${message.id}`}
+              onClick={redrive}
+            >
+              Redrive
+            </Button>
+          </span>
         </td>
       </tr>
       {opened && (

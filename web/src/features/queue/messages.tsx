@@ -8,6 +8,9 @@ import { Button } from "../../ui/button.js";
 import { State } from "../../ui/state.js";
 import { Ago, Due } from "../../ui/time.js";
 import { Empty, ErrorView, Panel, Skeleton } from "../../ui/views.js";
+import { type Search, searchFields } from "./search.js";
+import { SearchBox } from "./search_box.js";
+import { SearchedSoFar } from "./searched.js";
 import { useBrowse } from "./use_browse.js";
 
 const STATES = ["ready", "delayed", "leased"] as const;
@@ -25,8 +28,11 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
   const mq = useClient();
   const [state, setState] = useState<Browsable>("ready");
   const [pointed, setPointed] = useState(false);
-  const list = useBrowse(`${queue} ${state}`, change, pointed, (after) =>
-    mq.queue(queue).peek({ state, limit: LIMIT, ...(after === null ? {} : { after }) }),
+  const [search, setSearch] = useState<Search | null>(null);
+  const fields = search === null ? null : searchFields(search);
+  // What was found stays until it is asked for anew: a search reads many bodies.
+  const list = useBrowse(`${queue} ${state} ${JSON.stringify(fields)}`, change, pointed || fields !== null, (after) =>
+    mq.queue(queue).peek({ ...fields, state, limit: LIMIT, ...(after === null ? {} : { after }) }),
   );
   return (
     <Panel
@@ -40,6 +46,7 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
               Changed: show
             </button>
           )}
+          <SearchBox search={search} set={setSearch} />
           <fieldset className="tabs">
             <legend className="visually-hidden">State</legend>
             {STATES.map((one) => (
@@ -51,12 +58,13 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
         </div>
       }
     >
+      {fields !== null && <SearchedSoFar list={list} />}
       {list.error !== null && list.messages === null ? (
         <ErrorView title="The messages could not be read" error={list.error} retry={list.refresh} />
       ) : list.messages === null ? (
         <Skeleton rows={5} label="Loading messages" />
       ) : list.messages.length === 0 ? (
-        <Empty title={NOTHING[state]} />
+        fields === null && <Empty title={NOTHING[state]} />
       ) : (
         <div
           className="table-wrap rows"
@@ -109,7 +117,7 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
               ))}
             </tbody>
           </table>
-          {list.more && (
+          {list.more && fields === null && (
             <p className="table-more">
               <Button className="small" onClick={list.loadMore}>
                 Show {LIMIT} more

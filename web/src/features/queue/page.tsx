@@ -9,18 +9,21 @@ import { count } from "../../format/number.js";
 import { rate } from "../../format/rate.js";
 import { useClient, useSocketUrl } from "../../live/client.js";
 import { HISTORY_SLOTS, HISTORY_SPAN, useRates } from "../../live/history.js";
+import { useAct } from "../../live/rights.js";
 import { useQuery } from "../../live/use_query.js";
 import { Button } from "../../ui/button.js";
 import { RateChart } from "../../ui/chart.js";
+import { ReadOnly } from "../../ui/read_only.js";
 import { Tag } from "../../ui/state.js";
-import { useToasts } from "../../ui/toast.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
 import { Feed } from "../feed/feed.js";
+import { Publish } from "../publish/publish.js";
 import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
+import { SettingsDialog } from "../settings/dialog.js";
+import { QUEUE_FIELDS } from "../settings/fields.js";
 import { Consumers } from "./consumers.js";
 import { DeadLetters } from "./dead_letters.js";
 import { Messages } from "./messages.js";
-import { Publish } from "./publish.js";
 import { Purge } from "./purge.js";
 import { Settings } from "./settings.js";
 import "../overview/overview.css";
@@ -32,11 +35,12 @@ const ASK_EVERY_MS = 1_000;
 export function QueuePage({ name }: { name: string }): ReactNode {
   const mq = useClient();
   const url = useSocketUrl();
-  const { say, fail } = useToasts();
+  const manage = useAct("manage", name);
+  const publish = useAct("publish", name);
   const queue = useQueue(name);
   const history = useRates(name);
   const detail = useQuery(name, () => mq.queue(name).details(), ASK_EVERY_MS);
-  const [dialog, setDialog] = useState<"publish" | "purge" | null>(null);
+  const [dialog, setDialog] = useState<"publish" | "purge" | "settings" | null>(null);
 
   if (detail.error !== null && detail.data === undefined) {
     const missing = (detail.error as { code?: string }).code === "queue-not-found";
@@ -65,13 +69,15 @@ export function QueuePage({ name }: { name: string }): ReactNode {
   const leased = queue.leased ?? stats?.leased ?? 0;
   // An age grows without anything happening, so the answer of the last second is better than the last change.
   const oldest = stats === undefined ? (queue.oldestMs ?? null) : stats.oldestMs;
+  const limits = detail.data?.settings;
+  const roomLeft = Math.max(0, (limits?.lengthMax ?? 0) - ready - delayed - retrying - leased);
   const close = (): void => setDialog(null);
   const togglePause = (): void => {
     const handle = mq.queue(name);
-    (paused ? handle.resume() : handle.pause()).then(
-      () => say(paused ? `${name} delivers again.` : `${name} is paused: nothing is delivered.`),
-      (error: unknown) => fail(`${name} was not ${paused ? "resumed" : "paused"}.`, error),
-    );
+    void manage.run(() => (paused ? handle.resume() : handle.pause()), {
+      done: () => (paused ? `${name} delivers again.` : `${name} is paused: nothing is delivered.`),
+      failed: `${name} was not ${paused ? "resumed" : "paused"}.`,
+    });
   };
   return (
     <>
@@ -91,19 +97,29 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         }
         actions={
           <>
-            <Button kind={origin === undefined ? "primary" : "plain"} onClick={() => setDialog("publish")}>
+            <Button
+              kind={origin === undefined ? "primary" : "plain"}
+              refused={publish.refused}
+              onClick={() => setDialog("publish")}
+            >
               Publish
             </Button>
-            <Button data-key="p" onClick={togglePause}>
+            <Button data-key="p" busy={manage.busy} refused={manage.refused} onClick={togglePause}>
               {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />}{" "}
               {paused ? "Resume" : "Pause"}
             </Button>
-            <Button kind="danger" disabled={ready + delayed + retrying === 0} onClick={() => setDialog("purge")}>
+            <Button
+              kind="danger"
+              disabled={ready + delayed + retrying === 0}
+              refused={manage.refused}
+              onClick={() => setDialog("purge")}
+            >
               Purge
             </Button>
           </>
         }
       />
+      <ReadOnly reason={manage.refused ?? publish.refused} />
       <section className="overview-top live" aria-label="Depth">
         <div className="big-figure">
           <span className="big">{count(ready)}</span>
@@ -116,12 +132,23 @@ export function QueuePage({ name }: { name: string }): ReactNode {
               <Figure label="Retrying" {...(retrying > 0 ? { tone: "retrying" } : {})}>
                 {count(retrying)}
               </Figure>
-              <Figure label="Leased">{count(leased)}</Figure>
+              <Figure label="Leased">
+                {count(leased)}
+                {limits?.concurrencyMax ? <span className="muted"> of {count(limits.concurrencyMax)}</span> : null}
+              </Figure>
               <Figure label="Done">{rate(queue.rateAcked ?? 0)}</Figure>
             </>
           )}
           <Figure label="Oldest">{oldest === null ? "none" : duration(oldest)}</Figure>
-          <Figure label="Bodies">{bytes(stats?.bytes ?? 0)}</Figure>
+          <Figure label="Bodies">
+            {bytes(stats?.bytes ?? 0)}
+            {limits?.bytesMax ? <span className="muted"> of {bytes(limits.bytesMax)}</span> : null}
+          </Figure>
+          {limits?.lengthMax ? (
+            <Figure label="Room left" {...(roomLeft < limits.lengthMax / 10 ? { tone: "retrying" } : {})}>
+              {count(roomLeft)}
+            </Figure>
+          ) : null}
         </dl>
       </section>
       {origin === undefined ? (
@@ -153,14 +180,40 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         <DeadLetters queue={name} origin={origin} total={ready} />
       )}
       <Feed queue={name} />
-      <Panel title="Settings">
+      <Panel
+        title="Settings"
+        aside={
+          <Button
+            className="small"
+            disabled={detail.data === undefined}
+            refused={manage.refused}
+            onClick={() => setDialog("settings")}
+          >
+            Edit settings
+          </Button>
+        }
+      >
         {detail.data === undefined ? (
           <Skeleton rows={3} label="Loading settings" />
         ) : (
           <Settings queue={name} settings={detail.data.settings} />
         )}
       </Panel>
-      <Publish queue={name} open={dialog === "publish"} close={close} />
+      {detail.data !== undefined && (
+        <SettingsDialog
+          name={name}
+          fields={QUEUE_FIELDS}
+          values={{
+            ...detail.data.settings,
+            deadLetter: detail.data.settings.deadLetter === "" ? `${name}.dead` : detail.data.settings.deadLetter,
+          }}
+          save={(changed) => mq.queue(name).declare(changed, { update: true })}
+          saved={detail.reload}
+          open={dialog === "settings"}
+          close={close}
+        />
+      )}
+      <Publish to={{ kind: "queue", name }} open={dialog === "publish"} close={close} />
       <Purge queue={name} total={ready + delayed + retrying} open={dialog === "purge"} close={close} />
     </>
   );

@@ -1,9 +1,8 @@
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { counted } from "../../format/number.js";
 import { useClient } from "../../live/client.js";
-import { Button } from "../../ui/button.js";
-import { Dialog } from "../../ui/dialog.js";
-import { useToasts } from "../../ui/toast.js";
+import { useAct } from "../../live/rights.js";
+import { Confirm } from "../../ui/confirm.js";
 
 interface Props {
   readonly queue: string;
@@ -15,35 +14,29 @@ interface Props {
 /** Asks once more before a queue is emptied, naming it and how much goes. */
 export function Purge({ queue, total, open, close }: Props): ReactNode {
   const mq = useClient();
-  const { say, fail } = useToasts();
-  const [busy, setBusy] = useState(false);
+  const act = useAct("manage", queue);
+  const leave = (): void => {
+    act.reset();
+    close();
+  };
   const purge = (): void => {
-    setBusy(true);
-    mq.queue(queue)
-      .purge()
-      .then(
-        ({ count }) => {
-          say(`${counted(count, "message")} purged from ${queue}.`);
-          close();
-        },
-        (error: unknown) => fail("Nothing was purged.", error),
-      )
-      .finally(() => setBusy(false));
+    void act
+      .run(() => mq.queue(queue).purge(), { done: ({ count }) => `${counted(count, "message")} purged from ${queue}.` })
+      .then((ok) => ok && leave());
   };
   return (
-    <Dialog title={`Purge ${queue}?`} open={open} close={close}>
-      <div className="dialog-content">
-        <p>
-          {counted(total, "message")} that wait in <code>{queue}</code> will be gone for good. What a consumer holds now
-          is not touched.
-        </p>
-        <div className="dialog-actions">
-          <Button onClick={close}>Keep them</Button>
-          <Button kind="danger" busy={busy} onClick={purge}>
-            Purge {counted(total, "message")}
-          </Button>
-        </div>
-      </div>
-    </Dialog>
+    <Confirm
+      title={`Purge ${queue}?`}
+      open={open}
+      close={leave}
+      keep="Keep them"
+      label={`Purge ${counted(total, "message")}`}
+      act={purge}
+      busy={act.busy}
+      failure={act.failure}
+    >
+      {counted(total, "message")} that wait in <code>{queue}</code> will be gone for good. What a consumer holds now is
+      not touched.
+    </Confirm>
   );
 }

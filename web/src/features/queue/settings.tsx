@@ -8,6 +8,12 @@ import { Figure } from "../../ui/views.js";
 const orNone = <T,>(value: T | null | undefined, show: (value: T) => ReactNode, none: string): ReactNode =>
   value === null || value === undefined ? <span className="muted">{none}</span> : show(value);
 
+const OVERFLOW = {
+  reject: "publishes are refused",
+  drop_oldest: "the oldest is dropped",
+  dead_letter: "the oldest is dead",
+} as const;
+
 /** A queue's settings in force. */
 export function Settings({ queue, settings }: { queue: string; settings: QueueSettings }): ReactNode {
   // An empty name is the default one, which is made at first use.
@@ -28,8 +34,13 @@ export function Settings({ queue, settings }: { queue: string; settings: QueueSe
         )}
       </Figure>
       <Figure label="Expire after">{orNone(settings.expireMs, duration, "never")}</Figure>
+      <Figure label="Leased at once">{orNone(settings.concurrencyMax, count, "no limit")}</Figure>
+      <Figure label="Deliveries">{orNone(settings.rateMax, (most) => `${count(most)}/s at most`, "no limit")}</Figure>
       <Figure label="Most messages">{orNone(settings.lengthMax, count, "no limit")}</Figure>
       <Figure label="Most bytes">{orNone(settings.bytesMax, bytes, "no limit")}</Figure>
+      {(settings.lengthMax ?? settings.bytesMax ?? null) !== null && (
+        <Figure label="When full">{OVERFLOW[settings.overflow ?? "reject"]}</Figure>
+      )}
     </dl>
   );
 }

@@ -4,11 +4,15 @@ import type { ListedMessage } from "../../live/types.js";
 export interface Page {
   readonly messages: readonly ListedMessage[];
   readonly next: number | null;
+  /** How many a search looked through. */
+  readonly searched?: number;
 }
 
 export interface Browse {
   readonly messages: readonly ListedMessage[] | null;
   readonly error: unknown;
+  /** How many a search looked through so far; null when nothing is searched for. */
+  readonly searched: number | null;
   /** There are more behind the last. */
   readonly more: boolean;
   /** The queue changed since: `refresh` shows it. */
@@ -42,12 +46,11 @@ export function useBrowse(
   const turn = useRef(0);
 
   const read = useCallback(
-    (after: number | null, so: readonly ListedMessage[], at: string) => {
+    (after: number | null, so: Page | null, at: string) => {
       const mine = ++turn.current;
       latest.current(after).then(
-        ({ messages, next }) => {
-          if (turn.current === mine)
-            setState({ key, page: { messages: [...so, ...messages], next }, error: null, change: at });
+        (page) => {
+          if (turn.current === mine) setState({ key, page: joined(so, page), error: null, change: at });
         },
         (error: unknown) => {
           if (turn.current === mine)
@@ -66,7 +69,7 @@ export function useBrowse(
     const wait = first ? 0 : Math.max(0, asked.current.at + AGAIN_MS - Date.now());
     const timer = setTimeout(() => {
       asked.current = { key, at: Date.now() };
-      read(null, [], change);
+      read(null, null, change);
     }, wait);
     return () => clearTimeout(timer);
   }, [key, change, held, current.change, read]);
@@ -74,9 +77,16 @@ export function useBrowse(
   return {
     messages: current.page?.messages ?? null,
     error: current.error,
+    searched: current.page?.searched ?? null,
     more: current.page?.next !== null && current.page?.next !== undefined,
     changed: held && current.page !== null && change !== current.change,
-    loadMore: () => read(current.page?.next ?? null, current.page?.messages ?? [], change),
-    refresh: () => read(null, [], change),
+    loadMore: () => read(current.page?.next ?? null, current.page, change),
+    refresh: () => read(null, null, change),
   };
+}
+
+function joined(so: Page | null, page: Page): Page {
+  const messages = [...(so?.messages ?? []), ...page.messages];
+  if (page.searched === undefined) return { messages, next: page.next };
+  return { messages, next: page.next, searched: (so?.searched ?? 0) + page.searched };
 }

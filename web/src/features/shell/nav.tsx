@@ -1,4 +1,17 @@
-import { Gauge, Inbox, List, Menu, Monitor, Moon, PanelLeftClose, PanelLeftOpen, Sun } from "lucide-react";
+import {
+  CalendarClock,
+  Gauge,
+  Inbox,
+  List,
+  Menu,
+  Monitor,
+  Moon,
+  PanelLeftClose,
+  PanelLeftOpen,
+  ScrollText,
+  Split,
+  Sun,
+} from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { queuePath } from "../../format/address.js";
@@ -88,6 +101,9 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
           {demo && link("/", <Inbox size={18} aria-hidden="true" />, "Sign-up demo")}
           {link(overview, <Gauge size={18} aria-hidden="true" />, "Overview")}
           {link("/queues", <List size={18} aria-hidden="true" />, "Queues")}
+          {link("/streams", <ScrollText size={18} aria-hidden="true" />, "Streams")}
+          {link("/topics", <Split size={18} aria-hidden="true" />, "Topics")}
+          {link("/schedules", <CalendarClock size={18} aria-hidden="true" />, "Schedules")}
         </ul>
         {queues.length > 0 && (
           <ul className="nav-queues" aria-label="All queues">

@@ -1,8 +1,8 @@
 import { Command } from "cmdk";
 import { type ReactNode, useState } from "react";
 import { useLocation } from "wouter";
-import { messagePath, queuePath } from "../../format/address.js";
-import type { QueueStats } from "../../live/types.js";
+import { messagePath, queuePath, streamPath } from "../../format/address.js";
+import type { QueueStats, StreamStats } from "../../live/types.js";
 import { Dialog } from "../../ui/dialog.js";
 import { THEMES, type Theme } from "./theme.js";
 
@@ -11,12 +11,13 @@ interface Props {
   readonly close: () => void;
   readonly demo: boolean;
   readonly queues: readonly QueueStats[];
+  readonly streams: readonly StreamStats[];
   readonly chooseTheme: (theme: Theme) => void;
   readonly help: () => void;
 }
 
 /** Everything that can be reached, by typing. */
-export function Palette({ open, close, demo, queues, chooseTheme, help }: Props): ReactNode {
+export function Palette({ open, close, demo, queues, streams, chooseTheme, help }: Props): ReactNode {
   const [, go] = useLocation();
   const [text, setText] = useState("");
   const run = (what: () => void) => () => {
@@ -28,7 +29,12 @@ export function Palette({ open, close, demo, queues, chooseTheme, help }: Props)
   return (
     <Dialog title="Go to" open={open} close={close} plain>
       <Command label="Go to" className="palette">
-        <Command.Input autoFocus value={text} onValueChange={setText} placeholder="A queue, a page, or a message id" />
+        <Command.Input
+          autoFocus
+          value={text}
+          onValueChange={setText}
+          placeholder="A queue, a stream, a page, or a message id"
+        />
         <Command.List>
           <Command.Empty>Nothing has that name.</Command.Empty>
           {/^\d+-[\w-]+$/.test(id) && (
@@ -40,6 +46,13 @@ export function Palette({ open, close, demo, queues, chooseTheme, help }: Props)
             {demo && <Command.Item onSelect={run(() => go("/"))}>Sign-up demo</Command.Item>}
             <Command.Item onSelect={run(() => go(demo ? "/overview" : "/"))}>Overview</Command.Item>
             <Command.Item onSelect={run(() => go("/queues"))}>Queues</Command.Item>
+            <Command.Item onSelect={run(() => go("/streams"))}>Streams</Command.Item>
+            <Command.Item value="Topics bindings where would this go" onSelect={run(() => go("/topics"))}>
+              Topics
+            </Command.Item>
+            <Command.Item value="Schedules cron" onSelect={run(() => go("/schedules"))}>
+              Schedules
+            </Command.Item>
           </Command.Group>
           {queues.length > 0 && (
             <Command.Group heading="Queues">
@@ -50,6 +63,19 @@ export function Palette({ open, close, demo, queues, chooseTheme, help }: Props)
                   onSelect={run(() => go(queuePath(queue.name)))}
                 >
                   <code>{queue.name}</code>
+                </Command.Item>
+              ))}
+            </Command.Group>
+          )}
+          {streams.length > 0 && (
+            <Command.Group heading="Streams">
+              {streams.map((stream) => (
+                <Command.Item
+                  key={stream.name}
+                  value={`stream ${stream.name}`}
+                  onSelect={run(() => go(streamPath(stream.name)))}
+                >
+                  <code>{stream.name}</code>
                 </Command.Item>
               ))}
             </Command.Group>

@@ -4,6 +4,8 @@ import { clock } from "../../format/time.js";
 import { rates } from "../../live/history.js";
 import { useLink } from "../../live/link.js";
 import { useAllQueues } from "../../live/queues.js";
+import { refusals } from "../../live/rights.js";
+import { useAllStreams } from "../../live/streams.js";
 import { Shape } from "../../ui/state.js";
 import { byAttention } from "../queues/sort.js";
 import { Help } from "./help.js";
@@ -16,6 +18,7 @@ import "./shell.css";
 /** Navigation, palette, keys and the note that the data is old, around every page. */
 export function Shell({ demo, children }: { demo: boolean; children: ReactNode }): ReactNode {
   const { queues } = useAllQueues();
+  const { streams } = useAllStreams();
   const link = useLink();
   const [theme, chooseTheme] = useTheme();
   const [dialog, setDialog] = useState<"palette" | "help" | null>(null);
@@ -29,11 +32,15 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
   const closeHelp = useCallback(() => close("help"), [close]);
   useKeys({ palette, help });
 
-  useEffect(() => rates.feed(queues), [queues]);
+  useEffect(() => rates.feed([...queues, ...streams]), [queues, streams]);
+  // With a new connection another token may have come.
+  useEffect(() => {
+    if (link.state === "open") refusals.clear();
+  }, [link.state]);
   useEffect(() => rates.start(), []);
 
   useEffect(() => {
-    const thing = path.match(/^\/(?:queues|messages)\/(.+)$/)?.[1];
+    const thing = path.match(/^\/(?:queues|streams|messages)\/(.+)$/)?.[1];
     const page = thing === undefined ? path.slice(1) : decodeURIComponent(thing);
     document.title = page === "" ? "Postroad" : `${page} · Postroad`;
   }, [path]);
@@ -68,6 +75,7 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
         close={closePalette}
         demo={demo}
         queues={byAttention(queues)}
+        streams={streams}
         chooseTheme={chooseTheme}
         help={help}
       />

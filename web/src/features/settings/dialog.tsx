@@ -1,0 +1,109 @@
+import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { counted } from "../../format/number.js";
+import { useAct } from "../../live/rights.js";
+import { Button } from "../../ui/button.js";
+import { Failure } from "../../ui/confirm.js";
+import { Dialog } from "../../ui/dialog.js";
+import { Field } from "../../ui/field.js";
+import { SelectField } from "../../ui/select.js";
+import { changes, parsedOf, type SettingField, textOf, type Values } from "./fields.js";
+import "./settings.css";
+
+interface Props {
+  readonly name: string;
+  readonly fields: readonly SettingField[];
+  readonly values: Values;
+  /** Declares the changed settings with `update`. */
+  readonly save: (changed: Values) => Promise<unknown>;
+  readonly saved: () => void;
+  readonly open: boolean;
+  readonly close: () => void;
+}
+
+/** Edits settings of a queue or stream; what is not touched stays as it is. */
+export function SettingsDialog({ open, ...rest }: Props): ReactNode {
+  return (
+    <Dialog title={`Settings of ${rest.name}`} open={open} close={rest.close}>
+      <Form {...rest} />
+    </Dialog>
+  );
+}
+
+function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">): ReactNode {
+  const act = useAct("manage", name);
+  // What was in force when the dialog was opened: another's change meanwhile must not look like one of this form.
+  const [was] = useState(values);
+  const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() =>
+    Object.fromEntries(fields.map((field) => [field.name, textOf(field, values[field.name])])),
+  );
+  const wrong = fields.some((field) => "error" in parsedOf(field, texts[field.name] ?? ""));
+  const changed = changes(fields, was, texts);
+  const many = Object.keys(changed).length;
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (wrong || many === 0 || act.busy) return;
+    void act
+      .run(() => save(changed), { done: () => `${counted(many, "setting")} of ${name} changed.` })
+      .then((done) => {
+        if (!done) return;
+        saved();
+        close();
+      });
+  };
+  return (
+    <form className="dialog-content" onSubmit={submit}>
+      <div className="settings-fields">
+        {fields.map((field) => (
+          <Setting
+            key={field.name}
+            field={field}
+            text={texts[field.name] ?? ""}
+            set={(text) => setTexts({ ...texts, [field.name]: text })}
+          />
+        ))}
+      </div>
+      <Failure text={act.failure} />
+      <div className="dialog-actions">
+        <Button onClick={close}>Cancel</Button>
+        <Button kind="primary" type="submit" busy={act.busy} disabled={wrong || many === 0} refused={act.refused}>
+          {many === 0 ? "Nothing changed" : `Change ${counted(many, "setting")}`}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function Setting({ field, text, set }: { field: SettingField; text: string; set: (text: string) => void }): ReactNode {
+  const id = useId();
+  if (field.kind === "flag")
+    return (
+      <label className="check wide" htmlFor={id}>
+        <input
+          id={id}
+          type="checkbox"
+          checked={text === "true"}
+          onChange={(event) => set(String(event.target.checked))}
+        />
+        {field.label}
+      </label>
+    );
+  if (field.kind === "choice")
+    return (
+      <SelectField
+        label={field.label}
+        options={field.choices ?? []}
+        value={text}
+        onChange={(event) => set(event.target.value)}
+      />
+    );
+  const parsed = parsedOf(field, text);
+  return (
+    <Field
+      label={field.label}
+      value={text}
+      placeholder={field.none ?? ""}
+      error={"error" in parsed ? parsed.error : undefined}
+      onChange={(event) => set(event.target.value)}
+    />
+  );
+}

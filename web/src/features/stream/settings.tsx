@@ -1,0 +1,25 @@
+import type { ReactNode } from "react";
+import { bytes } from "../../format/bytes.js";
+import { duration } from "../../format/duration.js";
+import { count } from "../../format/number.js";
+import type { StreamSettings as Settings } from "../../live/types.js";
+import { Figure } from "../../ui/views.js";
+
+const or = (value: number | null | undefined, show: (value: number) => string, none: string): ReactNode =>
+  value === null || value === undefined ? <span className="muted">{none}</span> : show(value);
+
+/** How long a stream keeps what it has; whichever bound comes first. */
+export function StreamSettings({ settings }: { settings: Settings }): ReactNode {
+  return (
+    <dl className="figures settings">
+      <Figure label="Keep for">{or(settings.retentionMs, duration, "for ever")}</Figure>
+      <Figure label="Keep at most">
+        {or(settings.retentionCount, (many) => `${count(many)} messages`, "any number")}
+      </Figure>
+      <Figure label="Keep at most">{or(settings.retentionBytes, bytes, "any size")}</Figure>
+      <Figure label="What groups have not settled">
+        {settings.keepUntilAcked === true ? "is kept" : <span className="muted">goes with the rest</span>}
+      </Figure>
+    </dl>
+  );
+}

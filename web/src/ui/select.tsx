@@ -1,0 +1,25 @@
+import { type ReactNode, type SelectHTMLAttributes, useId } from "react";
+import "./field.css";
+
+interface Props extends SelectHTMLAttributes<HTMLSelectElement> {
+  readonly label: string;
+  /** Value and what is shown for it. */
+  readonly options: readonly (readonly [string, string])[];
+}
+
+/** A labelled choice. */
+export function SelectField({ label, options, ...rest }: Props): ReactNode {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} {...rest}>
+        {options.map(([value, shown]) => (
+          <option key={value} value={value}>
+            {shown}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
