@@ -1,35 +1,40 @@
-"""What the benchmarks share: a fresh broker, node programs beside it, and rows of results."""
+"""What the benchmarks share: programs of Node beside a server, rows of results, and the file that all write to."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from _servers import Postroad, Server, said_by, started
+from _systems import POSTROAD, System
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests/crash"))
 
-from live_broker import LiveBroker, NodeProgram, check_client_is_built
+from live_broker import NodeProgram, check_client_is_built
 
-QUEUE = "bench"
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
+RESULTS = Path(__file__).with_name("results.json")
+QUICK_RESULTS = ROOT / ".build/bench.json"
 
 
 @dataclass
 class Row:
-    """One measured thing; ``values`` has one entry a run."""
+    """One measured thing of one system; ``values`` has one entry a run."""
 
     bench: str
+    system: str
+    durability: str
     unit: str
     settings: dict[str, Any] = field(default_factory=dict)
     values: list[float] = field(default_factory=list)
@@ -37,45 +42,47 @@ class Row:
     def summary(self) -> dict[str, Any]:
         row = asdict(self)
         values = row.pop("values")
-        rounded = {
-            "median": statistics.median(values), "min": min(values), "max": max(values),
-        }  # fmt: skip
-        return row | {name: _rounded(value) for name, value in rounded.items()} | {"runs": len(values)}
+        numbers = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+        return row | {name: _rounded(value) for name, value in numbers.items()} | {"runs": len(values)}
 
 
 class Rows:
-    """Collects values by name, in the order in which names first come."""
+    """Collects values by bench, system and settings, in the order in which these first come."""
 
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
 
-    def add(self, bench: str, unit: str, value: float, **settings: Any) -> None:
-        self._rows.setdefault(bench, Row(bench, unit, settings)).values.append(value)
+    def add(self, bench: str, unit: str, value: float, *, system: System = POSTROAD, **settings: Any) -> None:
+        key = json.dumps([bench, system.name, settings])
+        row = self._rows.setdefault(key, Row(bench, system.name, system.durability, unit, settings))
+        row.values.append(value)
+
+    def take(self, others: Rows) -> None:
+        self._rows |= others._rows
 
     def summaries(self) -> list[dict[str, Any]]:
         return [row.summary() for row in self._rows.values()]
 
 
 @contextmanager
-def fresh_broker() -> Iterator[LiveBroker]:
-    """A broker on an empty folder, gone afterwards with all it stored."""
+def fresh_broker() -> Iterator[Server]:
+    """A Postroad broker on an empty folder, gone afterwards with all it stored."""
     check_client_is_built()
-    folder = Path(tempfile.mkdtemp(prefix="postroad-bench-"))
-    broker = LiveBroker(folder / "data", folder / "broker.log")
-    try:
-        broker.start()
+    with started(Postroad()) as broker:
         yield broker
-    finally:
-        broker.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def program(broker: LiveBroker, script: str, mode: str, count: int, node_options: str = "") -> Iterator[NodeProgram]:
-    """A program of ``bench/node``, ready."""
+def program(
+    server: Server, script: str, mode: str, count: int, *, system: System = POSTROAD, node_options: str = "", **more: Any
+) -> Iterator[NodeProgram]:
+    """A program of ``bench/node``, ready. ``more`` is part of its task, see ``common.mjs``."""
+    task = {
+        "system": system.program, "variant": system.variant, "url": server.url, "queue": "bench", "mode": mode, "count": count,
+        "bytes": 100, **more,
+    }  # fmt: skip
     path = Path(__file__).parent / "node" / script
-    log = broker.log.with_suffix(".node")
-    node = NodeProgram(path, broker.url, QUEUE, mode, count, log=log, options=node_options.split())
+    node = NodeProgram(path, json.dumps(task), log=server.folder / "node.log", options=node_options.split())
     try:
         node.wait_for("ready", PATIENCE_S)
         yield node
@@ -83,33 +90,37 @@ def program(broker: LiveBroker, script: str, mode: str, count: int, node_options
         node.kill()
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+def queue_name() -> str:
+    """One that was never used."""
+    return f"bench-{uuid.uuid4().hex[:12]}"
 
 
-def rss_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("no VmRSS")
+def finish(node: NodeProgram, word: str = "remove") -> None:
+    """Let a program that is done take its queue away and end."""
+    node.tell(word)
+    node.wait_for("removed", PATIENCE_S)
 
 
 def machine() -> dict[str, Any]:
-    """Where and what was measured."""
-    model = next(
-        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
-    )
+    """Where and when it was measured."""
+    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
     return {
-        "commit": _said_by("git", "rev-parse", "--short", "HEAD"), "cpu": model, "cpus": os.cpu_count(),
-        "kernel": platform.release(), "python": platform.python_version(), "node": _said_by("node", "--version"),
-        "load": round(os.getloadavg()[0], 1),
+        "commit": said_by("git", "rev-parse", "--short", "HEAD"), "at": time.strftime("%Y-%m-%d"), "cpu": model,
+        "cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version(),
+        "node": said_by("node", "--version"), "load_before": round(os.getloadavg()[0], 1),
     }  # fmt: skip
 
 
-def _said_by(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+def save(out: Path, script: str, about: dict[str, Any], rows: Rows) -> None:
+    """Replace what ``script`` wrote to the file before; what others wrote stays."""
+    kept = json.loads(out.read_text()) if out.exists() else {}
+    results = [row for row in kept.get("results", []) if row.get("script") not in (None, script)]
+    results += [{"script": script, **row} for row in rows.summaries()]
+    scripts = kept.get("scripts", {}) | {script: about}
+    out.parent.mkdir(exist_ok=True)
+    lines = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in sorted(results, key=lambda row: row["script"]))
+    head = json.dumps(scripts, indent=1, ensure_ascii=False)
+    out.write_text(f'{{"scripts": {head},\n"results": [\n{lines}\n]}}\n')
 
 
 def _lines(path: str) -> list[str]:

@@ -1,10 +1,18 @@
-/** Shared by the benchmark's programs: the body, the clock, a line to the driver. */
-import { connect } from "postroad";
+/** Shared by the benchmark's programs: what they are to do, the body, the clock, a line to the driver, the words from it. */
+import { createInterface } from "node:readline";
 
-export const [url, queue, mode, count] = [process.argv[2], process.argv[3], process.argv[4], Number(process.argv[5])];
+/**
+ * What the driver asks for, one JSON object on the command line: `system`, `url`, `queue`, `mode`, `count`, `bytes`, `rate`, and what
+ * else a mode knows.
+ */
+export const task = JSON.parse(process.argv[2]);
 
-/** 100 bytes as JSON; the number keeps its width, and is the time in µs where latency is measured. */
-export const body = (n) => ({ to: "someone@example.com", n: 1e15 + n, text: "x".repeat(41) });
+/** Shortest body: everything but the padding. */
+const BARE = JSON.stringify({ to: "someone@example.com", n: 1e15, text: "" }).length;
+const padding = "x".repeat(Math.max(0, (task.bytes ?? 100) - BARE));
+
+/** A JSON body of `task.bytes` bytes; the number keeps its width, and is the time in µs where latency is measured. */
+export const body = (n) => ({ to: "someone@example.com", n: 1e15 + n, text: padding });
 export const numberOf = ({ n }) => n - 1e15;
 
 export const nowUs = () => Number(process.hrtime.bigint() / 1_000n);
@@ -14,10 +22,21 @@ export const cpuSeconds = () => {
   return (user + system) / 1e6;
 };
 
-export const open = async (name) => {
-  const client = connect(url, { name });
-  await client.ready();
-  return client;
+const words = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+export const nextWord = async () => (await words.next()).value;
+
+/** The module of a system: ours is beside this file, the others have a package of their own with their dependencies. */
+export const openSystem = async (role) => {
+  const path = task.system === "postroad" ? "./postroad.mjs" : `../peers/${task.system}.mjs`;
+  return (await import(path)).open({ ...task, role });
+};
+
+/** After `done`: the driver says `remove` (the queue and what is in it) or `end`. */
+export const finish = async (system) => {
+  if ((await nextWord()) === "remove") await system.remove();
+  tell("removed");
+  await system.close();
+  process.exit(0);
 };
 
 /** A few words about many numbers of µs. */

@@ -1,44 +1,29 @@
 /**
- * Publishes COUNT messages: `node produce.mjs URL QUEUE MODE COUNT`; begins at the word `go`, says `done`.
+ * Publishes `count` messages; begins at the word `go`, says `done` when all are confirmed.
  *
- * - `send`: without a promise for each, `flush` at the end
- * - `promise`: a promise for each, awaited together
+ * - `pump`: as fast as the system takes them, in its best way
  * - `sequential`: each confirmed before the next; latencies
  * - `concurrent`: 64 loops of such
- * - `frames`: like `send`, but a frame for each message
- * - `paced`: 200 a second, with the time inside
+ * - `paced`: `rate` a second, not awaited, with the time inside
+ * - `promise`: a promise for each, awaited together (Postroad)
+ * - `frames`: a frame for each message (Postroad)
  */
-import { createInterface } from "node:readline";
 import { setImmediate as tick, setTimeout as sleep } from "node:timers/promises";
-import { body, count, cpuSeconds, mode, nowUs, open, queue, spread, tell } from "./common.mjs";
+import { body, cpuSeconds, finish, nextWord, nowUs, openSystem, spread, task, tell } from "./common.mjs";
 
 const CONCURRENT = 64;
-const PER_SECOND = 200;
-const client = await open("bench-producer");
-const target = client.queue(queue);
+const { count, mode, rate } = task;
+const system = await openSystem("producer");
 const latencies = [];
 
 const timed = async (n) => {
   const started = nowUs();
-  await target.publish(body(n));
+  await system.publish(body(n));
   latencies.push(nowUs() - started);
 };
 
 const modes = {
-  async send() {
-    for (let n = 0; n < count; n++) if (!target.send(body(n))) await client.writable();
-    await client.flush();
-  },
-  async promise() {
-    let confirmed = 0;
-    const confirm = () => void confirmed++;
-    for (let n = 0; n < count; n++) {
-      target.publish(body(n)).then(confirm);
-      if (!client.isWritable) await client.writable();
-    }
-    await client.flush();
-    while (confirmed < count) await tick();
-  },
+  pump: () => system.pump(body, count),
   async sequential() {
     for (let n = 0; n < count; n++) await timed(n);
   },
@@ -49,29 +34,41 @@ const modes = {
     };
     await Promise.all(Array.from({ length: CONCURRENT }, loop));
   },
-  async frames() {
-    for (let n = 0; n < count; n++) {
-      if (!target.send(body(n))) await client.writable();
-      await tick();
-    }
-    await client.flush();
-  },
   async paced() {
     const started = nowUs();
-    for (let n = 0; n < count; n++) {
-      const wait = started + (n * 1e6) / PER_SECOND - nowUs();
+    for (let n = 0; n < count; ) {
+      const due = Math.min(count, Math.floor(((nowUs() - started) * rate) / 1e6) + 1);
+      for (; n < due; n++) system.offer(body(nowUs()));
+      const wait = started + (n * 1e6) / rate - nowUs();
       if (wait > 0) await sleep(wait / 1_000);
-      target.send(body(nowUs()));
     }
-    await client.flush();
+    await system.flush();
+  },
+  async promise() {
+    let confirmed = 0;
+    const confirm = () => void confirmed++;
+    for (let n = 0; n < count; n++) {
+      system.publish(body(n)).then(confirm);
+      if (!system.client.isWritable) await system.client.writable();
+    }
+    await system.flush();
+    while (confirmed < count) await tick();
+  },
+  async frames() {
+    for (let n = 0; n < count; n++) {
+      system.offer(body(n));
+      if (!system.client.isWritable) await system.client.writable();
+      await tick();
+    }
+    await system.flush();
   },
 };
 
+await system.prepare();
 tell("ready");
-for await (const word of createInterface({ input: process.stdin })) if (word === "go") break;
+if ((await nextWord()) !== "go") process.exit(1);
 const cpu = cpuSeconds();
 const startedUs = nowUs();
 await modes[mode]();
 tell("done", { startedUs, endedUs: nowUs(), cpu: cpuSeconds() - cpu, ...spread(latencies) });
-await client.close();
-process.exit(0);
+await finish(system);
