@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engines"))
 from desk import Desk, frame
 from postroad.broker.engine.engine import Confirm, Engine
 from postroad.broker.engine.open import open_engine
-from servers import Redis, Server
+from servers import Rabbit, Redis, Server
 
 FRAME = 200
 """Messages in one publish frame: what the Node client puts into one tick's frame under load."""
@@ -85,6 +85,25 @@ async def redis_directly(server: Server, bodies: list[bytes]) -> float:
     return taken
 
 
+async def rabbitmq_directly(server: Server, bodies: list[bytes]) -> float:
+    """aio-pika: persistent messages with confirms, a thousand in flight."""
+    import aio_pika
+
+    connection = await aio_pika.connect(f"amqp://guest:guest@127.0.0.1:{server.port}/")
+    channel = await connection.channel()
+    await channel.declare_queue("direct", durable=True)
+    exchange = channel.default_exchange
+    persistent = aio_pika.DeliveryMode.PERSISTENT
+    began = time.perf_counter()
+    for first in range(0, len(bodies), 1000):
+        messages = [aio_pika.Message(body, delivery_mode=persistent) for body in bodies[first : first + 1000]]
+        await asyncio.gather(*(exchange.publish(message, routing_key="direct") for message in messages))
+    taken = time.perf_counter() - began
+    await channel.queue_delete("direct")
+    await connection.close()
+    return taken
+
+
 async def measured(
     name: str, server: Server, url: str, directly: Callable[[Server, list[bytes]], Awaitable[float]], args: Any
 ) -> dict[str, Any]:
@@ -114,16 +133,19 @@ async def measured(
 
 
 async def main(args: Any) -> None:
-    engines: dict[str, tuple[type[Server], Any]] = {"redis": (Redis, redis_directly)}
+    engines: dict[str, tuple[type[Server], Any]] = {
+        "redis": (Redis, redis_directly),
+        "rabbitmq": (Rabbit, rabbitmq_directly),
+    }
     for name in args.engines or engines:
         kind, directly = engines[name]
         with tempfile.TemporaryDirectory() as folder:
             server = kind(Path(folder))
             server.start()
             try:
-                print(json.dumps(await measured(name, server, server.url, directly, args)))  # type: ignore[attr-defined]
+                print(json.dumps(await measured(name, server, server.url, directly, args)))
             finally:
-                server.kill()
+                server.stop()
 
 
 if __name__ == "__main__":

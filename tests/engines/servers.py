@@ -21,7 +21,7 @@ START_S = 60
 
 
 def need(program: str) -> str:
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/rabbitmq/bin")
+    found = shutil.which(program, path=f"/usr/lib/rabbitmq/bin:{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         if os.environ.get("CI"):
             pytest.fail(f"{program} is not installed")
@@ -37,7 +37,9 @@ def free_port() -> int:
 
 
 class Server:
-    """A process that listens on ``port``."""
+    """A process that listens on ``port``; ``url`` is for ``open_engine``."""
+
+    url: str
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,6 +83,10 @@ class Server:
             self.process.wait()
             self.process = None
 
+    def stop(self) -> None:
+        """For good, with whatever was started beside it."""
+        self.kill()
+
     async def restart(self) -> None:
         await asyncio.to_thread(self.start)
 
@@ -89,6 +95,7 @@ class Redis(Server):
     def __init__(self, folder: Path, *, appendfsync: str = "everysec") -> None:
         super().__init__(folder)
         self.appendfsync = appendfsync
+        self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
         return [
@@ -100,6 +107,47 @@ class Redis(Server):
         probe.sendall(b"PING\r\n")
         return probe.recv(16).startswith(b"+PONG")
 
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+
+class Rabbit(Server):
+    """RabbitMQ with a port mapper and a node name of its own, so that it meets no other."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._mapper_port, self._dist_port = free_port(), free_port()
+        self._mapper: subprocess.Popen[bytes] | None = None
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def command(self) -> list[str]:
+        return [need("rabbitmq-server")]
+
+    def environment(self) -> dict[str, str]:
+        loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
+        (self.folder / "rabbitmq.conf").write_text(
+            "log.console = true\nlog.file = false\nlog.console.level = warning\n"
+        )
+        (self.folder / "plugins").write_text("[].\n")
+        return {
+            **os.environ, "HOME": str(self.folder), "RABBITMQ_NODENAME": f"postroad{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_NODE_PORT": str(self.port), "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "ERL_EPMD_PORT": str(self._mapper_port), "ERL_EPMD_ADDRESS": "127.0.0.1", "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "logs"), "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"), "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": loopback,
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+        }  # fmt: skip
+
+    def start(self) -> None:
+        if self._mapper is None:
+            address = ["-port", str(self._mapper_port), "-address", "127.0.0.1"]
+            self._mapper = subprocess.Popen([need("epmd"), *address], start_new_session=True)
+        super().start()
+
+    def greets(self, probe: socket.socket) -> bool:
+        probe.sendall(b"AMQP\x00\x00\x09\x01")
+        return bool(probe.recv(1))
+
+    def stop(self) -> None:
+        self.kill()
+        if self._mapper is not None:
+            self._mapper.kill()
+            self._mapper.wait()
+            self._mapper = None

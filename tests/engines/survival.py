@@ -145,6 +145,7 @@ async def a_gateway_dies(url: str, engine: Engine, count: int = 10_000) -> None:
             settled += len(await inbox.fresh(settled))
             await inbox.ack_all()
             here = {message.id for message in inbox.got}
+    await inbox.ack_all()
     assert acked_there, "the other gateway had its share"
     await desk.counts("shared", ready=0, leased=0)
 

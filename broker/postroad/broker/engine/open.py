@@ -15,8 +15,8 @@ from .engine import Engine
 _BACKENDS = {
     "redis": ("redis_streams", "RedisBackend", "redis", "redis"),
     "rediss": ("redis_streams", "RedisBackend", "redis", "redis"),
-    "amqp": ("rabbitmq", "RabbitBackend", "rabbitmq", "aio_pika"),
-    "amqps": ("rabbitmq", "RabbitBackend", "rabbitmq", "aio_pika"),
+    "amqp": ("rabbitmq", "RabbitBackend", "rabbitmq", "aiormq"),
+    "amqps": ("rabbitmq", "RabbitBackend", "rabbitmq", "aiormq"),
 }
 """Scheme → module, class, the extra that brings its client library, and that library."""
 
@@ -55,7 +55,7 @@ def _external(url: str, scheme: str, clock: Clock | None) -> Engine:
     try:
         backend = getattr(import_module(f".{module}", __package__), name)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".", 1)[0] != library:
+        if error.name != library:
             raise
         raise Unsupported(
             f"The engine {scheme}: needs the client library that postroad[{extra}] brings: pip install 'postroad[{extra}]'.",

@@ -56,7 +56,7 @@ class Chronicle:
                 self._forget(self._kept.popleft())
             self._count(record)
             if "f" in record:
-                self._note_frame(record)
+                self.note_frame(record)
             who = record.get("w")
             if who is not None and who[0] == self._node:
                 self._seen = max(self._seen, who[1])
@@ -145,7 +145,8 @@ class Chronicle:
             return None, False
         return frames.get(number), number <= max(frames) - FRAMES_KEPT
 
-    def _note_frame(self, record: Json) -> None:
+    def note_frame(self, record: Json) -> None:
+        """A numbered frame was stored."""
         session, number = record["f"]
         frames = self._sessions.setdefault(session, OrderedDict())
         self._sessions.move_to_end(session)

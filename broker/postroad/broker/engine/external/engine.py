@@ -196,6 +196,10 @@ class ExternalEngine:
     def tell(self, record: Json) -> None:
         self._serial += 1
         record = {"at": self.now(), "w": [self.node, self._serial], **record}
+        if "f" in record:
+            self._chronicle.note_frame(
+                record
+            )  # known here at once: the client may send it again before it has come round
         self._told.append(orjson.dumps(record))
         if len(self._told) > TOLD_MAX:
             del self._told[: len(self._told) - TOLD_MAX]
@@ -231,6 +235,8 @@ class ExternalEngine:
                 self._deleted(name)
             elif kind in ("cancelled", "reset"):
                 self._revoke(record)
+            if kind in ("paused", "resumed") and name in self._sources:
+                self._sources[name].changed()
             if kind in WAKING:
                 for waking in (name, record.get("to"), *record.get("queues", ())):
                     self._wake(waking)

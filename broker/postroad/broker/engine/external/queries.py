@@ -157,7 +157,8 @@ class Queries:
         return None
 
     def story(self, prefix: str, index: int) -> Story | None:
-        kept = self._chronicle.of_message(prefix, index)
+        # What another gateway did with it may be told before that it was published here.
+        kept = sorted(self._chronicle.of_message(prefix, index), key=lambda entry: entry[1]["k"] != "published")
         if not kept or kept[0][1]["k"] != "published":
             return None
         story = Story(f"{prefix}{index}", index)

@@ -67,6 +67,8 @@ class Source:
         self._pending: list[Pending] = []
         self._flusher: asyncio.Task[None] | None = None
         self._stamp = 0
+        self._is_told = asyncio.Event()
+        self._is_told.set()
         self._closed = False
         self._task = asyncio.create_task(self._run(), name=f"postroad source {self.name}")
 
@@ -77,7 +79,9 @@ class Source:
 
     def changed(self) -> None:
         """Consumers came, went, or can take more or less."""
-        self._feed.want(sum(consumer.capacity for consumer in self.consumers))
+        definition = self.host.registry.find(self.name, "queue", "group")
+        is_paused = definition is None or definition.paused
+        self._feed.want(0 if is_paused else sum(consumer.capacity for consumer in self.consumers))
         self._event.set()
 
     def lost(self) -> None:
@@ -132,6 +136,7 @@ class Source:
             taken = await self._feed.take(most)
             if not taken:
                 return
+            await self._is_told.wait()  # that they came back is told before that they were delivered again
             self._deal(taken)
 
     def _deal(self, messages: list[Received]) -> None:
@@ -226,12 +231,20 @@ class Source:
             self._event.set()
 
     async def _carry_out(self, batch: list[Pending]) -> None:
+        if any(pending.verdicts.returns or pending.verdicts.releases for pending in batch):
+            self._is_told.clear()
+        try:
+            await self._settle_and_tell(batch)
+        finally:
+            self._is_told.set()
+
+    async def _settle_and_tell(self, batch: list[Pending]) -> None:
         try:
             lost = await self._until_done(batch)
         except PostroadError as error:
             if len(batch) > 1:  # one of them is at fault: the others shall not suffer
                 for pending in batch:
-                    await self._carry_out([pending])
+                    await self._settle_and_tell([pending])
             else:
                 await self._give_back(batch[0], error)
             return

@@ -1,0 +1,63 @@
+"""The contract, on RabbitMQ; and what happens when RabbitMQ or a gateway dies.
+
+Crashes are tried on classic durable queues: after a kill, quorum queues of this old server are without a leader for more than a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+
+import pytest
+from contract import Contract
+from desk import running
+from postroad.broker.engine.engine import Engine
+from postroad.broker.engine.open import open_engine
+from postroad.broker.errors import Unavailable
+from servers import Rabbit
+from survival import a_gateway_dies, both_see_the_same, survives_a_crash
+
+_prefixes = count()
+
+
+@pytest.fixture(scope="module")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
+    pytest.importorskip("aiormq")
+    server = Rabbit(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+class TestRabbitMQ(Contract):
+    @pytest.fixture
+    async def engine(self, rabbit: Rabbit) -> AsyncIterator[Engine]:
+        engine = open_engine(f"{rabbit.url}?prefix=t{next(_prefixes)}.", data="")
+        async with running(engine):
+            yield engine
+
+
+class TestSurvival:
+    async def test_a_gateway_dies_and_nothing_is_lost(self, rabbit: Rabbit) -> None:
+        url = f"{rabbit.url}?prefix=dying."
+        engine = open_engine(url, data="")
+        async with running(engine):
+            await a_gateway_dies(url, engine)
+
+    async def test_two_gateways_are_one(self, rabbit: Rabbit) -> None:
+        url = f"{rabbit.url}?prefix=two."
+        one, two = open_engine(url, data=""), open_engine(url, data="")
+        async with running(one, two):
+            await both_see_the_same(one, two)
+
+    async def test_nothing_confirmed_is_lost_when_rabbitmq_is_killed(self, rabbit: Rabbit) -> None:
+        engine = open_engine(f"{rabbit.url}?prefix=crash.", data="")
+        async with running(engine):
+            await survives_a_crash(engine, rabbit, final=False)
+
+    async def test_a_server_that_is_not_there_is_said_so(self) -> None:
+        engine = open_engine("amqp://127.0.0.1:9/", data="")
+        with pytest.raises(Unavailable):
+            await engine.start()
