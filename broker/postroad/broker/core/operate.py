@@ -54,6 +54,7 @@ def redrive(machine: Machine, command: Redrive) -> int:
         machine.settle(queue, "redriven", _runs(sequences))
         machine.dispatch(target)
         count += len(sequences)
+    machine.dispatch(queue)  # what was taken out may have held an ordering key
     return count
 
 
@@ -75,6 +76,7 @@ def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
     check(machine, [publish])
     reply = store(machine, publish)
     machine.settle(queue, "redriven", _runs([command.sequence]), reason="edited")
+    machine.dispatch(queue)
     return reply
 
 
@@ -97,6 +99,7 @@ def discard(machine: Machine, command: Discard) -> int:
     chosen = sorted({sequence for sequence in command.sequences if sequence in waiting})
     if chosen:
         machine.settle(queue, "purged", _runs(chosen))
+        machine.dispatch(queue)
     return len(chosen)
 
 

@@ -50,11 +50,14 @@ class KeyOrder:
             self.held[key] = sequence
 
     def settled(self, key: int, sequence: int) -> int | None:
-        """The message is done with; returns the parked one that may go now."""
+        """The message is done with; returns the parked one that may go now.
+
+        One that nobody delivered yet may have been the next of its key: then it is another's turn.
+        """
         self.parked.remove(sequence, sequence)
-        if self.held.get(key) != sequence:
+        if self.held.get(key, sequence) != sequence:
             return None
-        del self.held[key]
+        self.held.pop(key, None)
         waiting = self._waiting.get(key, [])
         while waiting:
             following = heappop(waiting)

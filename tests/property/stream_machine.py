@@ -1,0 +1,282 @@
+"""Streams, groups, topics and bindings of the core beside the naive model, driven by Hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import core_rig
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+from postroad.broker.core import command as c
+from postroad.broker.core import snapshot
+from postroad.broker.errors import InvalidState, LeaseLost, PostroadError, QueueFull
+from queue_machine import WatchedCore, durable
+from stream_model import StreamModel
+
+BOXES = ("s/a", "s/b", "q", "s.a.dead")
+GRAIN_MS = 20
+
+few = st.integers(1, 4)
+boxes = st.sampled_from(BOXES)
+keys = st.sampled_from([None, "k", "k", "l"])
+rows = st.lists(st.tuples(keys, st.sampled_from([{}, {"r": "1"}, {"r": "2", "z": "1"}])), min_size=1, max_size=4)
+patterns = st.sampled_from(["t.*", "t.#", "t.x", "#", "*.y"])
+filters = st.sampled_from([None, {"values": {"r": "1"}}, {"match": "any", "values": {"r": "1", "z": "1"}}])
+starts = st.sampled_from(["earliest", "latest", ("offset", 2), ("offset", 7), ("last", 2)])
+
+
+class StreamMachine(RuleBasedStateMachine):
+    workers = Bundle("workers")
+
+    @initialize(target=workers, count=st.sampled_from([None, 3, 6]))
+    def begin(self, count: int | None) -> Any:
+        self.model = StreamModel()
+        self.core = WatchedCore(self.model)  # type: ignore[arg-type]  # watches the same way
+        self.snapshots: list[tuple[int, bytes, int]] = []
+        self.core.stream("s", retention_ms=None, retention_count=count)
+        self.core.group("a", attempts_max=2, backoff_ms=300, lease_ms=1000)
+        self.core.group("b", attempts_max=3, backoff_ms=0, lease_ms=2000)
+        self.core.declare("q")
+        self.core.declare("small", length_max=4)
+        self.core.bind("t.#", "s")
+        self.core.bind("t.x", "q")
+        return multiple(*(self._consume(box, room) for box, room in (("s/a", 2), ("s/a", 3), ("s/b", 4))))
+
+    def _try(self, command: Any) -> Any:
+        """Its reply; None if it was refused, and then it left no trace."""
+        before = self.core.machine.state.position
+        try:
+            return self.core.run(command)
+        except PostroadError:
+            assert not self.core.trace.steps and self.core.machine.state.position == before
+            return None
+
+    # Producers
+
+    @rule(rows=rows)
+    def append(self, rows: list[Any]) -> None:
+        self.core.append(len(rows), keys=[key for key, _ in rows])
+
+    @rule(topic=st.sampled_from(["t.x", "t.y", "u.y"]), rows=rows)
+    def publish(self, topic: str, rows: list[Any]) -> None:
+        headers = [header for _, header in rows]
+        routes = self.model.routes(topic, headers)
+        number, small = next((n, q) for n, q in self.core.machine.state.logs.items() if q.name == "small")
+        is_full = small.group.unsettled + self.core.machine.live_of(small).leased + len(routes.get(number, ())) > 4
+        before = {log: len(self.model.logs[log].keys) for log in routes}
+        try:
+            reply = self.core.publish(len(rows), topic, kind="topic", keys=[k for k, _ in rows], headers=headers)
+        except QueueFull:
+            assert is_full and number in routes
+            assert not self.core.trace.steps
+            return
+        assert not (is_full and number in routes), "one full target refuses all"
+        assert reply.routed == len(routes)
+        assert {log: len(self.model.logs[log].keys) - n for log, n in before.items()} == {
+            log: len(indexes) for log, indexes in routes.items()
+        }
+
+    @rule(pattern=patterns, to=st.sampled_from(["s", "q", "small"]), headers=filters, on=st.booleans())
+    def bind(self, pattern: str, to: str, headers: Any, on: bool) -> None:
+        before = len(self.model.bindings)
+        changed = self.core.bind(pattern, to, headers, on=on)
+        assert len(self.model.bindings) - before == (0 if not changed else 1 if on else -1)
+
+    # Consumers
+
+    @precondition(lambda self: len(self.core.machine.subscriptions) < 6)
+    @rule(target=workers, box=boxes, prefetch=few)
+    def consume(self, box: str, prefetch: int) -> Any:
+        return self._consume(box, prefetch) if box in self.core.machine.state.queues else multiple()
+
+    def _consume(self, box: str, prefetch: int) -> int:
+        self.model.next_prefetch = prefetch
+        worker = self.core.consume(box, prefetch)
+        self.model.prefetch.setdefault(worker, prefetch)
+        return worker
+
+    def _held(self, worker: int) -> list[int]:
+        return sorted(number for owner, number in self.model.leases if owner == worker)
+
+    def _say(self, worker: int, **parts: Any) -> None:
+        try:
+            self.core.settle(worker, **parts)
+        except LeaseLost:
+            assert worker not in self.core.machine.subscriptions
+
+    @rule(worker=workers, count=few)
+    def ack(self, worker: int, count: int) -> None:
+        self._say(worker, acks=[(number, number) for number in self._held(worker)[-count:]])
+
+    @rule(worker=workers)
+    def ack_all(self, worker: int) -> None:
+        self._say(worker, acks=[(number, number) for number in self._held(worker)])
+
+    @rule(worker=workers, pick=few, delay=st.sampled_from([None, 0, 500]), dead=st.booleans())
+    def nack(self, worker: int, pick: int, delay: int | None, dead: bool) -> None:
+        if held := self._held(worker):
+            number = held[pick % len(held)]
+            self.model.is_dead_wanted = dead
+            self._say(worker, nacks=[c.NackRange(first=number, last=number, delay_ms=delay, dead=dead)])
+            self.model.is_dead_wanted = False
+
+    @rule(worker=workers, pick=few)
+    def release(self, worker: int, pick: int) -> None:
+        if held := self._held(worker):
+            self._say(worker, releases=[(held[pick % len(held)],) * 2])
+
+    @rule(worker=workers, lose=st.booleans(), really=st.integers(0, 2))
+    def leave(self, worker: int, lose: bool, really: int) -> None:
+        if not really:
+            self.core.run(c.Detach(subscription=worker) if lose else c.CancelConsumer(subscription=worker))
+
+    # Operators
+
+    @rule(group=st.sampled_from(["s/a", "s/b"]), to=starts)
+    def reset(self, group: str, to: Any) -> None:
+        offset = self.core.run(c.ResetGroup(queue=group, start=to))
+        box = self._box(group)
+        assert box.log.first <= offset <= len(box.log.keys)
+        assert all(offset <= o for o in box.open())
+
+    @rule(limit=few, chosen=st.none() | st.lists(st.integers(0, 5), max_size=3))
+    def redrive(self, limit: int, chosen: list[int] | None) -> None:
+        if "s.a.dead" in self.core.machine.state.queues:
+            try:
+                self.core.run(c.Redrive(queue="s.a.dead", limit=limit, sequences=chosen))
+            except InvalidState:
+                assert not self.core.trace.steps
+
+    @rule(count=st.sampled_from([None, 1, 2, 4, 8]))
+    def retain(self, count: int | None) -> None:
+        self.core.run(c.DeclareStream(stream="s", settings={"retention_count": count}, update=True))
+
+    @rule(start=starts)
+    def third_group_comes(self, start: Any) -> None:
+        self.core.group("c", start=start, lease_ms=1000)
+
+    @rule()
+    def third_group_goes(self) -> None:
+        self._try(c.Delete(queue="s/c"))
+
+    @rule(first=st.integers(0, 9), last=st.integers(0, 9))
+    def replay(self, first: int, last: int) -> None:
+        log = self._box("s/a").log
+        count, _ = self.core.run(c.Replay(stream="s", first=first, last=last, queue="q"))
+        assert count == len([o for o in range(log.first, len(log.keys)) if first <= o <= last])
+
+    @rule(box=boxes, picks=st.lists(st.integers(0, 5), max_size=3))
+    def discard(self, box: str, picks: list[int]) -> None:
+        if picks and box in self.core.machine.state.queues:
+            unsettled = self._box(box).open()
+            self.core.run(c.Discard(queue=box, sequences=[unsettled[pick] for pick in picks if pick < len(unsettled)]))
+        else:
+            self._try(c.Purge(queue=box))
+
+    # Time and restarts
+
+    @rule(ms=st.sampled_from([1, 300, 600, 1000, 2500]))
+    def wait(self, ms: int) -> None:
+        self.core.wait(ms)
+        late = [lease for lease in self.model.leases.values() if lease[2] + GRAIN_MS < self.core.at]
+        assert not late, f"leases outlived their deadline: {late}"
+
+    @rule()
+    def remember(self) -> None:
+        position, data = snapshot.take(self.core.machine)
+        self.snapshots.append((position, data, self.core.at))
+
+    @rule(from_snapshot=st.booleans(), really=st.integers(0, 2))
+    def restart(self, from_snapshot: bool, really: int) -> None:
+        if not really:
+            self.model.restarted()
+            self.core.restart(from_snapshot=from_snapshot)
+            self.core.wait(0)
+
+    # What must always hold
+
+    def _box(self, name: str) -> Any:
+        return next(box for box in self.model.boxes.values() if box.name == name)
+
+    @invariant()
+    def boxes_hold_the_same(self) -> None:
+        machine = self.core.machine
+        assert {queue.name for queue in machine.state.logs.values()} == {b.name for b in self.model.boxes.values()}
+        for number, queue in machine.state.logs.items():
+            box, group = self.model.boxes[number], queue.group
+            assert "revoked" not in box.state.values()
+            unsettled = box.open()
+            assert [o for o in range(queue.log.next) if not group.is_settled(o)] == unsettled, queue.name
+            committed = unsettled[0] if unsettled else len(box.log.keys)
+            assert group.floor == committed, f"{queue.name} committed {group.floor}, lowest unsettled {committed}"
+            assert group.unsettled + machine.live_of(queue).leased == len(unsettled), "lag"
+            assert dict(group.attempts) == box.attempts
+            assert queue.totals["trimmed"] == box.trimmed
+
+    @invariant()
+    def streams_keep_what_they_must(self) -> None:
+        stream, log = self.core.machine.state.streams["s"], self._box("s/a").log
+        assert (stream.log.next, stream.earliest) == (len(log.keys), log.must_be_kept()) == (len(log.keys), log.first)
+        assert stream.trimmed_total == log.first
+
+    @invariant()
+    def leases_are_those_of_the_model(self) -> None:
+        core = {
+            (id, lease.number + k): (worker.queue.number, lease.sequence + k)
+            for id, worker in self.core.machine.subscriptions.items()
+            for lease in worker.leases
+            for k in range(lease.count)
+        }
+        assert core == {key: lease[:2] for key, lease in self.model.leases.items()}
+        assert len(set(core.values())) == len(core), "two leases on one message"
+        for worker in self.core.machine.subscriptions.values():
+            assert worker.leases.count or not worker.ended, "it left, and is still there"
+
+    @invariant()
+    def no_key_is_in_flight_twice(self) -> None:
+        flying = [(box, self.model.boxes[box].log.keys[offset]) for box, offset, _ in self.model.leases.values()]
+        keyed = [pair for pair in flying if pair[1] is not None]
+        assert len(set(keyed)) == len(keyed)
+
+    @invariant()
+    def nothing_is_left_lying_while_someone_has_room(self) -> None:
+        for number, queue in self.core.machine.state.logs.items():
+            live, box = self.core.machine.live_of(queue), self.model.boxes[number]
+            if live.held_until == 0 and any(worker.room > 0 for worker in live.consumers):
+                lying = [offset for offset in box.state if box.may_go(offset)]
+                assert not lying, f"{queue.name}: {lying} could go"
+
+    @invariant()
+    def records_alone_give_the_same_state(self) -> None:
+        assert durable(self.core.shadow, self.core.at) == snapshot.take(self.core.machine)[1]
+
+    @invariant()
+    def every_reference_is_counted_once(self) -> None:
+        if self.core.epoch > 1:  # later ones start from what the logs refer to
+            return
+        state = self.core.machine.state
+        held: dict[int, int] = {}
+        for position in state.retained:
+            held[position] = held.get(position, 0) + 1
+        for position in state.released:
+            held[position] = held.get(position, 0) - 1
+        wanted: dict[int, int] = {}
+        logs = [queue.log for queue in state.logs.values() if queue.stream is None]
+        for log in (*logs, *(stream.log for stream in state.streams.values())):
+            for position in log.references():
+                wanted[position] = wanted.get(position, 0) + 1
+        assert {p: n for p, n in held.items() if n} == wanted
+
+    def teardown(self) -> None:
+        if not hasattr(self, "core"):
+            return
+        live = snapshot.take(self.core.machine)[1]
+        for position, data, at in self.snapshots:
+            assert durable(self.core.replayed(position), at) == data, f"the first {position} records give another state"
+            state = snapshot.restore(data)
+            for after, header in self.core.journal[position:]:
+                state.apply(core_rig.decode(header), after)
+            assert durable(state, self.core.at) == live, f"snapshot at {position} and the rest give another state"
+
+
+__all__ = ["StreamMachine"]
