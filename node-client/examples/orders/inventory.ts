@@ -11,7 +11,7 @@ interface Result {
 
 const mq = joinAs("inventory");
 const ledger = new Ledger(`${DATA}/inventory.jsonl`);
-const stock = new Map([["lamp", 120], ["chair", 30]]); // biome-ignore format: a table
+const stock = new Map(Object.entries({ lamp: 120, chair: 30 }));
 for (const { reserved } of ledger.results() as Result[]) if (reserved) take(reserved);
 await setUp(mq);
 
@@ -25,8 +25,9 @@ mq.queue<OrderEvent>("inventory").consume(
         return m.done({ result: { reserved: null } satisfies Result, publish: [event("rejected", order)] });
       }
       // Paid. The key has kept the order's creation before this, so it is known whether there is a reservation.
-      const { reserved } = ledger.get(`created/${order.id}`)?.result as Result;
-      if (reserved === null) return { shipped: false } satisfies Result; // its refund is on the way
+      const creation = ledger.get(`created/${order.id}`)?.result as Result | undefined;
+      if (creation === undefined) throw new Error("Its creation is in inventory.dead.");
+      if (creation.reserved === null) return { shipped: false } satisfies Result; // its refund is on the way
       return m.done({ result: { shipped: true } satisfies Result, publish: [event("shipped", order)] });
     },
     step,

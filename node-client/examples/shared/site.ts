@@ -16,7 +16,7 @@ export function siteOf(example: string, mq: Client): Express {
   app.get("/broker.json", (_req, res) => void res.json({ url: BROKER }));
   app.use("/postroad", express.static(CLIENT));
   app.use(express.static(here(`../../${example}/public`)));
-  app.get("/page.js", (_req, res) => res.sendFile(here(`../${example}/page.js`)));
+  app.use("/js", express.static(here(`../${example}`)));
   return app;
 }
 
