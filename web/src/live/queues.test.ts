@@ -23,3 +23,8 @@ it("knows nothing until it was told something, and an empty list once it was tol
   expect(known(null, { kind: "changed", queues: [] })).toBeNull();
   expect(known(null, { kind: "all", queues: [] })).toEqual([]);
 });
+
+it("leaves groups to their streams", () => {
+  const was = [stats("a")];
+  expect(known(was, { kind: "changed", queues: [stats("clicks/analytics")] })).toBe(was);
+});

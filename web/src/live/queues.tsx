@@ -18,9 +18,11 @@ type Change =
  * asked for every few seconds, is what lets deleted ones go.
  */
 export function known(was: readonly QueueStats[] | null, change: Change): readonly QueueStats[] | null {
-  if (change.kind === "changed" && change.queues.length === 0) return was;
+  // Groups come as well; they are shown with their streams.
+  const changed = change.queues.filter((queue) => !queue.name.includes("/"));
+  if (change.kind === "changed" && changed.length === 0) return was;
   const base = change.kind === "all" ? [] : (was ?? []);
-  const byName = new Map([...base, ...change.queues].map((queue) => [queue.name, queue]));
+  const byName = new Map([...base, ...changed].map((queue) => [queue.name, queue]));
   return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -15,6 +15,7 @@ import { Ago } from "../../ui/time.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
 import { MessageActions } from "./actions.js";
 import { asCurl, asTypeScript } from "./copy_as.js";
+import { Placements } from "./placements.js";
 import { Timeline } from "./timeline.js";
 import "./message.css";
 
@@ -87,6 +88,7 @@ export function MessagePage({ id }: { id: string }): ReactNode {
           timeline: watched.timeline.length >= message.timeline.length ? watched.timeline : message.timeline,
         };
   const ended = took(now);
+  const placements = watched?.placements ?? message.placements ?? [];
   const headers = Object.entries(message.headers ?? {});
   return (
     <>
@@ -112,6 +114,11 @@ export function MessagePage({ id }: { id: string }): ReactNode {
           <Timeline steps={now.timeline} />
         </Panel>
         <div className="message-side">
+          {placements.length > 0 && (
+            <Panel title="Where it went" flush>
+              <Placements placements={placements} />
+            </Panel>
+          )}
           {message.body === undefined ? (
             <Panel title="Body">
               <p className="muted">The body is not shown to those who may only follow the message.</p>

@@ -65,7 +65,7 @@ export function ScheduleRow({ schedule, changed }: { schedule: ScheduleInfo; cha
         <span className="row-actions">
           <Button
             className="small"
-            aria-label={`Run ${name} now`}
+            aria-label={`Run now: ${name}`}
             refused={refused}
             disabled={busy}
             onClick={() =>

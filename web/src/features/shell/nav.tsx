@@ -62,7 +62,7 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
       <Link
         href={to}
         className="nav-link"
-        aria-current={path === to ? "page" : undefined}
+        aria-current={path === to ? "page" : path.startsWith("/streams/") && to === "/streams" ? "true" : undefined}
         title={label}
         onClick={() => setUnfolded(false)}
       >

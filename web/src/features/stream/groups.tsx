@@ -21,7 +21,7 @@ export function Groups({ stream, manage, done }: { stream: StreamStats; manage: 
           <thead>
             <tr>
               <th scope="col">Group</th>
-              <th scope="col">Way</th>
+              <th scope="col">Position</th>
               <th scope="col" className="num">
                 Committed
               </th>
