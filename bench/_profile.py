@@ -1,7 +1,8 @@
-"""Where the time of ``throughput`` goes: ``python bench/_profile.py [count] [send|promise|frames]``.
+"""Where the time goes: ``python bench/_profile.py [throughput|promise|frames|fanout] [count]``.
 
 The broker runs under cProfile (its loop thread; the numbers are shares, as the profiler itself slows calls down), the Node
-programs under ``--cpu-prof``. Prints the functions with the most time of their own.
+programs under ``--cpu-prof``. Prints the functions with the most time of their own. ``fanout`` publishes single events to
+1,000 readers for ``count`` seconds.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import json
 import pstats
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 
-from _rig import PATIENCE_S, fresh_broker, program
+from _rig import PATIENCE_S, program
+from _servers import Postroad
+from fanout import crowd, postroad_publish
+from _systems import POSTROAD
 
 SHOWN = 25
+LISTENERS = 1_000
 PROFILED = """
 import cProfile, sys
 from postroad.gateway.main import main
@@ -29,30 +33,50 @@ finally:
 """
 
 
+class Profiled(Postroad):
+    """Writes its profile when it is terminated."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", PROFILED, *super().command()[3:], str(self.folder / "broker.prof")]
+
+
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    mode = sys.argv[2] if len(sys.argv) > 2 else "send"
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        stats = folder / "broker.prof"
-        with fresh_broker() as broker:
-            broker.terminate()
-            broker.command = [sys.executable, "-c", PROFILED]
-            broker.start(str(stats))
-            options = f"--cpu-prof --cpu-prof-dir={folder}"
-            with (
-                program(broker, "consume.mjs", "plain", count, options) as consumer,
-                program(broker, "produce.mjs", mode, count, options) as producer,
-            ):
-                producer.tell("go")
-                for node in (producer, consumer):
-                    node.wait_for("done", PATIENCE_S)
-                    node.wait(PATIENCE_S)
-            broker.terminate()
+    mode = sys.argv[1] if len(sys.argv) > 1 else "throughput"
+    broker = Profiled()
+    try:
+        broker.start()
+        if mode == "fanout":
+            count = fan_out(broker, float(sys.argv[2]) if len(sys.argv) > 2 else 3.0)
+        else:
+            count = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
+            end_to_end(broker, "pump" if mode == "throughput" else mode, count)
+        broker.terminate()
         print(f"── broker, {count} messages, µs a message by function")
-        python_costs(stats, count)
-        for path in sorted(folder.glob("*.cpuprofile")):
+        python_costs(broker.folder / "broker.prof", count)
+        for path in sorted(broker.folder.glob("*.cpuprofile")):
             node_costs(path)
+    finally:
+        broker.remove()
+
+
+def fan_out(broker: Postroad, seconds: float) -> int:
+    """Returns the number of deliveries."""
+    with crowd(POSTROAD, broker, LISTENERS) as people:
+        people.flood(lambda: postroad_publish(1), 1, 3, seconds)
+        return people.received
+
+
+def end_to_end(broker: Postroad, mode: str, count: int) -> None:
+    options = f"--cpu-prof --cpu-prof-dir={broker.folder}"
+    with (
+        program(broker, "consume.mjs", "plain", count, node_options=options) as consumer,
+        program(broker, "produce.mjs", mode, count, node_options=options) as producer,
+    ):
+        producer.tell("go")
+        for node in (producer, consumer):
+            node.wait_for("done", PATIENCE_S)
+            node.tell("end")
+            node.wait(PATIENCE_S)
 
 
 def python_costs(path: Path, count: int) -> None:

@@ -131,6 +131,13 @@ class Server:
             self._signal(signal.SIGCONT)
             self.is_paused = False
 
+    def terminate(self, timeout: float = 30.0) -> None:
+        """SIGTERM to the first process, and wait for its end."""
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(timeout)
+        self.process = None
+
     def kill(self) -> None:
         """As a crash: all of its processes, at once."""
         if self.process is not None:

@@ -116,6 +116,7 @@ _INSTALLERS: dict[str, Callable[[], str]] = {
     "redis": _redis,
     "bullmq": _redis,
     "nats": _nats,
+    "broadcast": lambda: "",
 }
 
 

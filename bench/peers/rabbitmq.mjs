@@ -17,7 +17,7 @@ export const open = async ({ url, queue, role, variant }) => {
       await channel.prefetch(PREFETCH);
       let last;
       const ack = () => {
-        channel.ack(last, true);
+        if (last) channel.ack(last, true);
         last = undefined;
       };
       const { consumerTag } = await channel.consume(queue, (message) => {
@@ -26,7 +26,7 @@ export const open = async ({ url, queue, role, variant }) => {
         last = message;
       });
       return async () => {
-        if (last) ack();
+        ack();
         await channel.cancel(consumerTag); // answered after the acks before it
       };
     },
