@@ -258,3 +258,25 @@ describe("snapshots", () => {
     expect(source.state.get()).not.toBe(before);
   });
 });
+
+describe("watching all queues", () => {
+  it("keeps the queues that a later state does not name, and lets deleted ones go", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    const names: string[][] = [];
+    const seen = deferred();
+    mq.watchQueue(null, {
+      onState: (view) => {
+        names.push(view.queues.map(({ name, ready }) => `${name}:${ready}`));
+        if (names.at(-1)?.join() === "a:1,c:0") seen.resolve();
+      },
+    });
+    await gateway.next("watch");
+    gateway.notify("state", { queues: [gateway.stats("b"), { ...gateway.stats("a"), ready: 1 }] });
+    gateway.notify("state", { queues: [gateway.stats("c")] });
+    gateway.notify("event", { events: [{ ...event(9), kind: "deleted", queue: "b" }] });
+
+    await seen.promise;
+    expect(names).toContainEqual(["a:1", "b:0", "c:0"]);
+  });
+});

@@ -146,9 +146,14 @@ class Rig:
             outcome.append(confirm)
             self.changed.tell()
 
-        producer = more.pop("producer", None)
+        producer, kind = more.pop("producer", None), more.pop("kind", "queue")
         batch = PublishBatch(
-            queue=queue, sizes=[len(b) for b in bodies], bodies=b"".join(bodies), attributes=more, producer=producer
+            queue=queue,
+            kind=kind,
+            sizes=[len(b) for b in bodies],
+            bodies=b"".join(bodies),
+            attributes=more,
+            producer=producer,
         )
         self.engine.publish(batch, done)
         return outcome

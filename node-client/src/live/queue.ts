@@ -56,6 +56,7 @@ export class LiveQueue {
     trimmed: undefined,
     error: undefined,
   });
+  readonly #queues = new Map<string, QueueStats>();
   readonly #taps = new Map<Tap, number>();
   readonly #shared: Shared;
   readonly #watch: Watch;
@@ -150,6 +151,7 @@ export class LiveQueue {
     if (typeof header["position"] === "number" && this.#last === 0 && this.#from === undefined)
       this.#position ??= header["position"];
     this.#events.set({ status: "live", error: undefined });
+    this.#queues.clear();
     this.#takeState(header);
   }
 
@@ -164,13 +166,25 @@ export class LiveQueue {
       status: "live",
       error: undefined,
       ...(isRecord(queue) ? { stats: fromWire<QueueStats>(queue) } : {}),
-      ...(Array.isArray(queues) ? { queues: fromWire<QueueStats[]>(queues) } : {}),
+      ...(Array.isArray(queues) ? { queues: this.#merged(fromWire<QueueStats[]>(queues)) } : {}),
       deliveries: Array.isArray(deliveries) ? fromWire<DeliveryNotice[]>(deliveries) : [],
     });
   }
 
+  /** All queues by name, as the state of all has only those that changed since the one before. */
+  #merged(changed: readonly QueueStats[]): readonly QueueStats[] {
+    for (const stats of changed) this.#queues.set(stats.name, stats);
+    return [...this.#queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #forget(names: readonly string[]): void {
+    const gone = names.filter((name) => this.#queues.delete(name));
+    if (gone.length > 0) this.#state.set({ queues: this.#merged([]) });
+  }
+
   #takeEvents(header: Header): void {
     const events = Array.isArray(header["events"]) ? fromWire<QueueEvent[]>(header["events"]) : [];
+    this.#forget(events.flatMap((event) => (event.kind === "deleted" && event.queue ? [event.queue] : [])));
     const skipped = typeof header["skipped"] === "number" ? header["skipped"] : 0;
     const trimmed = typeof header["trimmed"] === "number" ? header["trimmed"] : undefined;
     const position = events.at(-1)?.position;

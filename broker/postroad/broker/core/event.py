@@ -103,10 +103,11 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
 
 
 def concerns(event: dict[str, Any], queue: str | None) -> bool:
-    """Whether a watcher of ``queue`` (None: of all) wants this event."""
+    """Whether a watcher of ``queue`` (None: of all) wants this event. A stream's watchers want those of its groups too."""
     if queue is None or event["kind"] == "started":
         return True
-    return queue in (event["queue"], event.get("to"), event.get("from")) or queue in event.get("queues", ())
+    names = (event["queue"], event.get("to"), event.get("from"), *event.get("queues", ()))
+    return queue in names or any(name and name.startswith(f"{queue}/") for name in names)
 
 
 def _ids(state: State, pieces: Iterable[tuple[int, int, int]]) -> list[str]:

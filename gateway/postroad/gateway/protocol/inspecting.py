@@ -84,8 +84,15 @@ def watch_spec(request: Mapping[str, Any]) -> WatchSpec:
     """Raises: InvalidRequest, InvalidName."""
     if request.get("message") is not None:
         return WatchSpec(message=message_id(request, "message"))
+    name = None
+    if request.get("stream") is not None:
+        name = queue_of(request, "stream")
+        if request.get("group") is not None:
+            name = f"{name}/{queue_of(request, 'group')}"
+    elif request.get("queue") is not None:
+        name = queue_of(request)
     return WatchSpec(
-        queue=queue_of(request) if request.get("queue") is not None else None,
+        queue=name,
         from_position=integer(request, "from", 0, JSON_INT_MAX),
         last=integer(request, "last", 0, 1000) or 0,
     )

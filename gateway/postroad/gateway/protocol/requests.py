@@ -134,7 +134,7 @@ async def watch(session: Session, request: Mapping[str, Any]) -> Answer:
     capability = string(request, "capability", 64)
     fits = check_capability(session.context.watch_keys, spec.message, capability)
     if spec.queue is not None:
-        principal.need("peek", spec.queue)
+        principal.need("peek", spec.queue.partition(GROUP_SEPARATOR)[0])
     elif not fits and not principal.grants.get("peek"):
         raise NotAllowed("This needs the right to peek, or the message's capability.")
     watcher = Watcher(session, number, is_message=spec.message is not None)

@@ -146,5 +146,10 @@ def visible_state(state: Json, principal: Principal) -> Json:
 
 
 def _conflated(older: Json, newer: Json) -> Json:
+    """Both in one: the latest of each thing, as a state of all queues has only those that changed."""
+    joined = {**older, **newer}
+    for kind in ("queues", "streams"):
+        if kind in older and kind in newer:
+            joined[kind] = list({item["name"]: item for item in (*older[kind], *newer[kind])}.values())
     deliveries = [*older.get("deliveries", ()), *newer.get("deliveries", ())][-DELIVERIES_MAX:]
-    return {**newer, "deliveries": deliveries} if deliveries else newer
+    return {**joined, "deliveries": deliveries} if deliveries else joined

@@ -39,9 +39,9 @@ export class Inspector {
       case "message":
         return { message: this.message(String(header["message"]), true) };
       case "streams":
-        return { streams: [...store.streams.values()].map((stream) => this.#stream(stream)) };
+        return { streams: [...store.streams.values()].map((stream) => this.stream(stream)) };
       case "stream":
-        return { stream: this.#stream(store.stream(String(header["stream"]), false)) };
+        return { stream: this.stream(store.stream(String(header["stream"]), false)) };
       case "bindings":
         return { bindings: store.bindings };
       case "schedules":
@@ -110,13 +110,17 @@ export class Inspector {
     };
   }
 
-  #stream(stream: TestStream): Header {
-    const groups = [...stream.groups.values()].map((group) => ({
+  group(stream: TestStream, group: TestGroup): Header {
+    return {
       ...this.stats(group),
       committed: stream.committed(group),
       lag: group.entries.size,
       trimmed_total: group.trimmed,
-    }));
+    };
+  }
+
+  stream(stream: TestStream): Header {
+    const groups = [...stream.groups.values()].map((group) => this.group(stream, group));
     return stream.stats(groups, this.#store.now);
   }
 

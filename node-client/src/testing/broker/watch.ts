@@ -78,9 +78,10 @@ export class Watches {
     this.#inspector = inspector;
   }
 
-  open(connection: TestConnection, { sub, queue, message }: Header): Header {
+  open(connection: TestConnection, { sub, queue, stream, group, message }: Header): Header {
     const state = (): Header => {
       if (typeof message === "string") return { message: this.#inspector.message(message, false) };
+      if (typeof stream === "string") return this.#ofStream(stream, group);
       if (typeof queue !== "string") return { queues: this.#inspector.queues() };
       const found = this.#store.queues.get(queue);
       if (found === undefined) throw new QueueNotFound(`There is no queue named "${queue}".`);
@@ -97,6 +98,15 @@ export class Watches {
 
   forget(connection: TestConnection): void {
     this.#open = this.#open.filter((one) => one.connection !== connection);
+  }
+
+  #ofStream(name: string, group: unknown): Header {
+    const stream = this.#store.streams.get(name);
+    if (stream === undefined) throw new QueueNotFound(`There is no stream named "${name}".`);
+    if (typeof group !== "string") return { stream: this.#inspector.stream(stream) };
+    const found = stream.groups.get(group);
+    if (found === undefined) throw new QueueNotFound(`There is no queue named "${name}/${group}".`);
+    return { queue: this.#inspector.group(stream, found) };
   }
 
   /** Sends what has changed. */

@@ -94,6 +94,14 @@ class Queries:
                 return {"events": await self._history.last_events(queue, _integer(args, "last", 100), last)}
         raise InvalidRequest(f"There is no query {what[:40]!a}.", field="what")
 
+    def numbers(self, name: str | None) -> Json:
+        """Stats of a queue, group or stream, or of all (``name`` None), as a watch shows them."""
+        if name is None:
+            return {"queues": self.queues(), "streams": self.streams()}
+        stats = self._stats.of_name(name, self._machine.now)
+        assert stats is not None, "the caller has looked"
+        return {"stream" if stats["kind"] == "stream" else "queue": stats}
+
     def queues(self) -> list[Json]:
         """Stats of all queues; groups are with their streams."""
         queues = self._machine.state.queues

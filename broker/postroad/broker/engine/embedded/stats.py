@@ -66,6 +66,14 @@ class Stats:
             stats["trimmed_total"] = totals["trimmed"]
         return stats
 
+    def of_name(self, name: str, at_ms: int) -> Json | None:
+        """Of a queue, a group ``<stream>/<group>`` or a stream; None if there is none of that name."""
+        state = self._machine.state
+        if (queue := state.queues.get(name)) is not None:
+            return self.of(queue, at_ms)
+        stream = state.streams.get(name)
+        return self.of_stream(stream, at_ms) if stream is not None else None
+
     def of_stream(self, stream: Stream, at_ms: int) -> Json:
         log = stream.log
         return {

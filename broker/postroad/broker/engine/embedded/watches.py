@@ -70,7 +70,7 @@ async def open_watch(
     """
     if spec.message is not None:
         return await _message(spec.message, sink, machine, watching, history, queries, gate, durable)
-    if spec.queue is not None:
+    if spec.queue is not None and spec.queue not in machine.state.streams:
         machine.queue(spec.queue)
     held = Held(sink)
     watch = QueueWatch(spec.queue, held)
@@ -81,9 +81,7 @@ async def open_watch(
             events, trimmed = await history.events_after(spec.queue, spec.from_position, position)
         else:
             events, trimmed = await history.last_events(spec.queue, spec.last, position) if spec.last else [], None
-        snapshot: Json = {"queues": queries.queues()}
-        if spec.queue is not None:
-            snapshot = {"queue": queries.queue(spec.queue)["queue"]}
+        snapshot = queries.numbers(spec.queue)
         await durable(machine.state.position)  # the numbers rest on everything so far
     except PostroadError:
         watching.remove_queue(watch)

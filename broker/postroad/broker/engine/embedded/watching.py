@@ -16,6 +16,7 @@ from ...core.event import concerns, event_of
 from ...core.machine import Machine
 from ...core.record import Define, Place, Publish, Record, Return, Settle, Undefine
 from ...core.story import Story
+from ...core.stream import GROUP_SEPARATOR
 from ...errors import QueueNotFound
 from ...settings import FOREVER
 from ..engine import Json, WatchSink
@@ -127,7 +128,7 @@ class Watching:
 
     def touch(self, names: Iterable[str]) -> None:
         """The numbers of these queues changed."""
-        names = list(names)
+        names = list(dict.fromkeys(each for name in names for each in (name, name.partition(GROUP_SEPARATOR)[0])))
         for watch in self._queues:
             for name in names:
                 if watch.queue is None or watch.queue == name:
@@ -194,22 +195,23 @@ class Watching:
 
     def _send_queues(self) -> None:
         self._queue_timer = None
-        computed: dict[str, Json] = {}
+        computed: dict[str, Json | None] = {}
         for watch in list(self._queues):
             if not watch.dirty and not watch.deliveries:
                 continue
             changed = []
             for name in watch.dirty:
-                queue = self._machine.state.queues.get(name)
-                if queue is not None:
-                    if name not in computed:
-                        computed[name] = self._stats.of(queue, self._machine.now)
-                    changed.append(computed[name])
+                if name not in computed:
+                    computed[name] = self._stats.of_name(name, self._machine.now)
+                if (stats := computed[name]) is not None:
+                    changed.append(stats)
             state: Json = {}
             if watch.queue is None:
-                state["queues"] = changed
+                state["queues"] = [stats for stats in changed if stats["kind"] == "queue"]
+                if streams := [stats for stats in changed if stats["kind"] == "stream"]:
+                    state["streams"] = streams
             elif changed:
-                state["queue"] = changed[0]
+                state["stream" if changed[0]["kind"] == "stream" else "queue"] = changed[0]
             if watch.deliveries:
                 state["deliveries"] = watch.deliveries
             watch.dirty, watch.deliveries = {}, []
