@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "crash"))
 
 from live_broker import ROOT, LiveBroker, eventually, free_port
 
-__all__ = ["ROOT", "Example", "LiveBroker", "Program", "build", "eventually", "get", "request"]
+__all__ = ["EXAMPLES", "ROOT", "Example", "LiveBroker", "Program", "build", "eventually", "get", "request"]
 
 EXAMPLES = ROOT / "node-client" / "examples"
 
@@ -38,20 +38,20 @@ class Program:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                ["node", EXAMPLES / "dist" / script], env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-            )
+                ["node", EXAMPLES / "dist" / script],
+                env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            )  # fmt: skip
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self.process.kill()
         self.process.wait()
 
-    def pause(self) -> None:
-        """SIGSTOP: it lives, and does nothing."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
+    def clear(self) -> None:
+        """SIGKILL, also to processes that it had started and left behind."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def terminate(self, timeout: float = 15.0) -> int:
         """SIGTERM; returns the exit code."""
@@ -104,8 +104,7 @@ class Example:
 
     def close(self) -> None:
         for program in self._programs:
-            if program.process.poll() is None:
-                program.kill()
+            program.clear()
 
     def logs(self) -> Iterator[tuple[str, str]]:
         for program in self._programs:

@@ -156,3 +156,16 @@ def test_an_order_that_nobody_can_read_is_refused(broker: LiveBroker, example: E
 
     assert status == 400, answer
     assert broker.unsettled() == {}
+
+
+def test_a_service_that_is_told_to_stop_acks_what_it_has_charged(broker: LiveBroker, example: Example) -> None:
+    example.serve("orders/api.js")
+    Customers(example, ORDERS[:60]).wait(20)
+    payments = example.start("orders/payments.js")
+    eventually(lambda: len(ledger(example, "payments")) >= 8, 10, "some orders are charged")
+
+    code = payments.terminate()
+
+    row = broker.queues()["payments"]
+    assert (code, row["acked_total"]) == (0, len(ledger(example, "payments")))
+    assert (row["acked_total"] + row["ready"], row["leased"], row["retrying"]) == (60, 0, 0)
