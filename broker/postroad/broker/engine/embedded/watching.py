@@ -128,13 +128,21 @@ class Watching:
 
     def touch(self, names: Iterable[str]) -> None:
         """The numbers of these queues changed."""
-        names = list(dict.fromkeys(each for name in names for each in (name, name.partition(GROUP_SEPARATOR)[0])))
+        names = list(dict.fromkeys(each for name in names for each in self._together(name)))
         for watch in self._queues:
             for name in names:
                 if watch.queue is None or watch.queue == name:
                     watch.dirty[name] = None
         if self._queue_timer is None and any(watch.dirty for watch in self._queues):
             self._queue_timer = self._loop.call_later(QUEUE_STATE_S, self._send_queues)
+
+    def _together(self, name: str) -> Iterator[str]:
+        """A stream's numbers change with those of its groups, and theirs with what is published to it."""
+        yield name
+        stream = self._machine.state.streams.get(name.partition(GROUP_SEPARATOR)[0])
+        if stream is not None:
+            yield stream.name
+            yield from (group.name for group in stream.groups.values())
 
     def close(self) -> None:
         for timer in (self._queue_timer, self._message_timer):
