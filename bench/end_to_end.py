@@ -29,7 +29,7 @@ RUNS, QUICK_RUNS = 5, 1
 SECONDS, QUICK_SECONDS = 3.0, 0.6
 """About how long the fast part of one run takes."""
 BACKLOG, QUICK_BACKLOG = 1_000_000, 200_000
-BACKLOG_S = 60
+BACKLOG_S = 30
 """A system that takes a backlog more slowly than that gets a smaller one; the row says how many."""
 
 
@@ -134,7 +134,7 @@ def latency(rate: int) -> Bench:
     """Publish → handler at a steady pace."""
 
     def run(stage: Stage, system: System, rows: Rows) -> None:
-        count = int(rate * max(1.0, stage.seconds * 1.5))
+        count = int(rate * max(2.0, stage.seconds * 1.5))
         common: dict[str, Any] = {"system": system, "queue": queue_name(), "rate": rate}
         with (
             stage.turn(system) as server,
