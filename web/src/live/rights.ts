@@ -37,7 +37,7 @@ class Refusals {
 export const refusals = new Refusals();
 
 export interface Told<T> {
-  /** What to say when it was done. */
+  /** What to say when it was done; null for nothing. */
   readonly done: (answer: T) => ReactNode;
   /** What to say first when it was not; without it the failure is only kept, for a form to show. */
   readonly failed?: string;
@@ -68,7 +68,8 @@ export function useAct(right: Right, name: string): Act {
       setBusy(true);
       setFailure(null);
       try {
-        say(done(await what()));
+        const said = done(await what());
+        if (said !== null) say(said);
         return true;
       } catch (error) {
         const { code, message } = error as { code?: string; message: string };

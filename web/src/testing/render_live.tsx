@@ -6,9 +6,17 @@ import type { ReactNode } from "react";
 import { onTestFinished } from "vitest";
 import { ToastProvider } from "../ui/toast.js";
 
-/** Renders parts of the app over a connection to a fake gateway; both end with the test. */
-export async function renderLive(what: ReactNode): Promise<RenderResult & { gateway: FakeGateway }> {
+/**
+ * Renders parts of the app over a connection to a fake gateway; both end with the test.
+ *
+ * @param prepare - tells the gateway what to answer to what is asked at once.
+ */
+export async function renderLive(
+  what: ReactNode,
+  prepare: (gateway: FakeGateway) => void = () => {},
+): Promise<RenderResult & { gateway: FakeGateway }> {
   const gateway = new FakeGateway();
+  prepare(gateway);
   const mq = connect("ws://fake", { transport: gateway.transport });
   await mq.ready();
   const rendered = render(

@@ -81,3 +81,23 @@ it("says what this is while there is nothing in it", async () => {
   expect(await screen.findByText("No dead letters")).toBeTruthy();
   expect((screen.getByRole("button", { name: "Redrive all" }) as HTMLButtonElement).disabled).toBe(true);
 });
+
+it("corrects one and sends it back in one step", async () => {
+  const { gateway } = await setUp();
+  gateway.on("query", ({ header }) =>
+    header["what"] === "message"
+      ? { op: "ok", message: { ...dead("b", 2), headers: { trace: "1" } } }
+      : { op: "ok", messages: [dead("a", 1), dead("b", 2)], next: null },
+  );
+  fireEvent.click(await screen.findByRole("button", { name: "Edit and redrive b" }));
+
+  fireEvent.change(await screen.findByLabelText("Body, JSON"), { target: { value: '{"to":"c"}' } });
+  fireEvent.click(screen.getByRole("button", { name: "Redrive to emails" }));
+
+  expect((await gateway.next("operate")).header).toMatchObject({
+    do: "edit",
+    queue: "emails.dead",
+    message: "b",
+    with: { body: { to: "c" }, headers: { trace: "1" } },
+  });
+});

@@ -49,7 +49,7 @@ function Form({ close, done, taken }: Omit<Props, "open">): ReactNode {
   const [target, setTarget] = useState("");
   const [body, setBody] = useState('{\n  "hello": "world"\n}');
   const [paused, setPaused] = useState(false);
-  const act = useAct("manage", target);
+  const act = useAct("manage", name.trim());
   const everyMs = parseDuration(every);
   const ruleWrong = rule === "cron" ? cronError(cron) : everyError(everyMs);
   const bodyWrong = jsonError(body);

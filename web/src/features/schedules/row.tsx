@@ -19,7 +19,7 @@ export function ScheduleRow({ schedule, changed }: { schedule: ScheduleInfo; cha
   const mq = useClient();
   const { name, cron, everyMs, zone, paused, nextAt, lastAt, fired } = schedule;
   const target = targetOf(schedule);
-  const act = useAct("manage", target.name);
+  const act = useAct("manage", name);
   const [deleting, setDeleting] = useState(false);
   const { refused, busy } = act;
   const run = (what: () => Promise<unknown>, done: string, failed: string): void =>

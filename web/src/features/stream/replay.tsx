@@ -37,7 +37,7 @@ function Form({ stream, close }: Omit<Props, "open">): ReactNode {
   const [first, setFirst] = useState(String(stream.earliest));
   const [last, setLast] = useState(String(Math.max(stream.earliest, stream.next - 1)));
   const [queue, setQueue] = useState("");
-  const act = useAct("manage", stream.name);
+  const act = useAct("manage", `${stream.name} ${queue.trim()}`);
   /** What a dry run counted, and of what: another range must be counted again. */
   const [tally, setTally] = useState<{ readonly of: string; readonly count: number } | null>(null);
   const range = { first: offsetOf(first), last: offsetOf(last) };
@@ -63,7 +63,7 @@ function Form({ stream, close }: Omit<Props, "open">): ReactNode {
           setTally({ of, count: many });
           return many;
         },
-        { done: (many) => `${counted(many, "message")} would be copied to ${queue}.` },
+        { done: () => null },
       );
     else
       void act

@@ -71,8 +71,8 @@ function Form({ stream, name, group, close, done }: Props & { name: string; grou
     <div className="dialog-content">
       <p>
         <code>{name}</code> of <code>{stream}</code> goes on from <strong>{placeName(target)}</strong>. What it settled
-        after that comes again; what lies before it is skipped. {counted(group.leased, "lease")} will be revoked and its
-        attempts forgotten.
+        after that comes again; what lies before it is skipped.{" "}
+        {group.leased > 0 && `${counted(group.leased, "lease")} will be revoked. `}Attempts are counted anew.
       </p>
       <Failure text={act.failure} />
       <div className="dialog-actions">

@@ -40,7 +40,8 @@ function Form({ close, done }: Omit<Props, "open">): ReactNode {
   const [target, setTarget] = useState("");
   const [filter, setFilter] = useState("");
   const [match, setMatch] = useState<"all" | "any">("all");
-  const act = useAct("manage", target);
+  // Both sides need the right: a refusal says nothing of other bindings.
+  const act = useAct("manage", `${pattern} ${target.trim()}`);
   const patternWrong = pattern === "" ? null : patternError(pattern);
   const values = parseHeaders(filter);
   const many = typeof values === "string" ? 0 : Object.keys(values).length;

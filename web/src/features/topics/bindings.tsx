@@ -55,7 +55,7 @@ export function Bindings({ bindings, followed, remove }: Props): ReactNode {
 
 function Row({ binding, hit, remove }: { binding: Binding; hit: boolean; remove: () => void }): ReactNode {
   const { kind, name } = targetOf(binding);
-  const act = useAct("manage", name);
+  const act = useAct("manage", `${binding.topic} ${name}`);
   return (
     <tr className={hit ? "hit" : undefined}>
       <td>

@@ -17,7 +17,7 @@ interface Props {
 export function RemoveBinding({ binding, close, done }: Props): ReactNode {
   const mq = useClient();
   const target = binding === null ? { kind: "queue" as const, name: "" } : targetOf(binding);
-  const act = useAct("manage", target.name);
+  const act = useAct("manage", `${binding?.topic ?? ""} ${target.name}`);
   const leave = (): void => {
     act.reset();
     close();
@@ -51,15 +51,15 @@ export function RemoveBinding({ binding, close, done }: Props): ReactNode {
       busy={act.busy}
       failure={act.failure}
     >
-      What is published to <code>{binding?.topic}</code> will not be copied to the {target.kind}{" "}
-      <code>{target.name}</code> any more
+      What is published to <code>{binding?.topic}</code>
       {binding?.headers ? (
         <>
           {" "}
-          because of <Filter headers={binding.headers} />
+          with <Filter headers={binding.headers} />
         </>
-      ) : null}
-      . What is there already stays.
+      ) : null}{" "}
+      will not be copied to the {target.kind} <code>{target.name}</code> any more by this binding. What is there already
+      stays.
     </Confirm>
   );
 }

@@ -1,0 +1,33 @@
+// @vitest-environment happy-dom
+import { cleanup, fireEvent, screen, waitFor } from "@testing-library/react";
+import { afterEach, expect, it, vi } from "vitest";
+import { renderLive } from "../../testing/render_live.js";
+import { SettingsDialog } from "./dialog.js";
+import { STREAM_FIELDS } from "./fields.js";
+
+afterEach(cleanup);
+
+it("saves only what was changed, and tells how much", async () => {
+  const save = vi.fn(async () => ({}));
+  const close = vi.fn();
+  await renderLive(
+    <SettingsDialog
+      name="clicks"
+      fields={STREAM_FIELDS}
+      values={{ retentionMs: 604_800_000, retentionBytes: null, retentionCount: 100, keepUntilAcked: false }}
+      save={save}
+      saved={() => {}}
+      open
+      close={close}
+    />,
+  );
+  expect((screen.getByRole("button", { name: "Nothing changed" }) as HTMLButtonElement).disabled).toBe(true);
+
+  fireEvent.change(screen.getByLabelText("Keep for"), { target: { value: "" } });
+  fireEvent.click(screen.getByLabelText("Keep until every group has settled it"));
+  fireEvent.click(screen.getByRole("button", { name: "Change 2 settings" }));
+
+  await waitFor(() => expect(close).toHaveBeenCalled());
+  expect(save).toHaveBeenCalledWith({ retentionMs: null, keepUntilAcked: true });
+  expect(await screen.findByText("2 settings of clicks changed.")).toBeTruthy();
+});
