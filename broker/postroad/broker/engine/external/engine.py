@@ -10,11 +10,9 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-import orjson
-
 from ...clock import Clock, SystemClock
-from ...errors import InvalidRequest, OutcomeUnknown, PostroadError, QueueNotFound, Unavailable, Unroutable, Unsupported
-from ...names import queue_name, topic_name
+from ...errors import PostroadError, QueueNotFound, Unavailable
+from ...names import queue_name
 from ...settings import QueueSettings
 from ..engine import (
     Confirm,
@@ -28,33 +26,24 @@ from ..engine import (
     WatchSink,
     WatchSpec,
 )  # fmt: skip
-from .backend import Backend, Definition, Send, Target
+from .backend import Backend, Definition, Send
 from .chronicle import Chronicle, Kept
 from .consumer import ExternalSubscription
-from .envelope import to_send
 from .operations import Operations, shown
+from .publishing import Publishing
 from .queries import Queries
 from .readers import ExternalReader
-from .records import publish_record
 from .registry import GROUP_SEPARATOR, Registry, checked_name
-from .sender import Sender
 from .source import Source
 from .stats import Stats
+from .teller import Teller
 from .watching import ExternalWatch, MessageWatch, QueueWatch, Watching
 
 log = logging.getLogger("postroad.engine")
 
-TOLD_MAX = 20_000
-"""Records waiting for an engine that is away; older ones are dropped."""
-
-TELL_MAX = 500
 WAKING = frozenset(("published", "retrying", "returned", "redriven", "acked", "expired", "dead", "cancelled", "purged", "reset", "resumed"))  # fmt: skip
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_NEEDS = (
-    ("delay", ("delay_ms", "delays_ms")), ("dedup", ("dedup_key", "dedup_keys")), ("priority", ("priority", "priorities")),
-    ("ordering_key", ("key", "keys")), ("expiry", ("expire_ms", "expires_ms")),
-)  # fmt: skip
 
 
 class ExternalEngine:
@@ -78,19 +67,18 @@ class ExternalEngine:
         self._sources: dict[str, Source] = {}
         self._subscriptions: dict[str, ExternalSubscription] = {}
         self._readers: list[ExternalReader] = []
-        self._sender = Sender(backend, self.tell, lambda: self._chronicle.position)
+        self._teller = Teller(backend, self._chronicle, self.node, self.now)
+        self._publishing = Publishing(
+            backend, self.registry, self._chronicle, self.node, tell=self.tell, now=self.now, make=self._make,
+            is_serving=lambda: self._is_open and not self._is_closing,
+        )  # fmt: skip
         self._stats = Stats(backend, self.registry, self._chronicle, self._sources, self.now)
         self._queries = Queries(backend, self.registry, self._chronicle, self._stats, self._sources, self.now)
         self._operations = Operations(
-            backend, self.registry, self._queries, self._sources, self.tell, self._prefix, self.now
+            backend, self.registry, self._queries, self._sources, self.tell, self._publishing.prefix, self.now
         )
         self._watching = Watching(self._chronicle, self._stats_of, self._queries.story)
         self._numbers = itertools.count(1)
-        self._declaring: dict[str, list[tuple[PublishBatch, Done[Confirm]]]] = {}
-        self._frames: dict[tuple[str, int], list[Done[Confirm]]] = {}
-        self._told: list[bytes] = []
-        self._serial = 0
-        self._teller: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._second: asyncio.TimerHandle | None = None
         self._is_open = False
@@ -156,11 +144,10 @@ class ExternalEngine:
         """Let what is under way come to its end, unless the engine is away."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(3):
-                await self._sender.close()
+                await self._publishing.idle()
                 for source in self._sources.values():
                     await source.idle()
-                while self._teller is not None:
-                    await asyncio.wait([self._teller])
+                await self._teller.idle()
 
     def stop_delivering(self) -> None:
         """From now on only settles are taken; for the time before ``close``."""
@@ -180,7 +167,7 @@ class ExternalEngine:
             source.changed()
         for reader in self._readers:
             reader.wake()
-        self._tell_soon()
+        self._teller.go_on()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -194,35 +181,7 @@ class ExternalEngine:
     # Telling all gateways
 
     def tell(self, record: Json) -> None:
-        self._serial += 1
-        record = {"at": self.now(), "w": [self.node, self._serial], **record}
-        if "f" in record:
-            self._chronicle.note_frame(
-                record
-            )  # known here at once: the client may send it again before it has come round
-        self._told.append(orjson.dumps(record))
-        if len(self._told) > TOLD_MAX:
-            del self._told[: len(self._told) - TOLD_MAX]
-        self._tell_soon()
-
-    def _tell_soon(self) -> None:
-        if self._teller is None and self._told:
-            self._teller = asyncio.get_running_loop().create_task(self._tell(), name="postroad tell")
-
-    async def _tell(self) -> None:
-        try:
-            await asyncio.sleep(0)
-            while self._told:
-                records, self._told = self._told[:TELL_MAX], self._told[TELL_MAX:]
-                try:
-                    await self.backend.tell(records)
-                except Unavailable:
-                    self._told = records + self._told  # told again when the backend is back
-                    return
-        except Exception:
-            log.exception("records could not be told")
-        finally:
-            self._teller = None
+        self._teller.tell(record)
 
     def _saw(self, records: list[Kept]) -> None:
         for _, record in records:
@@ -284,139 +243,11 @@ class ExternalEngine:
 
     def session_closed(self, session: str) -> None: ...
 
-    def _prefix(self) -> str:
-        number, text = next(self._numbers), ""
-        while number:
-            number, digit = divmod(number, 36)
-            text = _DIGITS[digit] + text
-        return f"{self.node}-{text}-"
-
     def publish(self, batch: PublishBatch, done: Done[Confirm]) -> None:
-        if self._is_closing or not self._is_open:
-            done(Unavailable("The broker is stopping."))
-            return
-        try:
-            if batch.producer is not None:
-                known = self._known_frame(batch, done)
-                if known is None:
-                    return
-                done = known
-            send = self.prepare(batch)
-        except QueueNotFound as error:
-            if batch.declare and batch.kind != "topic":
-                self._declare_first(batch, done)
-            else:
-                done(error)
-            return
-        except PostroadError as error:
-            done(error)
-            return
-        waiting = self._declaring.get(batch.queue)
-        if waiting is not None:
-            waiting.append((batch, done))
-        elif send.targets:
-            self._sender.send(send, done)
-        else:
-            self._unrouted(batch, send, done)
-
-    def _known_frame(self, batch: PublishBatch, done: Done[Confirm]) -> Done[Confirm] | None:
-        """Answer a frame that was stored before, or join one under way; else who is to be told of its outcome.
-
-        Raises:
-            OutcomeUnknown.
-        """
-        assert batch.producer is not None
-        record, is_old = self._chronicle.frame(*batch.producer)
-        if record is not None:
-            duplicates = {int(index): id for index, id in record.get("u", {}).items()}
-            prefix = record["i"][0][0] if record["i"] else ""
-            done(
-                Confirm(
-                    position=self.position, id_prefix=prefix, count=record["fc"], routed=len(record["p"]),
-                    duplicates=duplicates or None, replayed=True,
-                )
-            )  # fmt: skip
-            return None
-        if is_old:
-            raise OutcomeUnknown("The frame is older than what is remembered of its session.")
-        waiting = self._frames.get(batch.producer)
-        if waiting is not None:
-            waiting.append(done)
-            return None
-        frame = batch.producer
-        self._frames[frame] = [done]
-
-        def finish(outcome: Confirm | PostroadError) -> None:
-            for other in self._frames.pop(frame, ()):
-                other(outcome)
-
-        return finish
+        self._publishing.publish(batch, done)
 
     def prepare(self, batch: PublishBatch) -> Send:
-        """A batch ready to send, its targets found.
-
-        Raises:
-            QueueNotFound, InvalidRequest, Unsupported, Unroutable, Conflict.
-        """
-        attributes = batch.attributes
-        for capability, names in _NEEDS if attributes else ():
-            if getattr(self.capabilities, capability) == "unsupported":
-                for name in names:
-                    if attributes.get(name) not in (None, 0) and attributes.get(name) != [None] * len(batch.sizes):
-                        raise Unsupported(f"{self.name} has no {capability}.", capability=capability, field=name)
-        count = len(batch.sizes)
-        if batch.kind == "topic":
-            self._queries.able("topics")
-            topic = topic_name(batch.queue)
-            routes = self.registry.route(topic, count, attributes.get("headers"))
-            if not routes and batch.mandatory:
-                raise Unroutable(f'No binding matches "{topic}".', topic=topic)
-            send = to_send(batch, self._prefix(), self.now())
-            send.topic = topic
-            for name, only in routes:
-                send.targets.append(self._target(name, "queue", "stream", only=only))
-            return send
-        name = queue_name(batch.queue)
-        if batch.kind == "stream":
-            self._queries.able("streams")
-        target = self._target(name, "stream" if batch.kind == "stream" else "queue")
-        settings = self.registry.settings(name)
-        send = to_send(batch, self._prefix(), self.now(), settings.expire_ms if settings else None)
-        if target.kind == "stream" and (send.dues is not None or send.priorities is not None):
-            raise InvalidRequest("A stream takes neither delay nor priority.", field="delay_ms")
-        send.targets.append(target)
-        return send
-
-    def _target(self, name: str, *kinds: str, only: list[int] | None = None) -> Target:
-        definition = self.registry.find(name, *kinds)
-        if definition is None:
-            raise QueueNotFound(f'There is no {kinds[0]} named "{name}".', queue=name)
-        return Target(name=name, kind=definition.kind, only=only, settings=definition.settings)
-
-    def _unrouted(self, batch: PublishBatch, send: Send, done: Done[Confirm]) -> None:
-        self.tell(publish_record(send, [], None))
-        done(Confirm(position=self.position, id_prefix=send.prefix, count=len(batch.sizes), routed=0))
-
-    def _declare_first(self, batch: PublishBatch, done: Done[Confirm]) -> None:
-        waiting = self._declaring.setdefault(batch.queue, [])
-        waiting.append((batch, done))
-        if len(waiting) == 1:
-            self._spawn(self._declare_and_publish(batch.queue, batch.kind))
-
-    async def _declare_and_publish(self, name: str, kind: str) -> None:
-        error: PostroadError | None = None
-        try:
-            await self._make(name, kind)
-        except PostroadError as refused:
-            error = refused
-        for batch, done in self._declaring.pop(name, []):
-            if error is not None:
-                done(error)
-                continue
-            try:
-                self._sender.send(self.prepare(batch), done)
-            except PostroadError as refused:
-                done(refused)
+        return self._publishing.prepare(batch)
 
     async def _make(self, name: str, kind: str) -> Definition:
         """A queue or stream with default settings, unless there is one."""
@@ -501,7 +332,7 @@ class ExternalEngine:
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> ExternalWatch:
         loop = asyncio.get_running_loop()
-        await self._chronicle.seen(self._serial)
+        await self._chronicle.seen(self._teller.serial)
         position = self.position
         if spec.message is not None:
             self._queries.able("timeline")
@@ -574,13 +405,13 @@ class ExternalEngine:
         return self.registry.settings(queue)
 
     async def query(self, what: str, args: Mapping[str, Any]) -> Json:
-        await self._chronicle.seen(self._serial)
+        await self._chronicle.seen(self._teller.serial)
         answer = await self._queries.answer(what, args)
         if what == "overview":
             answer |= {"engine": self.name, "durability": self.durability}
         return answer | {"position": self.position}
 
     async def operate(self, do: str, args: Mapping[str, Any]) -> Json:
-        await self._chronicle.seen(self._serial)
+        await self._chronicle.seen(self._teller.serial)
         answer = await self._operations.carry_out(do, args)
         return answer | {"position": self.position}

@@ -157,7 +157,7 @@ class Operations:
             by_target.setdefault(item.target, []).append(Received(None, item.sequence, item.header, b""))
         for target, messages in by_target.items():
             record = {"k": "redriven", "q": target, "from": definition.name, "n": len(messages)}
-            self._tell({**record, "i": ranges_of(messages)})
+            self._tell({**record, "i": ranges_of(messages), "sq": [message.sequence for message in messages]})
         return len(moved)
 
     # Streams

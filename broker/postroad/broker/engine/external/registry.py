@@ -10,7 +10,7 @@ from ...core.topic.bindings import Binding, Bindings, check_filter
 from ...core.topic.pattern import check_pattern
 from ...errors import Conflict, InvalidRequest, PostroadError, QueueNotFound, Unsupported
 from ...names import NAME_LENGTH_MAX, queue_name
-from ...settings import DAY_MS, QueueSettings, StreamSettings
+from ...settings import QueueSettings, StreamSettings
 from ..engine import Json
 from .backend import Backend, Definition
 
@@ -178,10 +178,8 @@ class Registry:
             return None
         found = self.find(wanted, "queue")
         if found is None:
-            given = {"dead_letter": None}
-            if "expire_ms" in self._backend.settings:
-                given["expire_ms"] = 14 * DAY_MS  # type: ignore[assignment]  # values are of any type
-            found, _, _ = await self.declare(wanted, "queue", given, update=False, dead_letter_of=name)
+            settings = {"dead_letter": None}
+            found, _, _ = await self.declare(wanted, "queue", settings, update=False, dead_letter_of=name)
         return found
 
     def names(self, *kinds: str) -> Sequence[Definition]:

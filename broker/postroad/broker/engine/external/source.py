@@ -141,7 +141,7 @@ class Source:
 
     def _deal(self, messages: list[Received]) -> None:
         now = self.host.now()
-        if any("e" in message.header for message in messages):
+        if any("e" in message.header for message in messages) and not self._keeps_dead:
             messages = self._without_expired(messages, now)
         while messages:
             free = sorted((c for c in self.consumers if c.room), key=lambda consumer: consumer.served)
@@ -157,6 +157,12 @@ class Source:
                     consumer.served = self._stamp
                     self.tell("delivered", i=ranges_of(part), n=len(part), c=consumer.consumer)
                     consumer.grant(part, now)
+
+    @property
+    def _keeps_dead(self) -> bool:
+        """A dead-letter queue: what is in it stays until somebody decides, whatever its time was when it was alive."""
+        definition = self.host.registry.find(self.name, "queue", "group")
+        return definition is not None and definition.dead_letter_of is not None
 
     def _without_expired(self, messages: list[Received], now: int) -> list[Received]:
         pending = Pending(None, None)
@@ -187,12 +193,10 @@ class Source:
     ) -> None:
         registry, now = self.host.registry, self.host.now()
         settings = registry.settings(self.name) or QueueSettings()
-        definition = registry.find(self.name, "queue", "group")
-        is_last = definition is not None and definition.dead_letter_of is not None
         target = registry.dead_letter_name(self.name)
         for message in messages:
             attempts = message.attempts + 1
-            if (dead or attempts >= settings.attempts_max) and not is_last:
+            if (dead or attempts >= settings.attempts_max) and not self._keeps_dead:
                 if target is None:
                     pending.drop(message, attempts, reason)
                 else:

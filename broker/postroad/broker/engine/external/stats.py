@@ -24,6 +24,7 @@ class Stats:
         self._chronicle = chronicle
         self._sources = sources
         self._now = now
+        self._is_sampling = False
         self._samples: dict[str, deque[tuple[int, int, int]]] = {}
 
     def sample(self) -> list[str]:
@@ -31,12 +32,17 @@ class Stats:
         moved, now = [], self._now()
         for name, totals in self._chronicle.totals.items():
             row = (now, totals.get("published", 0), totals.get("acked", 0))
-            samples = self._samples.setdefault(name, deque(maxlen=WINDOW + 1))
+            samples = self._samples.get(name)
+            if samples is None:
+                samples = self._samples[name] = deque(maxlen=WINDOW + 1)
+                if self._is_sampling:  # it began within the last second
+                    samples.append((now - 1000, 0, 0))
             if samples and samples[0][1:] == row[1:] and samples[-1][1:] == row[1:]:
                 samples.clear()
             elif samples:
                 moved.append(name)
             samples.append(row)
+        self._is_sampling = True
         for name in [name for name in self._samples if name not in self._chronicle.totals]:
             del self._samples[name]
         return moved

@@ -137,6 +137,11 @@ class Story:
 
     def _redriven(self, placement: Placement, record: Json, entry: Json) -> None:
         placement.state, placement.at, placement.attempts, placement.reason = "queued", record["q"], 0, None
+        prefix, at = self.id.removesuffix(str(self.index)), 0
+        for name, first, count in record["i"]:
+            if name == prefix and first <= self.index < first + count:
+                placement.sequence = record["sq"][at + self.index - first]
+            at += count
 
     def _ended(self, placement: Placement, record: Json, entry: Json) -> None:
         placement.state = _ENDS.get(record["k"], placement.state)
