@@ -27,10 +27,10 @@ test: ## check, then all tests: Python, TypeScript, browser; one summary line
 test-long: ## the tests that take minutes: long simulations, crash rounds, conformance
 	$(BOOTSTRAP) test-long $(ARGS)
 
-bench: ## all benchmarks, with machine and settings
+bench: ## Postroad beside its peers, which it installs; then docs/benchmarks.md
 	$(BOOTSTRAP) bench $(ARGS)
 
-bench-quick: ## the same with a tenth of the work
+bench-quick: ## Postroad alone, about a minute
 	$(BOOTSTRAP) bench --quick $(ARGS)
 
 lock: ## write requirements.lock and package-lock.json anew

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from _rig import PATIENCE_S, program
 from _servers import Postroad
-from fanout import crowd, postroad_publish
 from _systems import POSTROAD
+from fanout import crowd, postroad_publish
 
 SHOWN = 25
 LISTENERS = 1_000

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests/crash"))
 from live_broker import NodeProgram, check_client_is_built
 
 PATIENCE_S = 600.0
+check_client = check_client_is_built
 RESULTS = Path(__file__).with_name("results.json")
 QUICK_RESULTS = ROOT / ".build/bench.json"
 
@@ -67,14 +68,21 @@ class Rows:
 @contextmanager
 def fresh_broker() -> Iterator[Server]:
     """A Postroad broker on an empty folder, gone afterwards with all it stored."""
-    check_client_is_built()
+    check_client()
     with started(Postroad()) as broker:
         yield broker
 
 
 @contextmanager
 def program(
-    server: Server, script: str, mode: str, count: int, *, system: System = POSTROAD, node_options: str = "", **more: Any
+    server: Server,
+    script: str,
+    mode: str,
+    count: int,
+    *,
+    system: System = POSTROAD,
+    node_options: str = "",
+    **more: Any,
 ) -> Iterator[NodeProgram]:
     """A program of ``bench/node``, ready. ``more`` is part of its task, see ``common.mjs``."""
     task = {
@@ -103,7 +111,9 @@ def finish(node: NodeProgram, word: str = "remove") -> None:
 
 def machine() -> dict[str, Any]:
     """Where and when it was measured."""
-    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
+    )
     return {
         "commit": said_by("git", "rev-parse", "--short", "HEAD"), "at": time.strftime("%Y-%m-%d"), "cpu": model,
         "cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version(),
@@ -118,7 +128,9 @@ def save(out: Path, script: str, about: dict[str, Any], rows: Rows) -> None:
     results += [{"script": script, **row} for row in rows.summaries()]
     scripts = kept.get("scripts", {}) | {script: about}
     out.parent.mkdir(exist_ok=True)
-    lines = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in sorted(results, key=lambda row: row["script"]))
+    lines = ",\n".join(
+        f"  {json.dumps(row, ensure_ascii=False)}" for row in sorted(results, key=lambda row: row["script"])
+    )
     head = json.dumps(scripts, indent=1, ensure_ascii=False)
     out.write_text(f'{{"scripts": {head},\n"results": [\n{lines}\n]}}\n')
 

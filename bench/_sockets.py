@@ -125,14 +125,14 @@ class Crowd:
         each = len(self.listeners) * pack
         start, sent, before = time.monotonic(), 0, self.received
         until = start + seconds
-        while (now := time.monotonic()) < until:
+        while time.monotonic() < until:
             while sent * each - (self.received - before) <= (window - 1) * each:
                 self.publish(make())
                 sent += 1
             self.drain(0.05)
         while self.received - before < sent * each:
             self.drain(0.05)
-            if (now := time.monotonic()) > until + 10:
+            if time.monotonic() > until + 10:
                 raise RuntimeError(f"{sent * each - self.received + before} deliveries are missing")
         return (self.received - before) / (time.monotonic() - start)
 

@@ -19,8 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from _rig import (
-    PATIENCE_S, QUICK_RESULTS, RESULTS, Rows, check_client_is_built, finish, machine, program,
-    queue_name, save,
+    PATIENCE_S,
+    QUICK_RESULTS,
+    RESULTS,
+    Rows,
+    check_client,
+    finish,
+    machine,
+    program,
+    queue_name,
+    save,
 )  # fmt: skip
 from _servers import Server
 from _systems import POSTROAD, SERVERS, SYSTEMS, System, install
@@ -86,7 +94,9 @@ def throughput(name: str, size: int, share: float, mode: str = "pump") -> Bench:
         seconds = (consumed["endedUs"] - produced["startedUs"]) / 1e6
         rows.add(name, "messages/s", count / seconds, system=system, messages=count, bytes=size)
         for who, used in (("broker", cpu), ("producer", produced["cpu"]), ("consumer", consumed["cpu"])):
-            rows.add(f"{name}: CPU of the {who}", "µs/message", used / count * 1e6, system=system, messages=count, bytes=size)
+            rows.add(
+                f"{name}: CPU of the {who}", "µs/message", used / count * 1e6, system=system, messages=count, bytes=size
+            )
 
     return run
 
@@ -147,7 +157,9 @@ def latency(rate: int) -> Bench:
             finish(producer, "end")
             finish(consumer)
         for share in ("p50", "p99"):
-            rows.add(f"latency at {rate}/s: {share}", "ms", found[share] / 1000, system=system, messages=count, bytes=100)
+            rows.add(
+                f"latency at {rate}/s: {share}", "ms", found[share] / 1000, system=system, messages=count, bytes=100
+            )
 
     return run
 
@@ -175,7 +187,12 @@ def backlog(name: str, mode: str, share: float = 1.0) -> Bench:
         rows.add(f"{name}: memory", "MiB", after, **settings)
         rows.add(f"{name}: memory for each", "bytes/message", (after - before) * 2**20 / count, **settings)
         rows.add(f"{name}: ready after kill -9", "s", ready_s, **settings)
-        rows.add(f"{name}: memory for each after restart", "bytes/message", max(0.0, restarted - before) * 2**20 / count, **settings)
+        rows.add(
+            f"{name}: memory for each after restart",
+            "bytes/message",
+            max(0.0, restarted - before) * 2**20 / count,
+            **settings,
+        )
 
     return run
 
@@ -217,14 +234,18 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description="Postroad and its peers, from producer to consumer.")
     parser.add_argument("--quick", action="store_true", help="Postroad alone, little work, one run")
-    parser.add_argument("--only", nargs="+", choices=BENCHES, default=list(BENCHES), metavar="NAME", help=", ".join(BENCHES))
-    parser.add_argument("--systems", nargs="+", metavar="TEXT", help="those whose name has one of these words; default: all")
+    parser.add_argument(
+        "--only", nargs="+", choices=BENCHES, default=list(BENCHES), metavar="NAME", help=", ".join(BENCHES)
+    )
+    parser.add_argument(
+        "--systems", nargs="+", metavar="TEXT", help="those whose name has one of these words; default: all"
+    )
     parser.add_argument("--runs", type=int, help=f"of each system; default: {RUNS}; with --quick {QUICK_RUNS}")
     parser.add_argument("--seconds", type=float, help=f"about, a run; default: {SECONDS}; with --quick {QUICK_SECONDS}")
     parser.add_argument("--backlog", type=int, help=f"messages; default: {BACKLOG:,}; with --quick {QUICK_BACKLOG:,}")
     parser.add_argument("--out", type=Path, help="default: results.json beside this; with --quick .build/bench.json")
     options = parser.parse_args()
-    check_client_is_built()
+    check_client()
     quick = options.quick
     words = options.systems or (["Postroad"] if quick else [""])
     systems = [system for system in SYSTEMS if any(word.lower() in system.name.lower() for word in words)]

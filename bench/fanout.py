@@ -25,7 +25,9 @@ from _systems import PEERS, POSTROAD, System, install
 RATE = 20
 WINDOW = 3
 PACK = 10
-BROADCAST = System(name="Node ws broadcast", durability="nothing stored", program="broadcast", server="broadcast", rate=0)
+BROADCAST = System(
+    name="Node ws broadcast", durability="nothing stored", program="broadcast", server="broadcast", rate=0
+)
 
 
 class Broadcast(Server):
@@ -81,7 +83,12 @@ def flood(rows: Rows, kind: str, pack: int, listeners: int, seconds: float) -> N
         server.start()
         with crowd(system, server, listeners) as people:
             people.flood(lambda: publish(pack), pack, WINDOW, 0.3)  # warm
-            cpu, own, before, frames = server.cpu_seconds(), time.process_time(), people.received, people.frames_of_first
+            cpu, own, before, frames = (
+                server.cpu_seconds(),
+                time.process_time(),
+                people.received,
+                people.frames_of_first,
+            )
             rate = people.flood(lambda: publish(pack), pack, WINDOW, seconds)
             cpu, own = server.cpu_seconds() - cpu, time.process_time() - own
             deliveries = people.received - before
@@ -90,10 +97,31 @@ def flood(rows: Rows, kind: str, pack: int, listeners: int, seconds: float) -> N
         server.remove()
     name = f"fan-out, {'single events' if pack == 1 else f'{pack} events a publish'}"
     rows.add(name, "deliveries/s", rate, system=system, listeners=listeners, bytes=120)
-    rows.add(f"{name}: CPU of the server", "µs/delivery", cpu / deliveries * 1e6, system=system, listeners=listeners, bytes=120)
-    rows.add(f"{name}: CPU of the listeners", "µs/delivery", own / deliveries * 1e6, system=system, listeners=listeners, bytes=120)
+    rows.add(
+        f"{name}: CPU of the server",
+        "µs/delivery",
+        cpu / deliveries * 1e6,
+        system=system,
+        listeners=listeners,
+        bytes=120,
+    )
+    rows.add(
+        f"{name}: CPU of the listeners",
+        "µs/delivery",
+        own / deliveries * 1e6,
+        system=system,
+        listeners=listeners,
+        bytes=120,
+    )
     if frames:
-        rows.add(f"{name}: events a frame", "events", deliveries / listeners / frames, system=system, listeners=listeners, bytes=120)
+        rows.add(
+            f"{name}: events a frame",
+            "events",
+            deliveries / listeners / frames,
+            system=system,
+            listeners=listeners,
+            bytes=120,
+        )
 
 
 def pace(rows: Rows, kind: str, listeners: int, seconds: float) -> None:
@@ -122,7 +150,9 @@ def idle(rows: Rows, kind: str, connections: int) -> None:
             before = server.rss_mib()
             with crowd(system, server, connections, reading=False):
                 used = server.rss_mib() - before
-            rows.add("idle connection", "KiB/connection", used * 1024 / connections, system=system, connections=connections)
+            rows.add(
+                "idle connection", "KiB/connection", used * 1024 / connections, system=system, connections=connections
+            )
         if system is POSTROAD:
             server.remove()
             server = make_server()
@@ -131,7 +161,13 @@ def idle(rows: Rows, kind: str, connections: int) -> None:
                 before = server.rss_mib()
                 with crowd(system, server, connections):
                     used = server.rss_mib() - before
-                rows.add("idle reader of a stream", "KiB/connection", used * 1024 / connections, system=system, connections=connections)
+                rows.add(
+                    "idle reader of a stream",
+                    "KiB/connection",
+                    used * 1024 / connections,
+                    system=system,
+                    connections=connections,
+                )
     finally:
         server.remove()
 
@@ -143,7 +179,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="a run; default: 3; with --quick 1")
     parser.add_argument("--listeners", type=int, default=1_000)
     parser.add_argument("--connections", type=int, default=5_000, help="idle ones")
-    parser.add_argument("--only", nargs="+", choices=("single", "packed", "pace", "idle"), default=("single", "packed", "pace", "idle"))
+    parser.add_argument(
+        "--only", nargs="+", choices=("single", "packed", "pace", "idle"), default=("single", "packed", "pace", "idle")
+    )
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     runs = options.runs or (1 if options.quick else 5)

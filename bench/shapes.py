@@ -17,9 +17,9 @@ from _rig import PATIENCE_S, QUICK_RESULTS, RESULTS, Rows, fresh_broker, machine
 from _servers import Server
 
 COUNT = 300_000
-QUEUES = (1, 10, 100, 1_000)
-CONSUMERS = (1, 4, 16, 64)
-BODIES = (64, 100, 1_000, 10_000, 100_000, 1_000_000)
+QUEUES: tuple[int, ...] = (1, 10, 100, 1_000)
+CONSUMERS: tuple[int, ...] = (1, 4, 16, 64)
+BODIES: tuple[int, ...] = (10, 100, 1_000, 10_000, 100_000, 1_048_576)
 BODY_VOLUME = 150_000_000
 """Bytes of one run at most."""
 FEATURES = {
@@ -33,7 +33,7 @@ RELATIVE_COST = {"result": 8, "key": 3, "priority": 2, "delay": 2, "dedup": 4, "
 def cases(scale: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Group, label within it, and the task."""
     count = COUNT // scale
-    few = slice(None, None, 3) if scale > 1 else slice(None)
+    few = slice(None, None, 3 if scale > 1 else 1)
     for queues in QUEUES[few]:
         yield "queues", str(queues), {"queues": queues, "count": count // (1 if queues < 100 else 3)}
     for consumers in CONSUMERS[few]:

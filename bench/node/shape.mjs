@@ -5,9 +5,11 @@
  * The producer begins at `go` and says `done` at the last confirm; the consumer says `done` at the last ack.
  */
 import { connect } from "postroad";
-import { body, cpuSeconds, nextWord, nowUs, task, tell } from "./common.mjs";
+import { body as object, cpuSeconds, nextWord, nowUs, task, tell } from "./common.mjs";
 
-const { url, queue, role, shape, count, queues = 1, consumers = 1 } = task;
+const { url, queue, role, shape, count, bytes, queues = 1, consumers = 1 } = task;
+/** A body of any size from 2 bytes; the object of the other benchmarks where it is that of 100 bytes. */
+const body = bytes === 100 ? object : () => "x".repeat(bytes - 2);
 /** Subscriptions that one connection takes, with room to spare. */
 const SUBSCRIPTIONS = 200;
 const KEYS = 1_000;
