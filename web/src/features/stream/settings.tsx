@@ -17,8 +17,8 @@ export function StreamSettings({ settings }: { settings: Settings }): ReactNode 
         {or(settings.retentionCount, (many) => `${count(many)} messages`, "any number")}
       </Figure>
       <Figure label="Keep at most">{or(settings.retentionBytes, bytes, "any size")}</Figure>
-      <Figure label="What groups have not settled">
-        {settings.keepUntilAcked === true ? "is kept" : <span className="muted">goes with the rest</span>}
+      <Figure label="Unsettled by a group">
+        {settings.keepUntilAcked === true ? "kept nevertheless" : <span className="muted">let go as well</span>}
       </Figure>
     </dl>
   );
