@@ -36,8 +36,7 @@ export function usePages(name: string, from: StartFrom | null): Pages {
           setState({ of, rows: [...so, ...messages], next, more: messages.length === PAGE, error: null });
         },
         (error: unknown) => {
-          if (turn.current === mine)
-            setState((was) => ({ ...was, of, rows: was.of === of ? was.rows : null, more: false, error }));
+          if (turn.current === mine) setState((was) => ({ ...was, of, rows: was.of === of ? was.rows : null, error }));
         },
       );
     },
