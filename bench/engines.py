@@ -1,6 +1,7 @@
 """Publishing through Postroad against the engine's own Python client used directly, at its best, in the same run.
 
     python bench/engines.py [redis] [rabbitmq] [--messages 20000] [--size 100] [--rounds 5]
+    python bench/engines.py --matrix
 
 Each round measures both, one after the other; printed are medians and their ratio. The servers are started on free ports.
 """
@@ -154,4 +155,11 @@ if __name__ == "__main__":
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
-    asyncio.run(main(parser.parse_args()))
+    parser.add_argument("--matrix", action="store_true", help="print the capability matrix of docs/engines.md instead")
+    args = parser.parse_args()
+    if args.matrix:
+        from matrix import matrix
+
+        print(matrix())
+    else:
+        asyncio.run(main(args))
