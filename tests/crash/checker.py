@@ -4,8 +4,11 @@ A row has ``e`` (event), ``t`` (monotonic milliseconds, one clock for all proces
 publish) and what belongs to the event:
 
     invoke, confirm, failed                      a publish, by key
-    arrive                                       a delivery's frame reached a client: queue, id, number, attempt
+    arrive                                       a delivery's frame reached a client: queue, id, number, attempt, ordering key (o)
     begin, ack, ack_ok, ack_no, nack, nack_ok …  its handler began; settled; the answer came
+
+A queue and its dead-letter queue are one *place*: what is settled in either is settled there. A group of a stream is a place too,
+and what was published to a topic is in several, under one id.
 
 A settle that got no certain answer is *unknown*, never failed: its message may come again or not, and is not lost, because
 its handler had done its work.
@@ -23,6 +26,8 @@ from typing import Any
 Row = dict[str, Any]
 ATTEMPTS_MAX = {"crash.poison": 3}
 ATTEMPTS_MAX_DEFAULT = 5
+TOPICS = {"crash.topic": ("crash.fan-a", "crash.fan-b", "crash.log/members")}
+"""Topic → places of what is bound to it."""
 CLOCK_GRAIN_MS = 2.0
 EXAMPLES = 5
 
@@ -65,21 +70,29 @@ def check(rows: list[Row], remaining: int = 0) -> Verdict:
     invoked = {row["k"]: row for row in reversed(kinds["invoke"])}
     confirmed = {row["k"] for row in kinds["confirm"]}
     first_times = Counter((row["q"], row["id"]) for row in kinds["arrive"])
+    acked = {(_place(row), row["k"]) for row in kinds["ack"]}
+    arrived = {(_place(row), row["k"]) for row in kinds["arrive"]}
+    anywhere = {key for _, key in acked}
+    fanned = [(place, key) for key in confirmed for place in TOPICS.get(invoked.get(key, {}).get("q", ""), ())]
     counts = {
         "invoked": len(invoked), "confirmed": len(confirmed), "delivered": len(kinds["arrive"]),
         "acked": len(kinds["ack_ok"]), "settles_unknown": len(kinds["ack_no"]) + len(kinds["nack_no"]),
         "publishes_unknown": len(kinds["failed"]), "dead": len({row["k"] for row in kinds["arrive"] if _is_dead(row)}),
-        "duplicates": sum(count - 1 for count in Counter(row["k"] for row in kinds["ack"]).values()),
+        "duplicates": sum(count - 1 for count in Counter((_place(row), row["k"]) for row in kinds["ack"]).values()),
+        "keyed": sum(1 for row in kinds["arrive"] if row.get("o")), "fanned_out": len(fanned),
         "redelivered": sum(count - 1 for count in first_times.values()), "remaining": remaining,
     }  # fmt: skip
     return Verdict(
         counts,
         {
-            "lost": sorted(confirmed - {row["k"] for row in kinds["ack"]}),
+            "lost": sorted({*(confirmed - anywhere), *(key for place, key in fanned if (place, key) not in acked)}),
+            "fan_out_incomplete": [f"{key} {place}" for place, key in fanned if (place, key) not in arrived],
             "never_published": sorted({row["k"] for row in kinds["arrive"]} - invoked.keys()),
             "redelivered_after_ack": list(_after_ack(kinds["ack_ok"], kinds["arrive"])),
             "stored_twice": list(_stored_twice(kinds["arrive"] + kinds["confirm"])),
             "out_of_order": list(_out_of_order(kinds["begin"])),
+            "key_out_of_order": list(_key_out_of_order(kinds["arrive"])),
+            "key_twice_at_once": list(_key_twice_at_once(rows)),
             "too_early": [
                 row["k"]
                 for row in kinds["arrive"]
@@ -100,12 +113,18 @@ def _is_dead(row: Row) -> bool:
     return str(row["q"]).endswith(".dead")
 
 
+def _place(row: Row) -> str:
+    """Where a row happened; a dead-letter queue is part of what it belongs to."""
+    name = str(row["q"]).removesuffix(".dead")
+    return "crash.log/members" if name == "crash.log.members" else name
+
+
 def _after_ack(acked: Iterable[Row], arrived: Iterable[Row]) -> Iterator[str]:
-    """After an ack was confirmed, no delivery of that message starts, in no queue."""
-    acked_at: dict[str, float] = {}
+    """After an ack was confirmed, no delivery of that message starts in that place."""
+    acked_at: dict[tuple[str, str], float] = {}
     for row in acked:
-        acked_at.setdefault(row["id"], row["t"])
-    return (row["k"] for row in arrived if row["t"] > acked_at.get(row["id"], float("inf")))
+        acked_at.setdefault((_place(row), row["id"]), row["t"])
+    return (row["k"] for row in arrived if row["t"] > acked_at.get((_place(row), row["id"]), float("inf")))
 
 
 def _stored_twice(rows: Iterable[Row]) -> Iterator[str]:
@@ -131,6 +150,40 @@ def _out_of_order(begun: Iterable[Row]) -> Iterator[str]:
         last[producer] = int(number)
 
 
+def _key_out_of_order(arrived: Iterable[Row]) -> Iterator[str]:
+    """Of one producer's messages with one ordering key, none arrives for the first time after a later one did."""
+    seen: set[tuple[str, str]] = set()
+    last: dict[tuple[str, str, str], int] = defaultdict(lambda: -1)
+    for row in arrived:
+        place, key = _place(row), row.get("o")
+        if key is None or (place, row["k"]) in seen:
+            continue
+        seen.add((place, row["k"]))
+        producer, number = row["k"].split("-")
+        if int(number) < last[place, key, producer]:
+            yield row["k"]
+        last[place, key, producer] = int(number)
+
+
+def _key_twice_at_once(rows: Iterable[Row]) -> Iterator[str]:
+    """While a message of a key is out and no client has sent its ack, no other message of that key arrives there."""
+    out: dict[tuple[str, str], set[str]] = defaultdict(set)
+    done: set[tuple[str, str]] = set()
+    keys: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if row["e"] == "arrive" and row.get("o") is not None and not _is_dead(row):
+            place = _place(row)
+            keys[place, row["k"]] = row["o"]
+            others = out[place, row["o"]] - {row["k"]}
+            if others and (place, row["k"]) not in done:
+                yield row["k"]
+            if (place, row["k"]) not in done:
+                out[place, row["o"]].add(row["k"])
+        elif row["e"] == "ack" and (key := keys.get((_place(row), row["k"]))) is not None:
+            done.add((_place(row), row["k"]))
+            out[_place(row), key].discard(row["k"])
+
+
 def _nack_forgotten(nacked: Iterable[Row], arrived: Iterable[Row]) -> Iterator[str]:
     """A confirmed nack counts its attempt for good: later deliveries in that queue have a higher one."""
     nacks: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -147,16 +200,16 @@ def _not_dead_once(rows: Iterable[Row]) -> Iterator[str]:
 
     And none is acked both there and in its own queue.
     """
-    exhausted: set[str] = set()
-    given_up_by: dict[str, set[str]] = defaultdict(set)
+    exhausted: set[tuple[str, str]] = set()
+    given_up_by: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
         if row["e"] == "nack_ok" and row["a"] >= ATTEMPTS_MAX.get(row["q"], ATTEMPTS_MAX_DEFAULT):
-            exhausted.add(row["k"])
+            exhausted.add((_place(row), row["k"]))
         if row["e"] == "ack_ok":
-            given_up_by[row["k"]].add(row["q"])
-    for key in exhausted:
-        if not any(name.endswith(".dead") for name in given_up_by[key]):
-            yield key
-    for key, queues in given_up_by.items():
+            given_up_by[_place(row), row["k"]].add(row["q"])
+    for message in exhausted:
+        if not any(name.endswith(".dead") for name in given_up_by[message]):
+            yield message[1]
+    for message, queues in given_up_by.items():
         if len(queues) > 1:
-            yield key
+            yield message[1]

@@ -3,6 +3,7 @@
  *
  *   node consumers.mjs URL FOLDER SEED
  *
+ * `crash.topic` is bound to two queues and a stream with a group of two members.
  * `crash.order` has the first alone, one message at a time; all others share the rest. Words on standard input: `dead`
  * begins with the dead-letter queues, `stop` ends. What a message's body asks for is done to it: `nacks` refuses that many
  * attempts, `dead` gives it up at once, `next` publishes a follower together with the ack.
@@ -15,7 +16,7 @@ import { random } from "./random.mjs";
 
 const [url, folder, seed] = process.argv.slice(2);
 const CONSUMERS = 4;
-const SHARED = ["crash.plain", "crash.later", "crash.poison", "crash.next"];
+const SHARED = ["crash.plain", "crash.later", "crash.poison", "crash.next", "crash.keys", "crash.fan-a", "crash.fan-b"];
 const clients = [];
 const histories = [];
 
@@ -52,7 +53,9 @@ function handle({ history, client }, queue, concurrency, chance) {
       (error) => history.note(`${does}_no`, { ...about, code: error.code ?? String(error) }),
     );
   };
-  return client.queue(queue).consume(handler, { concurrency });
+  const [stream, group] = queue.split("/");
+  const source = group === undefined ? client.queue(queue) : client.stream(stream).group(group);
+  return source.consume(handler, { concurrency });
 }
 
 const started = [];
@@ -62,8 +65,17 @@ for (let index = 0; index < CONSUMERS; index++) {
   if (index === 0) {
     await one.client.queue("crash.poison").declare({ attemptsMax: 3, backoffMs: 20 });
     await one.client.queue("crash.plain").declare({ backoffMs: 20 });
+    await one.client.queue("crash.keys").declare({ backoffMs: 20 });
+    for (const queue of ["crash.fan-a", "crash.fan-b"]) {
+      await one.client.queue(queue).declare();
+      await one.client.bind("crash.*", { queue });
+    }
+    await one.client.stream("crash.log").declare();
+    await one.client.stream("crash.log").group("members").declare({ backoffMs: 20 });
+    await one.client.bind("#.topic", { stream: "crash.log" });
     started.push(handle(one, "crash.order", 1, chance));
   }
+  if (index < 2) started.push(handle(one, "crash.log/members", 2 + 2 * index, chance));
   for (const queue of SHARED) started.push(handle(one, queue, 1 + 3 * index, chance));
 }
 await Promise.all(started.map((consumer) => consumer.ready()));

@@ -38,7 +38,7 @@ function* deliveries(header, data) {
   for (const [sequence, count, prefix, first] of header.runs) {
     for (let k = 0; k < count; k++, index++) {
       const body = JSON.parse(data.toString("utf8", offset, (offset += header.sizes[index])));
-      yield { id: `${prefix}${first + k}`, k: body.k, n: header.number + index, s: sequence + k, a: header.attempts?.[index] ?? header.attempt ?? 1 };
+      yield { id: `${prefix}${first + k}`, k: body.k, o: body.key, n: header.number + index, s: sequence + k, a: header.attempts?.[index] ?? header.attempt ?? 1 };
     }
   }
 }
@@ -63,7 +63,7 @@ export const noting = (history) => {
       ...connection,
       send: (data) => {
         const header = typeof data === "string" ? JSON.parse(data) : undefined;
-        if (header?.op === "consume") queues.set(header.sub, header.queue);
+        if (header?.op === "consume") queues.set(header.sub, header.queue ?? `${header.stream}/${header.group}`);
         connection.send(data);
       },
     };

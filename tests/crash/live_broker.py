@@ -96,9 +96,11 @@ class LiveBroker:
         return {row["name"]: row for row in json.loads(self._get("/v1/queues")[1])["queues"]}
 
     def unsettled(self) -> dict[str, int]:
-        """How many messages each queue still has, those with none left out."""
+        """How many messages each queue and each group still has, those with none left out."""
         kinds = ("ready", "delayed", "retrying", "leased")
         counts = {name: sum(row[kind] for kind in kinds) for name, row in self.queues().items()}
+        for stream in json.loads(self._get("/v1/streams")[1])["streams"]:
+            counts |= {f"{stream['name']}/{group['name']}": group["lag"] for group in stream["groups"]}
         return {name: count for name, count in counts.items() if count}
 
     def kill(self) -> None:

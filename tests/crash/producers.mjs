@@ -1,5 +1,6 @@
 /**
- * Four producers that publish until told to stop: batches and single awaited messages, plain, delayed, with priorities.
+ * Four producers that publish until told to stop: batches and single awaited messages, plain, delayed, with priorities, with
+ * ordering keys, to a topic.
  *
  *   node producers.mjs URL FOLDER SEED
  *
@@ -29,7 +30,8 @@ function producer(index) {
     const k = `p${index}-${count++}`;
     history.note("invoke", { k, q: queue, d: options?.delayMs ?? 0 });
     try {
-      const { id } = await client.queue(queue).publish({ k, ...fate }, options);
+      const target = queue === "crash.topic" ? client.topic(queue) : client.queue(queue);
+      const { id } = await target.publish({ k, key: options?.key, ...fate }, options);
       history.note("confirm", { k, id });
       if (!told) {
         told = true;
@@ -43,11 +45,14 @@ function producer(index) {
   /** One message with what shall become of it. */
   const any = () => {
     const dice = chance();
-    if (dice < 0.35) return publish("crash.order", {});
-    if (dice < 0.55) return publish("crash.plain", { nacks: chance() < 0.1 ? 1 + Math.floor(chance() * 2) : 0 });
-    if (dice < 0.65) return publish("crash.plain", { next: true });
-    if (dice < 0.8) return publish("crash.later", {}, { delayMs: Math.floor(chance() * 500) });
-    if (dice < 0.92) return publish("crash.later", { nacks: chance() < 0.1 ? 1 : 0 }, { priority: Math.floor(chance() * 10) });
+    if (dice < 0.25) return publish("crash.order", {});
+    if (dice < 0.4) return publish("crash.plain", { nacks: chance() < 0.1 ? 1 + Math.floor(chance() * 2) : 0 });
+    if (dice < 0.47) return publish("crash.plain", { next: true });
+    if (dice < 0.57) return publish("crash.later", {}, { delayMs: Math.floor(chance() * 500) });
+    if (dice < 0.66) return publish("crash.later", { nacks: chance() < 0.1 ? 1 : 0 }, { priority: Math.floor(chance() * 10) });
+    const key = `${index}/${Math.floor(chance() * 8)}`;
+    if (dice < 0.8) return publish("crash.keys", { nacks: chance() < 0.1 ? 1 : 0 }, { key });
+    if (dice < 0.94) return publish("crash.topic", { nacks: chance() < 0.05 ? 1 : 0 }, chance() < 0.5 ? { key } : undefined);
     return publish("crash.poison", chance() < 0.3 ? { nacks: 100 } : chance() < 0.2 ? { dead: true } : {});
   };
 

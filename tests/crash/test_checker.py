@@ -23,6 +23,23 @@ def ordered(*keys: str) -> list[Row]:
     return [row(e, t, k, q="crash.order") for t, k in enumerate(keys) for e in ("invoke", "arrive", "begin", "ack")]
 
 
+def keyed(*steps: tuple[str, str]) -> list[Row]:
+    """A history of ``crash.keys`` where all messages have one key: published first, then these (event, message)."""
+    keys = sorted({key for _, key in steps})
+    rows = [row("invoke", at / 10, key, q="crash.keys") for at, key in enumerate(keys)]
+    return rows + [row(event, at + 1, key, q="crash.keys", o="k") for at, (event, key) in enumerate(steps)]
+
+
+def fanned(*places: str, arrive: tuple[str, ...] = ()) -> list[Row]:
+    """A message published to a topic, acked in these places, and arrived in ``arrive`` too."""
+    rows = [row("invoke", 0, q="crash.topic"), row("confirm", 1)]
+    rows += [row("arrive", 2, q=place) for place in (*places, *arrive)]
+    return rows + [row(event, t, q=place) for place in places for t, event in ((3, "ack"), (4, "ack_ok"))]
+
+
+ALL = ("crash.fan-a", "crash.fan-b", "crash.log/members")
+
+
 @pytest.mark.parametrize(
     ("promise", "rows"),
     [
@@ -44,6 +61,23 @@ def ordered(*keys: str) -> list[Row]:
             [*GOOD, row("ack_ok", 6, q="crash.plain.dead")],
             id="acked here and out of the dead-letter queue",
         ),
+        pytest.param("lost", fanned(*ALL[:2], arrive=ALL[2:]), id="a group never acked it"),
+        pytest.param("redelivered_after_ack", [*fanned(*ALL), row("arrive", 6, q=ALL[2])], id="again, in a group"),
+        pytest.param(
+            "key_out_of_order",
+            keyed(("arrive", "p0-1"), ("ack", "p0-1"), ("arrive", "p0-0"), ("ack", "p0-0")),
+            id="a later one of its key came first",
+        ),
+        pytest.param(
+            "key_twice_at_once",
+            keyed(("arrive", "p0-0"), ("arrive", "p0-1"), ("ack", "p0-0"), ("ack", "p0-1")),
+            id="the next of a key too early",
+        ),
+        pytest.param(
+            "key_twice_at_once",
+            keyed(("arrive", "p0-0"), ("nack", "p0-0"), ("arrive", "p0-1"), ("ack", "p0-1"), ("ack", "p0-0")),
+            id="a refused one does not hold its key",
+        ),
         pytest.param("publish_failed", [*GOOD, row("invoke", 6, "p0-1"), row("failed", 7, "p0-1")], id="given up"),
     ],
 )
@@ -52,6 +86,13 @@ def test_a_broken_promise_is_found(promise: str, rows: list[Row]) -> None:
 
     assert [name for name, found in verdict.broken.items() if found] == [promise]
     assert not verdict.holds
+
+
+def test_a_target_that_got_nothing_is_found_and_the_message_is_lost_there() -> None:
+    broken = check(fanned("crash.fan-a", "crash.log/members")).broken
+
+    assert broken["fan_out_incomplete"] == ["p0-0 crash.fan-b"]
+    assert broken["lost"] == ["p0-0"]
 
 
 def test_a_message_that_stays_behind_is_found() -> None:
@@ -64,6 +105,22 @@ def test_a_message_that_stays_behind_is_found() -> None:
         pytest.param(GOOD, id="once"),
         pytest.param([*GOOD[:4], *[r | {"t": r["t"] + 2} for r in GOOD[2:]]], id="twice before its ack"),
         pytest.param(ordered("p0-0", "p1-0", "p0-1"), id="in order for each producer"),
+        pytest.param(fanned(*ALL), id="everywhere"),
+        pytest.param(
+            [*fanned(*ALL[:2]), *(row(e, t, q="crash.log.members.dead") for t, e in enumerate(("arrive", "ack")))],
+            id="dead in the group, and acked there",
+        ),
+        pytest.param(
+            keyed(
+                ("arrive", "p0-0"),
+                ("nack", "p0-0"),
+                ("arrive", "p0-0"),
+                ("ack", "p0-0"),
+                ("arrive", "p0-1"),
+                ("ack", "p0-1"),
+            ),
+            id="a key in order through a retry",
+        ),
         pytest.param([*GOOD[:5], row("ack_no", 6, code="lease-lost")], id="ack with unknown outcome"),
     ],
 )
