@@ -221,6 +221,7 @@ def setting(results: dict[str, Any]) -> str:
             + (f"; versions: {versions}" if versions else "") + "."
         )  # fmt: skip
         out += [f"- Left out: {program}: {reason}." for program, reason in about.get("left_out", {}).items()]
+        out += [f"- A run failed: {what}: {reason}." for what, reason in about.get("failed", {}).items()]
     return "\n".join(out) + "\n"
 
 

@@ -258,7 +258,8 @@ def main() -> int:
         backlog=options.backlog or (QUICK_BACKLOG if quick else BACKLOG),
     )
     runs = options.runs or (QUICK_RUNS if quick else RUNS)
-    about = machine() | {"left_out": missing, "runs": runs}
+    failed: dict[str, str] = {}
+    about = machine() | {"left_out": missing, "failed": failed, "runs": runs}
     out = options.out or (QUICK_RESULTS if quick else RESULTS)
     results = Rows()
     try:
@@ -266,7 +267,8 @@ def main() -> int:
             rows = Rows()
             for _ in range(1 if name in ONCE else runs):
                 for system in contestants(name, systems):
-                    measure(BENCHES[name], stage, system, rows)
+                    if problem := measure(BENCHES[name], stage, system, rows):
+                        failed[f"{system.name}, {name}"] = problem
             for row in rows.summaries():
                 print(json.dumps(row, ensure_ascii=False), flush=True)
             results.take(rows)
@@ -278,14 +280,16 @@ def main() -> int:
     return 0
 
 
-def measure(bench: Bench, stage: Stage, system: System, rows: Rows) -> None:
-    """One run; one that fails is told and leaves the others their turn."""
+def measure(bench: Bench, stage: Stage, system: System, rows: Rows) -> str:
+    """One run; one that fails is told and leaves the others their turn. Returns the reason."""
     try:
         bench(stage, system, rows)
     except RuntimeError as problem:
         print(f"FAILED: {system.name}: {problem}", flush=True)
         if (server := stage.servers.pop(system.server, None)) is not None:
             server.remove()
+        return str(problem).partition("\n")[0]
+    return ""
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def main() -> int:
     runs = options.runs or (1 if options.quick else 5)
     about = machine() | {"runs": runs}
     rows = Rows()
-    failed = []
+    failed: dict[str, str] = {}
     for _ in range(runs):
         for group, label, task in cases(options.scale or (10 if options.quick else 1)):
             if options.only and not any(word in f"{group} {label}" for word in options.only):
@@ -82,7 +82,7 @@ def main() -> int:
                 with fresh_broker() as server:
                     measure(server, rows, group, label, task)
             except RuntimeError as problem:
-                failed.append(f"{group} {label}")
+                failed[f"{group} {label}"] = str(problem).partition("\n")[0]
                 print(f"FAILED: {group} {label}: {problem}", flush=True)
     for row in rows.summaries():
         print(json.dumps(row, ensure_ascii=False), flush=True)

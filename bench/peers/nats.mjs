@@ -6,12 +6,14 @@ import { windowed } from "../node/window.mjs";
 const IN_FLIGHT = 2_000;
 const PULL = 1_000;
 const DURABLE = "workers";
+/** Where a pace is too much for it, messages wait; that shall show as latency. */
+const TIMEOUT_MS = 120_000;
 
 export const open = async ({ url, queue }) => {
   const connection = await connect({ servers: url });
   const stream = jetstream(connection);
   const manager = await jetstreamManager(connection);
-  const post = (body, done) => stream.publish(queue, JSON.stringify(body)).then(() => done(), done);
+  const post = (body, done) => stream.publish(queue, JSON.stringify(body), { timeout: TIMEOUT_MS }).then(() => done(), done);
   return {
     async prepare() {
       await manager.streams.add({ name: queue, subjects: [queue], storage: StorageType.File });
