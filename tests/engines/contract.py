@@ -423,6 +423,24 @@ class Contract:
         await late.count(1)
         assert late.bodies == [b"3"]
 
+    @needs("streams", "redrive")
+    async def test_what_is_dead_to_one_group_comes_back_to_that_group_alone(self, desk: Desk) -> None:
+        await desk.engine.declare("s", {}, kind="stream")
+        one = await desk.consume("s", group="one", start="earliest")
+        two = await desk.consume("s", group="two", start="earliest")
+        confirm = await desk.publish("s", b"1", b"2", kind="stream")
+        await one.count(2)
+        await two.count(2)
+        await two.ack_all()
+        await one.settle(acks=[(2, 2)], nacks=[Nack(first=1, last=1, dead=True, reason="no")])
+        await desk.counts("s.one.dead", ready=1)
+        assert (await desk.engine.operate("redrive", {"queue": "s.one.dead"}))["count"] == 1
+        await one.count(3)
+        assert (one.got[2].id, one.got[2].body, one.got[2].attempt) == (ids(confirm)[0], b"1", 1)
+        await one.ack(one.got[2].number)
+        await desk.counts("s/one", ready=0, leased=0)
+        assert len(two.got) == 2
+
     @needs("streams")
     async def test_a_group_may_begin_at_an_offset_and_be_reset(self, desk: Desk) -> None:
         await desk.engine.declare("s", {}, kind="stream")
@@ -532,6 +550,19 @@ class Contract:
         assert (await inbox.ack(1)).lost == [(1, 1)]
         with pytest.raises(InvalidState):
             await desk.engine.operate("cancel", {"message": waiting})
+
+    @needs("cancel", "redrive")
+    async def test_a_redriven_message_can_be_cancelled_where_it_is_now(self, desk: Desk) -> None:
+        (id,) = ids(await desk.publish("q", b"1"))
+        inbox = await desk.consume("q")
+        await inbox.count(1)
+        await inbox.settle(nacks=[Nack(first=1, last=1, dead=True)])
+        inbox.subscription.cancel()
+        await desk.counts("q.dead", ready=1)
+        await desk.engine.operate("redrive", {"queue": "q.dead"})
+        await desk.counts("q", ready=1)
+        assert (await desk.engine.operate("cancel", {"message": id}))["state"] == "cancelled"
+        await desk.counts("q", ready=0)
 
     @needs("peek")
     async def test_looking_does_not_touch(self, desk: Desk) -> None:

@@ -83,6 +83,15 @@ class Server:
             self.process.wait()
             self.process = None
 
+    def freeze(self) -> None:
+        """It answers nobody, but its connections stand."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """For good, with whatever was started beside it."""
         self.kill()

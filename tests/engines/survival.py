@@ -114,6 +114,25 @@ async def survives_a_crash(engine: Engine, server: Server, *, final: bool) -> No
         assert load.again_after_ack == []
 
 
+async def survives_a_stall(engine: Engine, server: Server) -> None:
+    """While the other broker hangs publishes are refused in time; when it answers again all goes on."""
+    load = Load(engine, "stall")
+    await load.begin()
+    await load.confirmed_more(100)
+    server.freeze()
+    try:
+        refused = load.refused
+        async with asyncio.timeout(RETURN_S):
+            while load.refused < refused + 2:
+                await asyncio.sleep(0.01)
+    finally:
+        server.thaw()
+    async with asyncio.timeout(RETURN_S):
+        await load.confirmed_more(100)
+    await load.end()
+    assert load.slowest_s < ANSWER_S
+
+
 async def a_gateway_dies(url: str, engine: Engine, count: int = 10_000) -> None:
     """Of messages shared by two gateways none is lost when one is killed, and none acked there comes again."""
     desk = Desk(engine)

@@ -15,7 +15,7 @@ from postroad.broker.engine.engine import Engine
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import Unavailable
 from servers import Rabbit
-from survival import a_gateway_dies, both_see_the_same, survives_a_crash
+from survival import a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
 
 _prefixes = count()
 
@@ -51,6 +51,11 @@ class TestSurvival:
         one, two = open_engine(url, data=""), open_engine(url, data="")
         async with running(one, two):
             await both_see_the_same(one, two)
+
+    async def test_a_stall_of_rabbitmq_stops_nobody_for_long(self, rabbit: Rabbit) -> None:
+        engine = open_engine(f"{rabbit.url}?prefix=stall.", data="")
+        async with running(engine):
+            await survives_a_stall(engine, rabbit)
 
     async def test_nothing_confirmed_is_lost_when_rabbitmq_is_killed(self, rabbit: Rabbit) -> None:
         engine = open_engine(f"{rabbit.url}?prefix=crash.", data="")

@@ -13,7 +13,7 @@ from postroad.broker.engine.engine import Engine
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import Unavailable
 from servers import Redis
-from survival import a_gateway_dies, both_see_the_same, survives_a_crash
+from survival import a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
 
 _prefixes = count()
 
@@ -49,6 +49,11 @@ class TestSurvival:
                 await survives_a_crash(engine, server, final=True)
         finally:
             server.kill()
+
+    async def test_a_stall_of_redis_stops_nobody_for_long(self, redis: Redis) -> None:
+        engine = open_engine(f"{redis.url}?prefix=stall:", data="")
+        async with running(engine):
+            await survives_a_stall(engine, redis)
 
     async def test_a_gateway_dies_and_nothing_is_lost(self, redis: Redis) -> None:
         url = f"{redis.url}?prefix=dying:&node_timeout_ms=1500"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import cast
 
 from ..clock import Clock
@@ -50,15 +51,12 @@ def open_engine(url: str = "embedded:", *, data: str, durability: str = "sync", 
 def _external(url: str, scheme: str, clock: Clock | None) -> Engine:
     """Imported only now: client libraries are extras, and slow to import."""
     module, name, extra, library = _BACKENDS[scheme]
-    from .external import ExternalEngine
-
-    try:
-        backend = getattr(import_module(f".{module}", __package__), name)
-    except ModuleNotFoundError as error:
-        if error.name != library:
-            raise
+    if find_spec(library) is None:
         raise Unsupported(
             f"The engine {scheme}: needs the client library that postroad[{extra}] brings: pip install 'postroad[{extra}]'.",
             extra=extra,
-        ) from error
+        )
+    from .external import ExternalEngine
+
+    backend = getattr(import_module(f".{module}", __package__), name)
     return cast(Engine, ExternalEngine(backend(url), clock=clock))

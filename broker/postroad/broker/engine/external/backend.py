@@ -211,6 +211,7 @@ class Backend(Protocol):
         durability: What a confirm means: ``sync``, ``os`` or ``memory``.
         store: Names the data set.
         flights: How many ``send`` calls may be under way at once; their order is kept.
+        flight_messages: About how many messages one of them has at most.
         settings: Queue settings other than their default that it can keep; others are refused when declared.
     """
 
@@ -220,6 +221,7 @@ class Backend(Protocol):
     store: str
     is_up: bool
     flights: int
+    flight_messages: int
     settings: frozenset[str]
     stream_settings: frozenset[str]
 

@@ -1,7 +1,8 @@
 """Publishes on their way to the engine: what arrives while one batch is under way goes with the next.
 
-Nobody waits longer than ``PATIENCE_S``: then, and while the engine is known to be away, the answer is ``unavailable``. It may have been stored
-all the same; a client sends it again under the same frame number.
+While the engine is known to be away the answer is ``unavailable`` at once. When it does not answer for ``PATIENCE_S`` all that waits is refused
+with what was under way, and until it answers again only one batch at a time is tried; so nobody waits longer than that for an engine that
+hangs. What was under way may have been stored all the same; a client sends it again under the same frame number.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from .records import publish_record
 log = logging.getLogger("postroad.engine")
 
 PATIENCE_S = 2.0
-MESSAGES_MAX = 8192
 BYTES_MAX = 8 * 1024 * 1024
 WAITING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -37,6 +37,7 @@ class Sender:
         self._waiting_bytes = 0
         self._flying: set[asyncio.Task[None]] = set()
         self._wanted = False
+        self._hangs = False
 
     def send(self, send: Send, done: Done[Confirm]) -> None:
         if not self._backend.is_up:
@@ -51,7 +52,7 @@ class Sender:
         self._want()
 
     def _want(self) -> None:
-        if not self._wanted and len(self._flying) < self._backend.flights:
+        if not self._wanted and len(self._flying) < (1 if self._hangs else self._backend.flights):
             self._wanted = True
             asyncio.get_running_loop().call_soon(self._launch)
 
@@ -60,7 +61,7 @@ class Sender:
         if not self._waiting:
             return
         batch, count, size = 0, 0, 0
-        while batch < len(self._waiting) and count < MESSAGES_MAX and size < BYTES_MAX:
+        while batch < len(self._waiting) and count < self._backend.flight_messages and size < BYTES_MAX:
             send = self._waiting[batch][0]
             count += len(send.bodies)
             size += sum(map(len, send.bodies))
@@ -83,8 +84,10 @@ class Sender:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 results = await self._backend.send([send for send, _ in rows])
+            self._hangs = False
         except TimeoutError:
             results = [Unavailable(f"{self._backend.name} did not confirm in time.")] * len(rows)
+            self._refuse_waiting()
         except PostroadError as error:
             results = [error] * len(rows)
         except Exception:
@@ -95,6 +98,12 @@ class Sender:
                 done(self._confirm(send, result))
             else:
                 done(result if isinstance(result, PostroadError) else Internal("Sending failed."))
+
+    def _refuse_waiting(self) -> None:
+        self._hangs = True
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        for _, done in waiting:
+            done(Unavailable(f"{self._backend.name} does not answer."))
 
     def _confirm(self, send: Send, sent: Sent) -> Confirm:
         prefix, duplicates, routed = send.prefix, sent.duplicates, len(send.targets)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from zlib import crc32
 
 from ...core.retry import retry_delay_ms
-from ...errors import Internal, PostroadError, Unavailable
+from ...errors import Internal, PostroadError, QueueNotFound, Unavailable
 from ...settings import QueueSettings
 from ..engine import Capabilities, Json, PublishBatch
 from .backend import Backend, Definition, Received, Send, Verdicts
@@ -117,6 +117,8 @@ class Source:
             self._event.clear()
             try:
                 await self._hand_out()
+            except QueueNotFound:
+                await asyncio.sleep(0.05)  # it was deleted a moment ago, and will be closed
             except Unavailable:
                 await asyncio.sleep(0.05)  # the backend wakes us when it is back; the poll is for safety
             except Exception:

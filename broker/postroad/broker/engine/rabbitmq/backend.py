@@ -49,6 +49,7 @@ class RabbitBackend:
 
     name = "rabbitmq"
     flights = 4
+    flight_messages = 256
     durability = "sync"
     settings = frozenset(("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms"))
     stream_settings: frozenset[str] = frozenset()

@@ -47,6 +47,7 @@ class RedisBackend:
     name = "redis"
     capabilities = CAPABILITIES
     flights = 1
+    flight_messages = 8192
     settings = frozenset(
         ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
     )

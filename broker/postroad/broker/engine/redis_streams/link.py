@@ -19,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from ...errors import Internal, PostroadError, StorageFull, Unavailable
+from ...errors import Internal, PostroadError, QueueNotFound, StorageFull, Unavailable
 
 log = logging.getLogger("postroad.engine")
 
@@ -101,6 +101,8 @@ class Link:
             return Unavailable("This Redis takes no writes now.")
         if isinstance(error, ResponseError) and ("OOM" in text or "MISCONF" in text):
             return StorageFull("Redis takes no more writes.")
+        if "NOGROUP" in text:
+            return QueueNotFound("It was deleted.")
         log.error("Redis refused: %s", text)
         return Internal("Redis refused a command.")
 
