@@ -8,7 +8,7 @@ import pytest
 from engine_rig import Rig, Worker
 from postroad.broker.core import command as c
 from postroad.broker.errors import InvalidRequest, InvalidState, MessageNotFound
-from test_streams import to
+from test_readers import to
 
 
 async def found(rig: Rig, queue: str = "q", **asked: Any) -> list[int]:
