@@ -122,15 +122,15 @@ def machine() -> dict[str, Any]:
 
 
 def save(out: Path, script: str, about: dict[str, Any], rows: Rows) -> None:
-    """Replace what ``script`` wrote to the file before; what others wrote stays."""
+    """Put rows into the file in the place of earlier ones of the same bench and system; what was not measured now stays."""
     kept = json.loads(out.read_text()) if out.exists() else {}
-    results = [row for row in kept.get("results", []) if row.get("script") not in (None, script)]
-    results += [{"script": script, **row} for row in rows.summaries()]
+    fresh = [{"script": script, **row} for row in rows.summaries()]
+    names = {(row["bench"], row["system"]) for row in fresh}
+    results = [row for row in kept.get("results", []) if "script" in row and (row["bench"], row["system"]) not in names]
+    results = sorted([*results, *fresh], key=lambda row: row["script"])
     scripts = kept.get("scripts", {}) | {script: about}
     out.parent.mkdir(exist_ok=True)
-    lines = ",\n".join(
-        f"  {json.dumps(row, ensure_ascii=False)}" for row in sorted(results, key=lambda row: row["script"])
-    )
+    lines = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in results)
     head = json.dumps(scripts, indent=1, ensure_ascii=False)
     out.write_text(f'{{"scripts": {head},\n"results": [\n{lines}\n]}}\n')
 

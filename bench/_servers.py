@@ -6,6 +6,7 @@ A server whose turn it is not is paused (SIGSTOP), so that its timers take nothi
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import re
 import shutil
@@ -173,7 +174,7 @@ class Postroad(Server):
         return b"200 OK" in self._send(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
 
     def version(self) -> str:
-        return said_by("git", "rev-parse", "--short", "HEAD")
+        return importlib.metadata.version("postroad")
 
 
 class Redis(Server):
