@@ -57,10 +57,21 @@ async def read(rig: Rig, start: Any = "latest", stream: str = "s") -> Reading:
 
 async def to(rig: Rig, name: str, bodies: list[bytes], kind: str = "stream", **attributes: Any) -> Any:
     outcome: list[Any] = []
+    producer = attributes.pop("producer", None)
     batch = PublishBatch(
-        queue=name, kind=kind, sizes=[len(b) for b in bodies], bodies=b"".join(bodies), attributes=attributes
+        queue=name,
+        kind=kind,
+        sizes=[len(b) for b in bodies],
+        bodies=b"".join(bodies),
+        attributes=attributes,
+        producer=producer,
     )
-    rig.engine.publish(batch, lambda reply: (outcome.append(reply), rig.changed.tell()))  # type: ignore[func-returns-value]
+
+    def done(reply: Any) -> None:
+        outcome.append(reply)
+        rig.changed.tell()
+
+    rig.engine.publish(batch, done)
     await rig.changed.until(lambda: outcome)
     if isinstance(outcome[0], PostroadError):
         raise outcome[0]
@@ -223,6 +234,21 @@ async def test_a_topic_publish_is_one_body_in_the_journal_and_one_id_everywhere(
     assert sum(bytes(files.content(name)).count(marker) for name in files.list()) == 1
     message = await rig.message(f"{confirm.id_prefix}0")
     assert {place["queue"] for place in message.get("placements", [])} >= {"a", "b"}
+
+
+async def test_a_topic_frame_sent_again_is_answered_with_its_first_confirm(rig: Rig) -> None:
+    for name in ("a", "b"):
+        await rig.engine.declare(name, {})
+        rig.engine.tell(c.BindTopic(pattern="t.#", target=name))
+    first = await to(rig, "t.x", [b"1"], "topic", producer=("p", 1))
+    nowhere = await to(rig, "elsewhere", [b"1"], "topic", producer=("p", 2))
+
+    again = await to(rig, "t.x", [b"1"], "topic", producer=("p", 1))
+    nowhere_again = await to(rig, "elsewhere", [b"1"], "topic", producer=("p", 2))
+
+    assert (again.replayed, again.routed, again.position) == (True, 2, first.position)
+    assert (nowhere.routed, nowhere_again.routed) == (0, 0)
+    assert (await rig.stats("a"))["ready"] == 1
 
 
 async def test_a_refused_topic_publish_reaches_nobody(rig: Rig) -> None:

@@ -204,14 +204,14 @@ class EmbeddedEngine:
 
     def confirm(self, reply: c.Published) -> Confirm:
         state = self._machine.state
-        duplicates, found = None, reply.duplicates
-        if reply.replayed:
-            found = self._history.duplicates_at(reply.position)
+        duplicates, found, routed = None, reply.duplicates, reply.routed
+        if reply.replayed and (first := self._history.publish_at(reply.position)) is not None:
+            found, routed = first.duplicates, len(first.targets)
         if found:
             duplicates = {i: f"{state.id_prefix(at)}{index}" for i, (at, index) in found.items()}
         return Confirm(
             position=reply.position, id_prefix=state.id_prefix(reply.position), count=reply.count,
-            routed=reply.routed, duplicates=duplicates, replayed=reply.replayed,
+            routed=routed, duplicates=duplicates, replayed=reply.replayed,
         )  # fmt: skip
 
     def _refused(self, batch: PublishBatch) -> PostroadError | None:

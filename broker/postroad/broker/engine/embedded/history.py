@@ -43,13 +43,13 @@ class History:
             raise MessageNotFound(f"There is no message {message[:64]!a}.", message_id=message[:64])
         return position, index, record
 
-    def duplicates_at(self, position: int) -> dict[int, tuple[int, int]] | None:
-        """What the publish record at ``position`` did not store again; None if it stored all, or is no longer kept."""
+    def publish_at(self, position: int) -> Publish | None:
+        """The publish record at ``position``; None if it is no longer kept."""
         try:
             record = decode(self._journal.read(position)[0])
         except Gone:
             return None
-        return record.duplicates if isinstance(record, Publish) else None
+        return record if isinstance(record, Publish) else None
 
     async def stories(self, message: str, last: int) -> list[Story]:
         """The stories of a message up to position ``last``: one for each queue and group it went to.
