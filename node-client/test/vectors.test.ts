@@ -1,6 +1,7 @@
 /** What every implementation in every language must agree on: tests/vectors. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { ERRORS } from "../src/errors.js";
 import { platform as browser } from "../src/platform/browser.js";
 import { decodeFrame, encodeBytes, type Header, ProtocolViolation } from "../src/protocol/frame.js";
 import { checkPattern, matches } from "../src/testing/broker/pattern.js";
@@ -68,4 +69,20 @@ it("retry delays are those of the broker", () => {
   expect(rows.length).toBeGreaterThan(20);
   for (const { attempt = 0, backoff_ms = 0, backoff_max_ms = 0, position = 0, index = 0, delay_ms } of rows)
     expect(retryDelayMs(attempt, backoff_ms, backoff_max_ms, position, index)).toBe(delay_ms);
+});
+
+describe("errors", () => {
+  const { errors } = read<{
+    readonly errors: readonly { readonly code: string; readonly retryable: boolean; readonly http: number }[];
+  }>("errors");
+
+  it("are those of the server, in its order", () => {
+    const ours = Object.entries(ERRORS).map(([code, { retryable, http }]) => ({
+      code,
+      retryable: retryable === "yes",
+      http: http[0],
+    }));
+
+    expect(ours).toEqual(errors);
+  });
 });
