@@ -40,7 +40,7 @@ def test_a_letter_that_fails_is_retried_later_each_time_set_aside_and_redriven(p
     history = page.get_by_role("list", name=f"Attempts of {message}").get_by_role("listitem")
     expect(history.filter(has_text="failed, again after")).to_have_count(ATTEMPTS - 1)
 
-    dead.row(message).get_by_role("button", name="Redrive").click()
+    dead.row(message).get_by_role("button", name=f"Redrive {message}", exact=True).click()
 
     expect(dead.toasts.filter(has_text="1 message sent back to emails.")).to_be_visible()
     expect(dead.row(message)).to_have_count(0)
