@@ -124,7 +124,7 @@ def machine() -> dict[str, Any]:
 def save(out: Path, script: str, about: dict[str, Any], rows: Rows) -> None:
     """Put rows into the file in the place of earlier ones of the same bench and system; what was not measured now stays."""
     kept = json.loads(out.read_text()) if out.exists() else {}
-    fresh = [{"script": script, **row} for row in rows.summaries()]
+    fresh = [{"script": script, "commit": about["commit"], **row} for row in rows.summaries()]
     names = {(row["bench"], row["system"]) for row in fresh}
     results = [row for row in kept.get("results", []) if "script" in row and (row["bench"], row["system"]) not in names]
     results = sorted([*results, *fresh], key=lambda row: row["script"])

@@ -214,10 +214,11 @@ def setting(results: dict[str, Any]) -> str:
     """Machine, versions, what was left out."""
     out = []
     for script, about in sorted(results["scripts"].items()):
+        commits = {row["commit"]: None for row in results["results"] if row["script"] == script}
         versions = ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items())
         out.append(
-            f"- `bench/{script}`, {about['at']}, commit {about['commit']}: {about['cpus']} × {about['cpu']}, Linux {about['kernel']}, "
-            f"Python {about['python']}, Node {about['node']}, {about['runs']} runs each, load before {about['load_before']}"
+            f"- `bench/{script}`, {about['at']}, commit {', '.join(commits)}: {about['cpus']} × {about['cpu']}, Linux {about['kernel']}, "
+            f"Python {about['python']}, Node {about['node']}, {about['runs']} runs each, load before the last {about['load_before']}"
             + (f"; versions: {versions}" if versions else "") + "."
         )  # fmt: skip
         out += [f"- Left out: {program}: {reason}." for program, reason in about.get("left_out", {}).items()]
