@@ -34,6 +34,7 @@ class EmbeddedReader:
         self.position = 0
         self.is_paused = False
         self.is_waiting = False
+        self.is_closed = False
 
     def pause(self) -> None:
         self.is_paused = True
@@ -80,6 +81,7 @@ class Readers:
         return reader
 
     def remove(self, reader: EmbeddedReader) -> None:
+        reader.is_closed = True
         readers = self._open.get(reader.stream.number, [])
         if reader in readers:
             readers.remove(reader)
@@ -89,6 +91,7 @@ class Readers:
     def close(self, error: PostroadError) -> None:
         for readers in list(self._open.values()):
             for reader in list(readers):
+                reader.is_closed = True
                 reader.sink.ended(error)
         self._open.clear()
 
@@ -99,18 +102,17 @@ class Readers:
         for _, record in records:
             if isinstance(record, Publish):
                 for log, first, only in record.targets:
-                    for reader in self._open.get(log, ()):
+                    for reader in list(self._open.get(log, ())):
                         reader.end = first + (len(record.sizes) if only is None else len(only))
                         self.go_on(reader)
         for number in [number for number in self._open if number not in self._machine.state.stream_logs]:
             for reader in self._open.pop(number):
+                reader.is_closed = True
                 reader.sink.ended(QueueNotFound(f'"{reader.stream.name}" was deleted.', stream=reader.stream.name))
 
     def go_on(self, reader: EmbeddedReader) -> None:
         """Deliver more, if there is more and the socket has room; at most ``STEP`` messages a turn."""
-        if reader.is_paused or reader.is_waiting or reader.offset >= reader.end:
-            return
-        if reader not in self._open.get(reader.stream.number, ()):
+        if reader.is_closed or reader.is_paused or reader.is_waiting or reader.offset >= reader.end:
             return
         log = reader.stream.log
         trimmed = log.first if reader.offset < log.first else None
