@@ -26,10 +26,7 @@ class Story:
 
     def __init__(self, id: str, publish: Publish, index: int, log: int, sequence: int) -> None:
         self.id = id
-        self.index = index
         self.log, self.sequence = log, sequence
-        self.size = publish.sizes[index]
-        self.published_at = publish.at
         self.state = "queued"
         self.attempts = 0
         self.due: int | None = None
@@ -41,10 +38,6 @@ class Story:
         self.timeline: list[dict[str, Any]] = []
         attributes = publish.attributes
         delay = _column(attributes, "delay_ms", "delays_ms", index)
-        self.type: str = _column(attributes, "type", "types", index) or "json"
-        self.headers = _column(attributes, "headers", "headers", index)
-        self.key = _column(attributes, "key", "keys", index)
-        self.priority = _column(attributes, "priority", "priorities", index)
         self._granted_at = 0
         entry: dict[str, Any] = {"at": publish.at, "kind": "published", "log": log}
         if delay:

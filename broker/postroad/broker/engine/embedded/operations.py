@@ -13,10 +13,10 @@ from ...core.stream import GROUP_SEPARATOR
 from ...errors import InvalidRequest, InvalidState, LimitExceeded, MessageNotFound, PostroadError, QueueNotFound
 from ...names import queue_name, topic_name
 from ...settings import FOREVER
+from ..arguments import text_of
 from ..engine import Json
 from .history import History
 from .one_message import one_message
-from .queries import text_of
 
 CHUNK = 1000
 """Messages moved in one command: a large redrive gives way to others between chunks."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from ...core.codec import decode
 from ...core.declare import dead_letter_name
@@ -18,6 +15,7 @@ from ...core.record import Place
 from ...core.runs import Runs
 from ...errors import InvalidRequest, PostroadError, QueueNotFound
 from ...journal import Journal
+from ..arguments import integer_of, shown_body, text_of
 from ..engine import Json
 from .bodies import Bodies
 from .history import History
@@ -91,7 +89,7 @@ class Queries:
                 queue = args.get("queue")
                 if queue is not None:
                     self._machine.queue(text_of(args, "queue"))
-                return {"events": await self._history.last_events(queue, _integer(args, "last", 100), last)}
+                return {"events": await self._history.last_events(queue, integer_of(args, "last", 100), last)}
         raise InvalidRequest(f"There is no query {what[:40]!a}.", field="what")
 
     def numbers(self, name: str | None) -> Json:
@@ -123,7 +121,7 @@ class Queries:
                 "next_at": None if schedule.paused else schedule.next_at,
                 "last_at": schedule.last_at or None,
                 "fired": schedule.fired,
-                **_body(schedule.attributes.get("type", "json"), schedule.body),
+                **shown_body(schedule.attributes.get("type", "json"), schedule.body),
             }
             for _, schedule in sorted(self._machine.state.schedules.items())
         ]
@@ -163,7 +161,7 @@ class Queries:
         wanted = args.get("state") or "ready"
         if wanted not in STATES:
             raise InvalidRequest(f"state must be one of {', '.join(STATES)}.", field="state")
-        after, limit = _integer(args, "after", -1), min(_integer(args, "limit", 50), BROWSE_MAX)
+        after, limit = integer_of(args, "after", -1), min(integer_of(args, "limit", 50), BROWSE_MAX)
         if wanted == "dead" and queue.dead_letter_of is None:
             dead = self._machine.state.queues.get(queue.settings.dead_letter or dead_letter_name(queue.name))
             if dead is None or queue.settings.dead_letter is None:
@@ -212,7 +210,7 @@ class Queries:
             stored = self._bodies.get(position, self._machine.state.id_prefix(position))
             found["headers"] = stored.attribute("headers", "headers", index)
             found["key"] = stored.attribute("key", "keys", index)
-            found |= _body(found["type"], stored.cut(index, 1))
+            found |= shown_body(found["type"], stored.cut(index, 1))
         return found
 
     def add_lease(self, story: Any) -> None:
@@ -261,7 +259,7 @@ class Queries:
         if sequence in queue.log.placed:
             row |= self._placed(queue, sequence)
         if stored.sizes[index] <= BROWSE_BODY_BYTES:
-            row |= _body(kind, stored.cut(index, 1))
+            row |= shown_body(kind, stored.cut(index, 1))
         return row
 
     def _holder(self, queue: Queue, sequence: int) -> Json:
@@ -312,33 +310,3 @@ class Queries:
             for first, last in runs:
                 members.add(first, last)
         return members
-
-
-def text_of(args: Mapping[str, Any], name: str) -> str:
-    """Raises: InvalidRequest: the field is missing or no string."""
-    value = args.get(name)
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a string.", field=name)
-    return value
-
-
-def _integer(args: Mapping[str, Any], name: str, default: int) -> int:
-    value = args.get(name)
-    if value is None:
-        return default
-    if type(value) is not int or value < -1:
-        raise InvalidRequest(f"{name} must be an integer.", field=name)
-    return value
-
-
-def _body(kind: str, body: bytes | bytearray | memoryview) -> Json:
-    """The body as JSON can carry it; what is not what its type says comes as base64, marked."""
-    raw = bytes(body)
-    try:
-        if kind == "json":
-            return {"body": orjson.loads(raw)}
-        if kind == "text":
-            return {"body": raw.decode()}
-    except ValueError:
-        return {"body": base64.b64encode(raw).decode(), "body_encoding": "base64"}
-    return {"body": base64.b64encode(raw).decode(), "body_encoding": "base64"}

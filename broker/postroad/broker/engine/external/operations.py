@@ -10,10 +10,11 @@ import orjson
 from ...errors import InvalidRequest, InvalidState, QueueNotFound, Unsupported
 from ...names import queue_name
 from ...settings import FOREVER
+from ..arguments import text_of
 from ..engine import Json
 from .backend import Backend, Definition, Received, Send, Target
 from .envelope import ranges_of, split_id
-from .queries import Queries, text_of
+from .queries import Queries
 from .records import publish_record
 from .registry import GROUP_SEPARATOR, Registry
 from .source import Source

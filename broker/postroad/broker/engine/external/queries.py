@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from ...errors import Gone, InvalidRequest, MessageNotFound, PostroadError, Unsupported
+from ..arguments import integer_of, shown_body, text_of
 from ..engine import Json
 from .backend import Backend, Received
 from .chronicle import Chronicle
@@ -70,7 +68,7 @@ class Queries:
                 queue = args.get("queue")
                 if queue is not None:
                     await self._registry.need(text_of(args, "queue"), "queue", "group", "stream")
-                return {"events": self._chronicle.last_events(queue, min(_integer(args, "last", 100), EVENTS_MAX))}
+                return {"events": self._chronicle.last_events(queue, min(integer_of(args, "last", 100), EVENTS_MAX))}
         raise InvalidRequest(f"There is no query {what[:40]!a}.", field="what")
 
     def able(self, capability: str) -> None:
@@ -119,8 +117,8 @@ class Queries:
             definition = found
         if wanted == "dead":
             wanted = "ready"
-        limit = min(_integer(args, "limit", 50), BROWSE_MAX)
-        messages = await self._backend.browse(definition, wanted, _integer(args, "after", -1), limit)
+        limit = min(integer_of(args, "limit", 50), BROWSE_MAX)
+        messages = await self._backend.browse(definition, wanted, integer_of(args, "after", -1), limit)
         rows = [self.row(definition.name, message) for message in messages[:limit]]
         return {"messages": rows, "next": rows[-1]["sequence"] if len(messages) > limit else None}
 
@@ -198,32 +196,3 @@ class Queries:
     @property
     def _can_fetch(self) -> bool:
         return self._backend.capabilities.peek != "unsupported"
-
-
-def text_of(args: Mapping[str, Any], name: str) -> str:
-    """Raises: InvalidRequest: the field is missing or no string."""
-    value = args.get(name)
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a string.", field=name)
-    return value
-
-
-def _integer(args: Mapping[str, Any], name: str, default: int) -> int:
-    value = args.get(name)
-    if value is None:
-        return default
-    if type(value) is not int or value < -1:
-        raise InvalidRequest(f"{name} must be an integer.", field=name)
-    return value
-
-
-def shown_body(kind: str, body: bytes) -> Json:
-    """The body as JSON can carry it; what is not what its type says comes as base64, marked."""
-    try:
-        if kind == "json":
-            return {"body": orjson.loads(body)}
-        if kind == "text":
-            return {"body": body.decode()}
-    except ValueError:
-        pass
-    return {"body": base64.b64encode(body).decode(), "body_encoding": "base64"}
