@@ -1,6 +1,8 @@
-"""Servers of other brokers, started for a test on free ports with folders of their own, killed and started again, stopped by pid.
+"""Servers of other brokers, started on free ports with folders of their own, killed and started again, stopped by pid.
 
-A missing server skips its tests and says so; where ``CI`` is set it fails them.
+Tests of engines, browser tests, the demo and the benchmarks all start them by this module; which there are by name is in
+``scripts/engines.py``. Standard library only. In tests a missing program skips, and where ``CI`` is set it fails
+(``conftest.py``).
 """
 
 from __future__ import annotations
@@ -15,17 +17,23 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 START_S = 60
+SHUT_DOWN_S = 6
+
+
+class Missing(Exception):
+    """Something that a server needs is not on this machine; says what."""
 
 
 def need(program: str) -> str:
+    """The path of a program.
+
+    Raises:
+        Missing: it is not installed.
+    """
     found = shutil.which(program, path=f"/usr/lib/rabbitmq/bin:{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{program} is not installed")
-        pytest.skip(f"{program} is not installed")
+        raise Missing(f"{program} is not installed")
     return found
 
 
@@ -96,6 +104,15 @@ class Server:
         """For good, with whatever was started beside it."""
         self.kill()
 
+    def shut_down(self) -> None:
+        """As an operator would, so that the next start finds everything in order; what takes too long is killed."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(SHUT_DOWN_S)
+        self.stop()
+
     async def restart(self) -> None:
         await asyncio.to_thread(self.start)
 
@@ -118,7 +135,7 @@ class Redis(Server):
 
 
 class Rabbit(Server):
-    """RabbitMQ with a port mapper and a node name of its own, so that it meets no other."""
+    """RabbitMQ with a port mapper of its own, so that it meets no other; its data is in the folder under its node name."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -136,7 +153,7 @@ class Rabbit(Server):
         )
         (self.folder / "plugins").write_text("[].\n")
         return {
-            **os.environ, "HOME": str(self.folder), "RABBITMQ_NODENAME": f"postroad{self.port}@localhost",
+            **os.environ, "HOME": str(self.folder), "RABBITMQ_NODENAME": "postroad@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_NODE_PORT": str(self.port), "RABBITMQ_DIST_PORT": str(self._dist_port),
             "ERL_EPMD_PORT": str(self._mapper_port), "ERL_EPMD_ADDRESS": "127.0.0.1", "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_LOG_BASE": str(self.folder / "logs"), "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),

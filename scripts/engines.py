@@ -1,0 +1,60 @@
+"""The engines whose servers the demo and the browser tests start by name. A new one is one entry here.
+
+How each is started and stopped is in ``tests/engines/``, which the tests of the engines use as well.
+Read by ``bootstrap.py``, so it keeps to the standard library and to what old Pythons read.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+SERVERS = Path(__file__).resolve().parent.parent / "tests" / "engines"
+if TYPE_CHECKING:
+    from servers import Server
+
+EMBEDDED = "embedded"
+
+
+class Entry(NamedTuple):
+    """Attributes:
+    module: In ``tests/engines/``.
+    kind: The subclass of ``Server`` there.
+    programs: What it needs on the PATH, each with the package of the system that brings it.
+    options: How the demo wants it: as durable as the embedded engine.
+    """
+
+    module: str
+    kind: str
+    programs: dict[str, str]
+    options: dict[str, object]
+
+
+ENGINES = {
+    "redis": Entry("servers", "Redis", {"redis-server": "redis-server"}, {"appendfsync": "always"}),
+    "rabbitmq": Entry("servers", "Rabbit", {"rabbitmq-server": "rabbitmq-server"}, {}),
+}
+
+
+def is_url(engine: str) -> bool:
+    """Whether it names a server that runs already."""
+    return "://" in engine
+
+
+def is_known(engine: str) -> bool:
+    return engine == EMBEDDED or engine in ENGINES or is_url(engine)
+
+
+def names() -> str:
+    return ", ".join([EMBEDDED, *ENGINES])
+
+
+def server_of(engine: str, folder: Path) -> Server:
+    """The server of an engine with its data in ``folder``, not started yet."""
+    if str(SERVERS) not in sys.path:
+        sys.path.insert(0, str(SERVERS))
+    entry = ENGINES[engine]
+    made: Server = getattr(import_module(entry.module), entry.kind)(folder, **entry.options)
+    return made
