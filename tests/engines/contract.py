@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from desk import Desk, frame, ids
-from postroad.broker.engine.engine import Completion, Engine, Nack, Progress
+from postroad.broker.engine.engine import Completion, Engine, LogLine, Nack, Progress
 from postroad.broker.errors import (
     Conflict,
     InvalidState,
@@ -724,6 +724,31 @@ class Contract:
         assert (log.message["attempts"], log.message["timeline"][3]["reason"]) == (2, "smtp 421")
         found = (await desk.engine.query("message", {"message": ids(confirm)[0]}))["message"]
         assert found["state"] == "done"
+
+    @needs("timeline")
+    async def test_what_a_handler_says_reaches_watchers_and_can_be_read_later(self, desk: Desk) -> None:
+        await desk.engine.declare("q", QUICK)
+        confirm = await desk.publish("q", b"1")
+        log = await desk.watch(message=ids(confirm)[0])
+        inbox = await desk.consume("q", consumer="mailer")
+        await inbox.count(1)
+        await inbox.settle(begun=1, log=[LogLine(number=1, text="begin"), LogLine(number=1, text="!", level="warn")])
+        await inbox.settle(log=[LogLine(number=1, text="end")], acks=[(1, 1)])
+        await log.until(lambda: log.message["state"] == "done")
+
+        def told() -> list[str]:
+            return [line["text"] for state in log.states for line in state.get("logs", ())]
+
+        await log.until(lambda: len(told()) == 3)
+        assert told() == ["begin", "!", "end"]
+        assert "logged" not in {entry["kind"] for entry in log.message["timeline"]}
+        lines = (await desk.engine.query("logs", {"message": ids(confirm)[0]}))["logs"]
+        assert [(line["n"], line["level"], line["attempt"]) for line in lines] == [
+            (1, "info", 1), (2, "warn", 1), (3, "info", 1),
+        ]  # fmt: skip
+        assert {line["consumer"] for line in lines} == {"mailer"}
+        later = await desk.watch(message=ids(confirm)[0])
+        assert [line["text"] for line in later.watch.snapshot["logs"]] == ["begin", "!", "end"]
 
     @needs("timeline", "dead_letter")
     async def test_a_dead_message_says_why(self, desk: Desk) -> None:

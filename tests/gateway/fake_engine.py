@@ -44,6 +44,7 @@ class FakeMessage:
     state: str = "queued"
     reason: str | None = None
     progress: Any = None
+    logs: list[Json] = field(default_factory=list)
     result: Any = None
 
     def to_json(self, *, body: bool = True) -> Json:
@@ -111,6 +112,9 @@ class FakeSubscription:
     def settle(self, batch: SettleBatch, done: Done[Settled]) -> None:
         outcome = Settled(position=self.engine.step())
         self.begun = max(self.begun, batch.begun or 0)
+        for line in batch.log:
+            if (said := self.leased.get(line.number)) is not None:
+                said.logs.append({"n": len(said.logs) + 1, "level": line.level, "text": line.text})
         for number in _numbers(batch.acks):
             if message := self._take(number, outcome):
                 message.state = "done"
@@ -363,6 +367,8 @@ class FakeEngine:
             messages = list(queue.dead if args["state"] == "dead" else queue.ready)
             messages = [message for message in messages if message.sequence > args.get("after", -1)][: args["limit"]]
             answer |= {"messages": [message.to_json() for message in messages], "next": None}
+        elif what == "logs":
+            answer["logs"] = self._message(args["message"]).logs
         elif what == "message":
             answer["message"] = self._message(args["message"]).to_json()
         else:

@@ -217,6 +217,20 @@ BAD: list[tuple[str, dict[str, Any], str, str | None]] = [
         "invalid-request",
         "progress[0].note",
     ),
+    ("settle log number", {"op": "settle", "sub": 5, "log": [{"text": "x"}]}, "invalid-request", "log[0].number"),
+    ("settle log text", {"op": "settle", "sub": 5, "log": [{"number": 1}]}, "invalid-request", "log[0].text"),
+    (
+        "settle log length",
+        {"op": "settle", "sub": 5, "log": [{"number": 1, "text": "x" * 2001}]},
+        "invalid-request",
+        "log[0].text",
+    ),
+    (
+        "settle log level",
+        {"op": "settle", "sub": 5, "log": [{"number": 1, "text": "x", "level": "loud"}]},
+        "invalid-request",
+        "log[0].level",
+    ),
     ("settle done", {"op": "settle", "sub": 5, "done": [{}]}, "invalid-request", "done[0].number"),
     (
         "settle result",
@@ -348,7 +362,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 FIELDS = (
-    "queue", "sub", "messages", "prefetch", "ack", "nack", "release", "extend", "begun", "progress", "done", "what",
+    "queue", "sub", "messages", "prefetch", "ack", "nack", "release", "extend", "begun", "progress", "log", "done", "what",
     "do", "settings", "message", "capability", "last", "from", "held", "resume", "frame", "declare", "keys", "headers",
     "delay_ms", "delays_ms", "type", "types", "priority", "limit", "state", "after", "client", "session", "token",
     "format", "consumer", "lease_ms", "update", "reason", "dedup_keys", "expires_ms",

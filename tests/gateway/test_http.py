@@ -138,6 +138,30 @@ async def test_a_deleted_queue_ends_a_long_poll(http: httpx2.AsyncClient, engine
     assert len(await _receive(http, wait_ms=5000)) == 1
 
 
+async def test_what_a_handler_says_over_http_is_read_with_the_capability_alone(http: httpx2.AsyncClient) -> None:
+    published = await _publish(http, 1, 2)
+    (first, _) = await _receive(http, max=2)
+    lines = [
+        {"receipt": first["receipt"], "text": "begin"},
+        {"receipt": first["receipt"], "text": "!", "level": "error"},
+    ]
+    said = await http.post("/v1/settle", json={"log": lines, "ack": [first["receipt"]]})
+    wrong = await http.post("/v1/settle", json={"log": [{"receipt": first["receipt"], "text": "x", "level": "loud"}]})
+
+    ids, (capability, other) = published["ids"], published["watches"]
+    mine = await http.get(f"/v1/messages/{ids[0]}/logs", params={"capability": capability})
+    theirs = await http.get(f"/v1/messages/{ids[0]}/logs", params={"capability": other})
+    silent = await http.get(f"/v1/messages/{ids[1]}/logs")
+
+    assert said.json() == {"lost": []}
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "log[0].level")
+    assert [(line["n"], line["level"], line["text"]) for line in mine.json()["logs"]] == [
+        (1, "info", "begin"), (2, "error", "!"),
+    ]  # fmt: skip
+    assert theirs.status_code == 403
+    assert silent.json()["logs"] == []
+
+
 async def test_browsing_does_not_touch_and_a_message_is_shown(http: httpx2.AsyncClient, engine: FakeEngine) -> None:
     published = await _publish(http, {"n": 1})
 

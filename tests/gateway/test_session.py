@@ -343,6 +343,25 @@ async def test_what_a_token_does_not_allow_is_refused(engine: FakeEngine, frame:
     assert error["code"] == code
 
 
+async def test_log_lines_are_for_who_may_peek_or_has_the_capability(engine: FakeEngine) -> None:
+    producer, worker = Alone(engine), Alone(engine)
+    (confirm,) = await producer.text(op="publish", id=1, queue="a", messages=[{"body": 1}])
+    id, capability = f"{confirm['id_prefix']}0", capability_of(confirm["watch_key"], 0)
+    await worker.text(op="consume", id=1, sub=1, queue="a")
+    await worker.text(op="settle", id=2, sub=1, log=[{"number": 1, "text": "hello", "level": "debug"}])
+    question: dict[str, Any] = {"op": "query", "id": 9, "what": "logs", "message": id}
+
+    answers = []
+    for grants in ({"peek": ("a",)}, {"peek": ("b",)}, {}):
+        principal = Principal(subject="someone", grants=grants)
+        answers += await Alone(engine, principal=principal).text(**question)
+    answers += await Alone(engine, principal=Principal(subject="nobody")).text(**question, capability=capability)
+
+    assert [answer.get("code") or answer["logs"][0]["text"] for answer in answers] == [
+        "hello", "not-allowed", "not-allowed", "hello",
+    ]  # fmt: skip
+
+
 async def test_a_capability_lets_anyone_follow_one_message_and_no_other(engine: FakeEngine) -> None:
     producer, browser = Alone(engine), Alone(engine, principal=Principal(subject="nobody"))
     (confirm,) = await producer.text(op="publish", id=1, queue="a", messages=[{"body": 1}, {"body": 2}])

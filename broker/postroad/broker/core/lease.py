@@ -97,6 +97,11 @@ class Leases:
     def next_deadline(self) -> int | None:
         return min((lease.deadline for lease in self._by_number.values()), default=None)
 
+    def find(self, number: int) -> Lease | None:
+        """The lease that a delivery number is in."""
+        exact = self._by_number.get(number)
+        return exact if exact is not None else next(iter(self._overlapping(number, number)), None)
+
     def find_sequence(self, sequence: int) -> Lease | None:
         for lease in self._by_number.values():
             if lease.sequence <= sequence < lease.sequence + lease.count:

@@ -151,6 +151,15 @@ class Progress:
 
 
 @dataclass(slots=True, kw_only=True)
+class LogLine:
+    """A handler said something. ``level``: ``debug``, ``info``, ``warn`` or ``error``."""
+
+    number: int
+    text: str
+    level: str = "info"
+
+
+@dataclass(slots=True, kw_only=True)
 class Completion:
     """Ack of one delivery with a result and further publishes, all in one record."""
 
@@ -170,6 +179,7 @@ class SettleBatch:
     lease_ms: int | None = None
     begun: int | None = None
     progress: Sequence[Progress] = ()
+    log: Sequence[LogLine] = ()
     completions: Sequence[Completion] = ()
 
 

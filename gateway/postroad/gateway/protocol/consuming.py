@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from postroad.broker.engine.engine import Completion, ConsumeSpec, Nack, Progress, PublishBatch, SettleBatch
+from postroad.broker.engine.engine import Completion, ConsumeSpec, LogLine, Nack, Progress, PublishBatch, SettleBatch
 from postroad.broker.errors import InvalidRequest, LimitExceeded
 from postroad.broker.limits import Limits
 from postroad.broker.names import consumer_name
@@ -29,6 +29,8 @@ from .publishing import inline_batch
 
 REASON_LENGTH_MAX = 1000
 NOTE_LENGTH_MAX = 200
+LOG_LENGTH_MAX = 2000
+LEVELS = ("debug", "info", "warn", "error")
 
 
 def consume_spec(request: Mapping[str, Any], limits: Limits, *, consumer: str, client: str) -> ConsumeSpec:
@@ -93,6 +95,8 @@ def settle_batch(request: Mapping[str, Any], limits: Limits, body_bytes_max: int
     if "progress" in request:
         items = objects(request["progress"], "progress")
         batch.progress = [_progress(item, f"progress[{index}].") for index, item in enumerate(items)]
+    if "log" in request:
+        batch.log = [_log_line(item, f"log[{i}].") for i, item in enumerate(objects(request["log"], "log"))]
     if "done" in request:
         items = objects(request["done"], "done")
         batch.completions = [_done(item, f"done[{i}]", limits, body_bytes_max) for i, item in enumerate(items)]
@@ -117,6 +121,26 @@ def _progress(item: Mapping[str, Any], prefix: str) -> Progress:
         percent=integer(item, "percent", 0, 100, prefix),
         note=string(item, "note", NOTE_LENGTH_MAX, prefix),
     )
+
+
+def _log_line(item: Mapping[str, Any], prefix: str) -> LogLine:
+    number = required(integer(item, "number", 1, JSON_INT_MAX, prefix), prefix + "number")
+    text, level = log_text(item, prefix)
+    return LogLine(number=number, text=text, level=level)
+
+
+def log_text(item: Mapping[str, Any], prefix: str) -> tuple[str, str]:
+    """Text and level of a log line; shared with HTTP.
+
+    Raises:
+        InvalidRequest.
+    """
+    text, level = string(item, "text", LOG_LENGTH_MAX, prefix), item.get("level", "info")
+    if text is None:
+        raise InvalidRequest(f"{prefix}text is missing.", field=f"{prefix}text")
+    if level not in LEVELS:
+        raise invalid(f"{prefix}level", "one of " + ", ".join(LEVELS))
+    return text, level
 
 
 def _done(item: Mapping[str, Any], field: str, limits: Limits, body_bytes_max: int) -> Completion:

@@ -15,7 +15,7 @@ ID_LENGTH_MAX = 100
 LIST_MAX = 10_000
 
 QUERIES = (
-    "overview", "queues", "queue", "messages", "message", "events", "streams", "stream", "schedules", "bindings",
+    "overview", "queues", "queue", "messages", "message", "logs", "events", "streams", "stream", "schedules", "bindings",
 )  # fmt: skip
 OPERATIONS: dict[str, Verb] = {
     "redrive": "redrive", "discard": "redrive", "purge": "manage", "cancel": "manage", "pause": "manage",
@@ -46,7 +46,7 @@ def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
         args |= _search(request)
     elif what == "stream":
         args["stream"] = queue_of(request, "stream")
-    elif what == "message":
+    elif what in ("message", "logs"):
         args["message"] = message_id(request, "message")
     elif what == "events":
         last = integer(request, "last", 0, 1000)

@@ -207,12 +207,16 @@ async def ask(context: SessionContext, principal: Principal, what: object, reque
         if kind in args:
             principal.need("peek", args[kind])
     fits = False
-    if checked == "message":
+    if checked in ("message", "logs"):
         fits = check_capability(context.watch_keys, args["message"], string(request, "capability", 64))
     if not fits and not principal.grants.get("peek"):
         raise NotAllowed("This needs the right to peek.")
     answer = await context.engine.query(checked, args)
-    if checked == "message":
+    if checked == "logs":
+        if not fits and not principal.may_all("peek"):
+            found = await context.engine.query("message", {**args, "body": False})
+            principal.need("peek", found["message"]["queue"])
+    elif checked == "message":
         if fits:
             return visible_state(answer, principal)
         principal.need("peek", answer["message"]["queue"])

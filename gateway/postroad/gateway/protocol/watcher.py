@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HELD_EVENTS_MAX = 256
 DELIVERIES_MAX = 50
+LOGS_MAX = 200
 _HIDDEN = ("body", "headers", "key")
 
 
@@ -151,5 +152,7 @@ def _conflated(older: Json, newer: Json) -> Json:
     for kind in ("queues", "streams"):
         if kind in older and kind in newer:
             joined[kind] = list({item["name"]: item for item in (*older[kind], *newer[kind])}.values())
+    if "logs" in older and "logs" in newer:
+        joined["logs"] = [*older["logs"], *newer["logs"]][-LOGS_MAX:]
     deliveries = [*older.get("deliveries", ()), *newer.get("deliveries", ())][-DELIVERIES_MAX:]
     return {**joined, "deliveries": deliveries} if deliveries else joined

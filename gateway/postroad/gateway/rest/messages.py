@@ -103,6 +103,16 @@ async def show(request: Request) -> Response:
 
 
 @api
+async def logs(request: Request) -> Response:
+    """What its handlers said; a capability is enough."""
+    fields = {"message": request.path_params["id"], **query_fields(request, "capability")}
+    context = server_of(request).context
+    if "capability" in fields:
+        return Json(await ask(context, context.default_principal or NOBODY, "logs", fields))
+    return Json(await ask(context, principal_of(request), "logs", fields))
+
+
+@api
 async def cancel(request: Request) -> Response:
     principal = principal_of(request)
     await body_of(request)

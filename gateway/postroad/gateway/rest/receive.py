@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from postroad.broker.engine.engine import Nack, SettleBatch
+from postroad.broker.engine.engine import LogLine, Nack, SettleBatch
 from postroad.broker.errors import InvalidRequest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..auth.rights import Principal
 from ..problem import Json
-from ..protocol.consuming import REASON_LENGTH_MAX, lease_of
+from ..protocol.consuming import REASON_LENGTH_MAX, lease_of, log_text
 from ..protocol.fields import boolean, integer, invalid, objects, queue_of, string
 from .endpoint import (
     api,
@@ -111,6 +111,14 @@ async def settle(request: Request) -> Response:
     for index, item in enumerate(objects(body.get("extend", []), "extend")):
         receipt, lease_ms = _receipt(item, f"extend[{index}]"), lease_of(item, limits)
         settling.add(receipt, lambda number, batch: _append(batch, "extends", (number, number)), lease_ms)
+    for index, item in enumerate(objects(body.get("log", []), "log")):
+        receipt, (text, level) = _receipt(item, f"log[{index}]"), log_text(item, f"log[{index}].")
+        settling.add(
+            receipt,
+            lambda number, batch, text=text, level=level: _append(
+                batch, "log", LogLine(number=number, text=text, level=level)
+            ),
+        )
     for queue in settling.queues():
         principal.need("consume", queue)
     return Json({"lost": await settling.carry_out()})

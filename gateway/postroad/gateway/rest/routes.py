@@ -33,7 +33,10 @@ _RECEIVE = {
     "wait_ms": "how long to wait for the first, at most 20,000",
     "lease_ms": "another lease than the queue's",
 }
-_SETTLE = "ack: receipts; nack: objects with receipt, delay_ms, reason, dead; extend: objects with receipt, lease_ms"
+_SETTLE = (
+    "ack: receipts; nack: objects with receipt, delay_ms, reason, dead; extend: objects with receipt, lease_ms; "
+    "log: objects with receipt, text, level"
+)
 _GROUP = "/v1/streams/{stream}/groups/{group}"
 _STREAM_MESSAGES = "/v1/streams/{stream}/messages"
 _SCHEDULE = "/v1/schedules/{schedule}"
@@ -66,6 +69,7 @@ ROUTES = (
     ApiRoute("POST", "/v1/queues/{queue}/pause", queues.operation("pause"), "Pause deliveries", {}, "reason?"),
     ApiRoute("POST", "/v1/queues/{queue}/resume", queues.operation("resume"), "Resume deliveries", {}, "empty"),
     ApiRoute("GET", "/v1/messages/{id}", messages.show, "A message", {"capability": "its watch capability"}),
+    ApiRoute("GET", "/v1/messages/{id}/logs", messages.logs, "Its log lines", {"capability": "its watch capability"}),
     ApiRoute("POST", "/v1/messages/{id}/cancel", messages.cancel, "Cancel a message", {}, "empty"),
     ApiRoute("POST", "/v1/queues/{queue}/edit", queues.operation("edit"), "Edit and redrive", {}, "message, with"),
     ApiRoute("GET", "/v1/streams", streams.list_streams, "All streams"),

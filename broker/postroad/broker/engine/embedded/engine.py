@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -35,6 +35,7 @@ from ..engine import (
     ConsumeSpec,
     Done,
     Json,
+    LogLine,
     PublishBatch,
     ReadSink,
     ReadSpec,
@@ -44,6 +45,7 @@ from ..engine import (
 from .bodies import Bodies, Stored
 from .gate import Gate, Output
 from .history import History
+from .logbook import Logbook
 from .operations import Operations
 from .outlet import Outlet
 from .queries import Queries
@@ -134,10 +136,13 @@ class EmbeddedEngine:
         self._stats = Stats(machine)
         self._history = History(machine, journal)
         self._watching = Watching(machine, self._stats, loop, self._once_durable)
+        self._logbook = Logbook(machine, self._watching, self._now)
         self._outlet = Outlet(machine, self._bodies, self._watching, self._stats, self._unreadable)
         self._gate = Gate(self._release)
         self._gate.durable = journal.durable_position
-        self._queries = Queries(machine, journal, self._bodies, self._stats, self._history, self._watching.progress)
+        self._queries = Queries(
+            machine, journal, self._bodies, self._stats, self._history, self._watching.progress, self._watching.logs
+        )
         self._operations = Operations(machine, self._history, self.run, self.carry_out)
         self._readers = Readers(machine, self._bodies, loop, self.durable)
         self._outlet.readers = self._readers
@@ -362,6 +367,10 @@ class EmbeddedEngine:
         stored = zip(batches, reply.published, strict=True)
         self._emit(lambda: done(reply), {item.position: kept_bodies(batch, item) for batch, item in stored if item})
 
+    def note_log(self, subscription: int, lines: Sequence[LogLine]) -> None:
+        """Log lines of a consumer's handlers: nothing of them is journaled."""
+        self._logbook.take(subscription, lines)
+
     def tell(self, command: object) -> None:
         """Carry out a command whose reply nobody waits for."""
         if self._is_open and self._failed is None:
@@ -522,4 +531,5 @@ class EmbeddedEngine:
         self._second = self._loop.call_later(1, self._every_second)
         moving = self._stats.sample(self._now())
         self._watching.touch(queue.name for queue in moving)
+        self._logbook.trim(self._journal.earliest)
         self._snapshots.consider(self._now())

@@ -17,6 +17,7 @@ from ...errors import InvalidRequest, PostroadError, QueueNotFound
 from ...journal import Journal
 from ..arguments import integer_of, shown_body, text_of
 from ..engine import Json
+from ..message_logs import MessageLogs
 from .bodies import Bodies
 from .history import History
 from .progress import ProgressBoard
@@ -42,8 +43,10 @@ class Queries:
         stats: Stats,
         history: History,
         progress: ProgressBoard,
+        logs: MessageLogs,
     ) -> None:
         self._machine = machine
+        self._logs = logs
         self._progress = progress
         self._journal = journal
         self._bodies = bodies
@@ -85,6 +88,9 @@ class Queries:
                 return {
                     "message": await self.message(text_of(args, "message"), last, body=args.get("body", True) is True)
                 }
+            case "logs":
+                position, index, _ = self._history.find(text_of(args, "message"))
+                return {"logs": self._logs.of(f"{self._machine.state.id_prefix(position)}{index}")}
             case "events":
                 queue = args.get("queue")
                 if queue is not None:

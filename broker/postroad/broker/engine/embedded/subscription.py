@@ -49,6 +49,8 @@ class EmbeddedSubscription:
             else:
                 done(Settled(position=self._engine.position, lost=answer.lost, settled=answer.settled))
 
+        if batch.log:  # first: what a handler says last comes in one frame with its ack
+            self._engine.note_log(self._id, batch.log)
         publishes = [publish for completion in batch.completions for publish in completion.publishes]
         self._engine.settle(settle_command(self._id, batch), publishes, reply)
 

@@ -98,17 +98,19 @@ async def _message(
     durable: Durable,
 ) -> EmbeddedWatch:  # fmt: skip
     position = gate.durable
-    _, index, publish = history.find(id)
+    at, index, publish = history.find(id)
     with watching.tail() as tail:
         stories = await history.stories(id, position)
     for story in stories:
-        for at, record in tail:
-            story.apply(at, record)
+        for told, record in tail:
+            story.apply(told, record)
         queries.add_lease(story)
     held = Held(sink)
     watch = MessageWatch(id, publish, index, stories, held)
     watching.add_message(watch)
-    snapshot = {"message": watch.json(machine)}
+    snapshot: Json = {"message": watch.json(machine)}
+    if logs := watching.logs.of(f"{machine.state.id_prefix(at)}{index}"):
+        snapshot["logs"] = logs
     try:
         await durable(machine.state.position)  # a lease rests on what was applied when it was granted
     except PostroadError:

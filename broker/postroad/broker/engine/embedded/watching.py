@@ -20,6 +20,7 @@ from ...core.stream import GROUP_SEPARATOR
 from ...errors import QueueNotFound
 from ...settings import FOREVER
 from ..engine import Json, WatchSink
+from ..message_logs import LINES_MAX, MessageLogs
 from .progress import ProgressBoard
 from .stats import Stats
 
@@ -67,10 +68,12 @@ class Watching:
         self._loop = loop
         self._once_durable = once_durable
         self.progress = ProgressBoard()
+        self.logs = MessageLogs()
         self._queues: list[QueueWatch] = []
         self._messages: dict[int, dict[int, list[Followed]]] = {}
         self._tails: list[list[tuple[int, Record]]] = []
         self._dirty: dict[MessageWatch, None] = {}
+        self._lines: dict[MessageWatch, list[Json]] = {}
         self._queue_timer: TimerHandle | None = None
         self._message_timer: TimerHandle | None = None
         self._messages_sent_at = 0.0
@@ -88,6 +91,7 @@ class Watching:
 
     def remove_message(self, watch: MessageWatch) -> None:
         self._dirty.pop(watch, None)
+        self._lines.pop(watch, None)
         for story in watch.stories:
             self._unfollow((watch, story))
 
@@ -125,6 +129,12 @@ class Watching:
             self._tell_queues(records, effects, at_ms)
         if self._messages:
             self._tell_messages(records, effects, at_ms)
+
+    def logged(self, log: int, sequence: int, lines: list[Json]) -> None:
+        """The handler of this message said something."""
+        for watch, _ in self._at(log, sequence, sequence):
+            self._lines[watch] = (self._lines.get(watch, []) + lines)[-LINES_MAX:]
+        self._send_soon()
 
     def touch(self, names: Iterable[str]) -> None:
         """The numbers of these queues changed."""
@@ -251,7 +261,10 @@ class Watching:
                 for watch, story in self._at(effect.log, effect.sequence, effect.sequence):
                     story.progressed(at_ms, effect.percent, effect.note)
                     self._dirty[watch] = None
-        if self._message_timer is None and self._dirty:
+        self._send_soon()
+
+    def _send_soon(self) -> None:
+        if self._message_timer is None and (self._dirty or self._lines):
             # The first change goes at once, so that who waits for a result waits for nothing else; a burst is one.
             wait = max(self._messages_sent_at + MESSAGE_STATE_S - self._loop.time(), 0)
             self._message_timer = self._loop.call_later(wait, self._send_messages)
@@ -260,8 +273,12 @@ class Watching:
         self._message_timer = None
         self._messages_sent_at = self._loop.time()
         dirty, self._dirty = self._dirty, {}
-        for watch in dirty:
-            watch.sink.state({"message": watch.json(self._machine)})
+        lines, self._lines = self._lines, {}
+        for watch in dirty | dict.fromkeys(lines):
+            state: Json = {"message": watch.json(self._machine)} if watch in dirty else {}
+            if watch in lines:
+                state["logs"] = lines[watch]
+            watch.sink.state(state)
 
     def _concerned(self, record: Record) -> Iterator[Followed]:
         match record:

@@ -14,6 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
 from ..engine import Json
+from ..message_logs import MessageLogs
 
 RECORDS_MAX = 50_000
 IDS_MAX = 20
@@ -38,6 +39,7 @@ class Chronicle:
         self.position = 0
         self.totals: dict[str, dict[str, int]] = {}
         self.on_records: Callable[[list[Kept]], None] | None = None
+        self.logs = MessageLogs()
         self._node = node
         self._kept: deque[Kept] = deque()
         self._by_prefix: dict[str, list[Kept]] = {}
@@ -49,8 +51,11 @@ class Chronicle:
         for kept in records:
             position, record = kept
             self.position = max(self.position, position)
-            self._kept.append(kept)
-            for prefix in _prefixes(record):
+            if record["k"] == "logged":
+                self._logged(record)
+            else:
+                self._kept.append(kept)
+            for prefix in _prefixes(record) if record["k"] != "logged" else ():
                 self._by_prefix.setdefault(prefix, []).append(kept)
             if len(self._kept) > RECORDS_MAX:
                 self._forget(self._kept.popleft())
@@ -63,6 +68,13 @@ class Chronicle:
         self._wake()
         if self.on_records is not None:
             self.on_records(records)
+
+    def _logged(self, record: Json) -> None:
+        """Log lines are no part of a timeline: they would push it out of what is kept."""
+        where = {"attempt": record["a"], "consumer": record["c"], "queue": record["q"]}
+        lines = [{"at": record["at"], "level": level, "text": text, **where} for level, text in record["lines"]]
+        for prefix, index, _ in record["i"]:
+            record["numbered"] = self.logs.add(f"{prefix}{index}", lines)
 
     def _forget(self, kept: Kept) -> None:
         for prefix in _prefixes(kept[1]):

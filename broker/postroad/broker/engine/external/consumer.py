@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ...core.runs import Runs
 from ...errors import PostroadError, Unsupported
 from ..engine import ConsumerSink, ConsumeSpec, Done, Nack, Ranges, SettleBatch, Settled
+from ..message_logs import LINES_MAX, by_number
 from .backend import Received, Send
 from .envelope import ranges_of, to_batch
 from .pending import Pending
@@ -143,6 +144,10 @@ class ExternalSubscription:
             return
         if batch.begun is not None:
             self._begun = max(self._begun, min(batch.begun, self._next - 1))
+        for number, said in by_number(batch.log).items():  # first: what a handler says last comes with its ack
+            if (held := self.leases.get(number)) is not None:
+                lines = [[line.level, line.text] for line in said[-LINES_MAX:]]
+                source.tell("logged", i=ranges_of([held]), c=self.consumer, a=held.attempts + 1, lines=lines)
         pending = Pending(self.consumer, done)
         for first, last in batch.acks:
             for message in self._settling(first, last, pending):
@@ -157,8 +162,7 @@ class ExternalSubscription:
             pending.release(self.take(numbers))
         self._extend(batch, pending)
         for progress in batch.progress:
-            held = self.leases.get(progress.number)
-            if held is not None:
+            if (held := self.leases.get(progress.number)) is not None:
                 source.tell(
                     "progress", i=ranges_of([held]), c=self.consumer, percent=progress.percent, note=progress.note
                 )

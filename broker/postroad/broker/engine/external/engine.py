@@ -339,7 +339,10 @@ class ExternalEngine:
             story, prefix, index = self._queries.need_story(spec.message)
             message = MessageWatch(prefix, index, sink)
             self._watching.add_message(message)
-            return ExternalWatch(position, {"message": story.to_json()}, lambda: self._watching.remove_message(message))
+            shown: Json = {"message": story.to_json()}
+            if logs := self._chronicle.logs.of(f"{prefix}{index}"):
+                shown["logs"] = logs
+            return ExternalWatch(position, shown, lambda: self._watching.remove_message(message))
         self._queries.able("live_events")
         snapshot: Json
         if spec.queue is not None:

@@ -63,6 +63,10 @@ class Queries:
             case "message":
                 self.able("timeline")
                 return {"message": await self.message(text_of(args, "message"), body=args.get("body", True) is True)}
+            case "logs":
+                self.able("timeline")
+                _, prefix, index = self.need_story(text_of(args, "message"))
+                return {"logs": self._chronicle.logs.of(f"{prefix}{index}")}
             case "events":
                 self.able("live_events")
                 queue = args.get("queue")

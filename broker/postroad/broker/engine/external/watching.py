@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from ...errors import PostroadError
 from ..engine import Json, WatchSink
+from ..message_logs import LINES_MAX
 from .chronicle import Chronicle, Kept, concerns, event_of
 from .story import Story
 
@@ -54,6 +55,7 @@ class Watching:
         self._queues: list[QueueWatch] = []
         self._messages: dict[str, list[MessageWatch]] = {}
         self._dirty: dict[MessageWatch, None] = {}
+        self._lines: dict[MessageWatch, list[Json]] = {}
         self._queue_timer: asyncio.TimerHandle | None = None
         self._message_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -75,6 +77,7 @@ class Watching:
             if not here:
                 del self._messages[watch.prefix]
         self._dirty.pop(watch, None)
+        self._lines.pop(watch, None)
 
     def saw(self, records: list[Kept]) -> None:
         for watch in self._queues:
@@ -89,6 +92,8 @@ class Watching:
 
     def _note(self, watch: QueueWatch, records: list[Kept]) -> None:
         for _, record in records:
+            if record["k"] == "logged":
+                continue
             names = {record.get("q"), record.get("to"), record.get("from"), *record.get("queues", ())} - {None}
             if watch.queue is not None and watch.queue not in names:
                 continue
@@ -101,18 +106,26 @@ class Watching:
         for _, record in records:
             for prefix, first, count in record.get("i", ()):
                 for watch in self._messages.get(prefix, ()):
-                    if first <= watch.index < first + count:
+                    if not first <= watch.index < first + count:
+                        continue
+                    if record["k"] == "logged":
+                        self._lines[watch] = (self._lines.get(watch, []) + record["numbered"])[-LINES_MAX:]
+                    else:
                         self._dirty[watch] = None
-        if self._dirty and self._message_timer is None:
+        if (self._dirty or self._lines) and self._message_timer is None:
             self._message_timer = asyncio.get_running_loop().call_later(MESSAGE_STATE_S, self._send_messages)
 
     def _send_messages(self) -> None:
         self._message_timer = None
         dirty, self._dirty = self._dirty, {}
-        for watch in dirty:
-            story = self._story_of(watch.prefix, watch.index)
-            if story is not None:
-                watch.sink.state({"message": story.to_json()})
+        lines, self._lines = self._lines, {}
+        for watch in dirty | dict.fromkeys(lines):
+            story = self._story_of(watch.prefix, watch.index) if watch in dirty else None
+            state: Json = {"message": story.to_json()} if story is not None else {}
+            if watch in lines:
+                state["logs"] = lines[watch]
+            if state:
+                watch.sink.state(state)
 
     def _send_queues(self) -> None:
         self._queue_timer = None
