@@ -12,8 +12,8 @@ help: ## list the targets
 setup: ## install and build everything that is not up to date
 	$(BOOTSTRAP) setup
 
-demo: ## start broker, gateway, Express API, workers, mail catcher and console (ARGS="--no-open --port 8000 ...")
-	$(BOOTSTRAP) demo $(ARGS)
+demo: ## start broker, gateway, Express API, workers, mail catcher and console (ENGINE=redis, ARGS="--no-open --port 8000 ...")
+	$(BOOTSTRAP) demo $(if $(ENGINE),--engine '$(ENGINE)') $(ARGS)
 
 dev: ## gateway and console, both started again when their sources change
 	$(BOOTSTRAP) dev $(ARGS)

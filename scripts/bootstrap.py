@@ -33,12 +33,24 @@ def command_of(target: "str", args: "list[str]") -> "list[str] | None":
     return [VENV_PYTHON, str(ROOT / "scripts" / scripts[target]), *args]
 
 
+def engine_of(args: "list[str]") -> "str":
+    """The engine that the demo is asked to run on."""
+    for at, arg in enumerate(args):
+        if arg == "--engine" and at + 1 < len(args):
+            return args[at + 1]
+        if arg.startswith("--engine="):
+            return arg[len("--engine=") :]
+    return "embedded"
+
+
 def main(argv: "list[str]") -> "int":
     target, args = (argv[0], argv[1:]) if argv else ("setup", [])
     os.chdir(ROOT)
     try:
         python = machine.python()
         node_version = machine.check_node()
+        if target == "demo":
+            machine.provide_engine(engine_of(args))
         built = build_all(setup_steps(python, node_version))
         if target in NEEDS_BROWSER:
             machine.provide_chromium()

@@ -23,18 +23,24 @@ class Entry(NamedTuple):
     module: In ``tests/engines/``.
     kind: The subclass of ``Server`` there.
     programs: What it needs on the PATH, each with the package of the system that brings it.
+    url: What the URL of a server that runs already looks like.
     options: How the demo wants it: as durable as the embedded engine.
     """
 
     module: str
     kind: str
     programs: dict[str, str]
+    url: str
     options: dict[str, object]
 
 
 ENGINES = {
-    "redis": Entry("servers", "Redis", {"redis-server": "redis-server"}, {"appendfsync": "always"}),
-    "rabbitmq": Entry("servers", "Rabbit", {"rabbitmq-server": "rabbitmq-server"}, {}),
+    "redis": Entry(
+        "servers", "Redis", {"redis-server": "redis-server"}, "redis://127.0.0.1:6379/0", {"appendfsync": "always"}
+    ),
+    "rabbitmq": Entry(
+        "servers", "Rabbit", {"rabbitmq-server": "rabbitmq-server"}, "amqp://guest:guest@127.0.0.1:5672/", {}
+    ),
 }
 
 
@@ -45,6 +51,10 @@ def is_url(engine: str) -> bool:
 
 def is_known(engine: str) -> bool:
     return engine == EMBEDDED or engine in ENGINES or is_url(engine)
+
+
+def url_like(engine: str) -> str:
+    return ENGINES[engine].url
 
 
 def names() -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import engines
 from step import Failed, Progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,18 +120,47 @@ def provide_chromium() -> None:
     )
 
 
-TEST_PROGRAMS = {"redis-server": "redis-server", "rabbitmq-server": "rabbitmq-server", "ffmpeg": "ffmpeg"}
+TEST_PROGRAMS = {
+    **{program: package for entry in engines.ENGINES.values() for program, package in entry.programs.items()},
+    "ffmpeg": "ffmpeg",
+}
 """Program → package: servers of the engines, and what an example drives. Tests start their own, on free ports."""
 
 
 def provide_test_programs() -> None:
     """Install what some tests drive where that is allowed. They decide themselves what its absence means."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/rabbitmq/bin"
-    missing = [package for program, package in TEST_PROGRAMS.items() if shutil.which(program, path=path) is None]
+    missing = _missing(TEST_PROGRAMS)
     if not missing:
         return
     if not can_install() or not install(f"{', '.join(missing)} (apt)", missing):
         print(f"! Without {', '.join(missing)} some tests are skipped (and fail when CI=true).", flush=True)
+
+
+def provide_engine(engine: str) -> None:
+    """Install what the server of an engine needs; ``embedded`` and URLs of servers that run already need nothing.
+
+    Raises:
+        Failed: there is no such engine, or its server is missing and must not be installed from here.
+    """
+    if not engines.is_known(engine):
+        raise Failed(f"There is no engine {engine!r}; there are: {engines.names()}, and URLs of servers that run.")
+    entry = engines.ENGINES.get(engine)
+    missing = [] if entry is None else _missing(entry.programs)
+    if missing and can_install():
+        install(f"{', '.join(missing)} (apt)", missing)
+        missing = [] if entry is None else _missing(entry.programs)
+    if missing:
+        raise Failed(
+            f"ENGINE={engine} starts a server of its own, and {', '.join(missing)} is not installed.\n"
+            f"Install it: sudo apt-get install {' '.join(missing)}\n"
+            f"Or use a server that runs already, by its URL: make demo ENGINE={engines.url_like(engine)}"
+        )
+
+
+def _missing(programs: dict[str, str]) -> list[str]:
+    """The packages of the programs that are not on this machine."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/rabbitmq/bin"
+    return [package for program, package in programs.items() if shutil.which(program, path=path) is None]
 
 
 def _text(version: tuple[int, int]) -> str:

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 
 export type ChildStatus = "starting" | "running" | "restarting" | "stopping" | "stopped";
@@ -9,11 +10,12 @@ export type ChildStatus = "starting" | "running" | "restarting" | "stopping" | "
 export interface ChildSpec {
   readonly name: string;
   readonly command: string;
-  readonly args: readonly string[];
+  /** A function is asked at every start. */
+  readonly args: readonly string[] | (() => readonly string[]);
   readonly env: Readonly<Record<string, string>>;
   readonly logs: string;
-  /** Resolves once the process serves. `line` follows its output; `ended` fires when the process is gone. */
-  ready(line: (wanted: string) => Promise<void>, ended: AbortSignal): Promise<void>;
+  /** Resolves once the process serves. `line` finds a line of its output; `ended` fires when the process is gone. */
+  ready(line: (wanted: string) => Promise<string>, ended: AbortSignal): Promise<unknown>;
   /** Called at every change of status. */
   changed(): void;
   /** Called when a process begins and when it is gone. */
@@ -85,7 +87,8 @@ export class Child {
 
   async #spawn(status: ChildStatus): Promise<void> {
     this.#set(status);
-    const child = spawn(this.#spec.command, [...this.#spec.args], {
+    const { args } = this.#spec;
+    const child = spawn(this.#spec.command, [...(typeof args === "function" ? args() : args)], {
       env: { ...process.env, ...this.#spec.env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -105,10 +108,11 @@ export class Child {
     child.stdout?.pipe(this.#log, { end: false });
     child.stderr?.pipe(this.#log, { end: false });
     if (this.pid !== null) this.#spec.process(this.pid, true);
-    const line = (wanted: string): Promise<void> =>
+    const line = (wanted: string): Promise<string> =>
       new Promise((resolve) => {
-        child.stdout?.on("data", (chunk: Buffer) => {
-          if (chunk.toString().includes(wanted)) resolve();
+        if (child.stdout === null) return;
+        createInterface({ input: child.stdout }).on("line", (text) => {
+          if (text.includes(wanted)) resolve(text);
         });
       });
     await Promise.race([

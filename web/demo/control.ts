@@ -15,11 +15,13 @@ export interface StageState {
   readonly stage: string;
   readonly catcher: string;
   readonly smtp: string;
+  /** What stores and delivers: `embedded`, `redis`, … */
+  readonly engine: string;
   readonly mail: { readonly mode: Mode };
   readonly workers_max: number;
   readonly processes: readonly {
     readonly name: string;
-    readonly kind: "broker" | "api" | "catcher" | "worker";
+    readonly kind: "engine" | "broker" | "api" | "catcher" | "worker";
     readonly pid: number | null;
     readonly status: Child["status"];
     readonly started_at: number | null;
@@ -43,17 +45,25 @@ export function stateOf(stage: Stage): StageState {
     stage: url(ports.stage),
     catcher: url(ports.catcher),
     smtp: `smtp://${LOOPBACK}:${ports.smtp}`,
+    engine: processes.engine.name,
     mail: { mode: stage.mail },
     workers_max: WORKERS_MAX,
     processes: processes.all.map((child) => ({
       name: child.name,
-      kind: child.name === "broker" || child.name === "api" || child.name === "catcher" ? child.name : "worker",
+      kind: kindOf(child, processes),
       pid: child.pid,
       status: child.status,
       started_at: child.startedAt,
       restarts: child.restarts,
     })),
   };
+}
+
+function kindOf(child: Child, { engine, broker, api, catcher }: Processes): StageState["processes"][number]["kind"] {
+  if (child === engine.server) return "engine";
+  if (child === broker) return "broker";
+  if (child === api) return "api";
+  return child === catcher ? "catcher" : "worker";
 }
 
 /** The levers of the demo: who may break what, over HTTP on loopback. */

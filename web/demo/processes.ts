@@ -3,6 +3,7 @@ import { delimiter, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Child, type ChildSpec } from "./child.js";
+import { Engine } from "./engine.js";
 import type { Guard } from "./guarded.js";
 import { Problem } from "./problem.js";
 import { LOOPBACK } from "./process.js";
@@ -23,6 +24,7 @@ const READY_WAIT_MS = 30_000;
 
 /** All processes of the demo: how each is started, and in which order they stop. */
 export class Processes {
+  readonly engine: Engine;
   readonly broker: Child;
   readonly catcher: Child;
   readonly api: Child;
@@ -33,6 +35,8 @@ export class Processes {
 
   constructor(options: {
     ports: Ports;
+    /** `embedded`, the name of an engine or the URL of one that runs. */
+    engine: string;
     data: string;
     logs: string;
     guard: Guard;
@@ -45,11 +49,15 @@ export class Processes {
     this.#ports = ports;
     this.#workMs = options.workMs;
     this.#base = { logs, changed, process: (pid, alive) => guard.note(pid, alive) };
+    this.engine = new Engine(options.engine, data, this.#base);
     this.broker = new Child({
       ...this.#base,
       name: "broker",
       command: postroadCommand(),
-      args: ["serve", "--host", LOOPBACK, "--port", String(ports.gateway), "--data", join(data, "broker")],
+      args: () => [
+        ...["serve", "--host", LOOPBACK, "--port", String(ports.gateway), "--data", join(data, "broker")],
+        ...this.engine.flags,
+      ],
       env: {
         POSTROAD_DEMO_API: `http://${LOOPBACK}:${ports.api}`,
         POSTROAD_DEMO_STAGE: `http://${LOOPBACK}:${ports.stage}`,
@@ -65,7 +73,14 @@ export class Processes {
   }
 
   get all(): readonly Child[] {
-    return [this.broker, this.api, this.catcher, ...this.workers.values()];
+    const own = this.engine.server === null ? [] : [this.engine.server];
+    return [...own, this.broker, this.api, this.catcher, ...this.workers.values()];
+  }
+
+  /** Starts the engine's server, if it is the demo's, and the broker on it. */
+  async startBroker(): Promise<void> {
+    await this.engine.start();
+    await this.broker.start();
   }
 
   /** Starts one more worker under the lowest free number. */
@@ -101,11 +116,12 @@ export class Processes {
     this.#base.changed();
   }
 
-  /** Stops what takes work first, the broker last. */
+  /** Stops what takes work first, then the broker, and what it stands on last. */
   async stop(): Promise<void> {
     await Promise.all([...this.workers.values(), this.api].map((child) => child.stop()));
     await this.catcher.stop();
     await this.broker.stop();
+    await this.engine.stop();
     for (const child of this.all) child.close();
   }
 

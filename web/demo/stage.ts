@@ -1,6 +1,6 @@
 /**
- * What `make demo` starts: broker, Express API, mail catcher, workers, each a process of its own, and the levers
- * that the page pulls. Ctrl-C stops all; a second start goes on with the same data. Logs are in `data/logs`.
+ * What `make demo` starts: broker, the server of its engine where it has one, Express API, mail catcher, workers,
+ * each a process of its own, and the levers that the page pulls. Ctrl-C stops all; a second start goes on with the same data. Logs are in `data/logs`.
  */
 import { spawn } from "node:child_process";
 import { renameSync, writeFileSync } from "node:fs";
@@ -34,6 +34,7 @@ async function main(flags: Flags): Promise<void> {
   const listeners = new Listeners();
   const processes = new Processes({
     ports,
+    engine: flags.engine,
     data,
     logs,
     guard,
@@ -55,7 +56,7 @@ async function main(flags: Flags): Promise<void> {
   });
 
   try {
-    await Promise.all([processes.broker.start(), processes.catcher.start()]);
+    await Promise.all([processes.startBroker(), processes.catcher.start()]);
     await declare(ports, flags.fast ? SETTINGS_FAST : SETTINGS);
     await processes.api.start();
     for (let n = 0; n < flags.workers; n++) await processes.addWorker();
@@ -64,9 +65,13 @@ async function main(flags: Flags): Promise<void> {
     throw new Error(`${(error as Error).message}. Its log is in ${logs}.`);
   }
 
-  const { gateway } = stateOf(stage);
+  const { gateway, engine } = stateOf(stage);
   if (flags.readyFile !== null) ready(flags.readyFile, stage);
-  box([`Postroad is running: ${gateway}`, "", `data  ${data}`, `logs  ${logs}`, "stop  Ctrl-C; the data stays"]);
+  box([
+    ...[`Postroad is running: ${gateway}`, ""],
+    ...(engine === "embedded" ? [] : [`engine ${engine}`]),
+    ...[`data   ${data}`, `logs   ${logs}`, "stop   Ctrl-C; the data stays"],
+  ]);
   if (flags.open) openBrowser(gateway);
 }
 

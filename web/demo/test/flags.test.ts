@@ -5,6 +5,7 @@ it("has defaults for a person", () => {
   expect(parseFlags([])).toEqual({
     open: true,
     data: "data/demo",
+    engine: "embedded",
     workers: 2,
     port: null,
     fast: false,
@@ -17,6 +18,8 @@ it("takes everything that a test needs", () => {
     "--no-open",
     "--data",
     "/tmp/x",
+    "--engine",
+    "redis",
     "--workers",
     "0",
     "--port",
@@ -29,6 +32,7 @@ it("takes everything that a test needs", () => {
   expect(parseFlags(args)).toEqual({
     open: false,
     data: "/tmp/x",
+    engine: "redis",
     workers: 0,
     port: 9000,
     fast: true,
