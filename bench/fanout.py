@@ -23,7 +23,9 @@ from _sockets import frame as ws_frame
 from _systems import PEERS, POSTROAD, System, install
 
 RATE = 20
-WINDOW = 3
+WINDOW = {1: 2, 10: 8}
+"""Publishes on their way, by events a publish: single ones are to leave singly, others may be packed further."""
+
 PACK = 10
 BROADCAST = System(
     name="Node ws broadcast", durability="nothing stored", program="broadcast", server="broadcast", rate=0
@@ -82,14 +84,14 @@ def flood(rows: Rows, kind: str, pack: int, listeners: int, seconds: float) -> N
     try:
         server.start()
         with crowd(system, server, listeners) as people:
-            people.flood(lambda: publish(pack), pack, WINDOW, 0.3)  # warm
+            people.flood(lambda: publish(pack), pack, WINDOW[pack], 0.3)  # warm
             cpu, own, before, frames = (
                 server.cpu_seconds(),
                 time.process_time(),
                 people.received,
                 people.frames_of_first,
             )
-            rate = people.flood(lambda: publish(pack), pack, WINDOW, seconds)
+            rate = people.flood(lambda: publish(pack), pack, WINDOW[pack], seconds)
             cpu, own = server.cpu_seconds() - cpu, time.process_time() - own
             deliveries = people.received - before
             frames = people.frames_of_first - frames

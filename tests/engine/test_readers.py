@@ -26,8 +26,10 @@ class Reading:
         self.end: PostroadError | None = None
         self.reader: Any = None
         self.pause_after: int | None = None
+        self.batches: list[DeliveryBatch] = []
 
     def messages(self, batch: DeliveryBatch, trimmed: int | None) -> None:
+        self.batches.append(batch)
         if trimmed is not None:
             self.trimmed.append(trimmed)
         whole, at, size = b"".join(batch.bodies), 0, iter(batch.sizes)
@@ -123,6 +125,33 @@ async def test_a_paused_reader_stays_behind_and_loses_nothing(rig: Rig) -> None:
     await rig.changed.until(lambda: len(reading.seen) == 5)
 
     assert reading.offsets == list(range(5))
+
+
+async def test_readers_at_one_place_share_what_is_made_for_them(rig: Rig) -> None:
+    await declare(rig)
+    one, two, behind = await read(rig), await read(rig), await read(rig)
+    behind.reader.pause()
+
+    await to(rig, "s", [b"a"])
+    behind.reader.resume()
+    await to(rig, "s", [b"b"])
+    await rig.changed.until(lambda: all(len(reading.seen) == 2 for reading in (one, two, behind)))
+
+    assert one.seen == two.seen == behind.seen == [(0, b"a"), (1, b"b")]
+    assert all(ours is theirs for ours, theirs in zip(one.batches, two.batches, strict=True))
+
+
+async def test_what_becomes_durable_together_comes_in_one_batch(rig: Rig) -> None:
+    await declare(rig)
+    reading = await read(rig)
+    done: list[Any] = []
+
+    for n in range(3):
+        body = b"%d" % n
+        rig.engine.publish(PublishBatch(queue="s", kind="stream", sizes=[1], bodies=body, attributes={}), done.append)
+    await rig.changed.until(lambda: len(reading.seen) == 3)
+
+    assert len(reading.batches) <= 2  # the first may have left for the disk alone
 
 
 async def test_what_retention_took_from_a_slow_reader_is_told(rig: Rig) -> None:

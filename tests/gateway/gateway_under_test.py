@@ -114,6 +114,11 @@ class RecordingPort:
         else:
             self.sent.append(orjson.loads(data))
 
+    def send_frame(self, frame: bytes) -> None:
+        size = frame[1] & 0x7F
+        start = 2 if size < 126 else 4 if size == 126 else 10
+        self.send((frame[start:],), binary=frame[0] == 0x82)
+
     def close(self, code: int, reason: str) -> None:
         self.closed = self.closed or (code, reason)
 

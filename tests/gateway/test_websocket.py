@@ -13,7 +13,7 @@ import websockets
 from fake_engine import FakeEngine
 from gateway_under_test import connected, running_gateway, to_close
 from postroad.broker.errors import NotAuthenticated
-from postroad.gateway import websocket
+from postroad.gateway import keep_alive, websocket
 from postroad.gateway.auth.access import Access
 from postroad.gateway.auth.rights import ANYONE, Principal
 from postroad.gateway.protocol.frame import encode_binary
@@ -326,7 +326,7 @@ async def test_a_watcher_that_does_not_read_is_cut_with_1013(
 async def test_a_peer_that_does_not_answer_pings_is_dropped_and_one_that_does_is_kept(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "PING_S", 0.1)
+    monkeypatch.setattr(keep_alive, "PING_S", 0.1)
     async with running_gateway(engine) as running, connected(running) as alive:
         dead = await raw(running)
         await dead.upgrade()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from postroad.broker.errors import PostroadError
 
 from .auth.access import Access
+from .keep_alive import KeepAlive
 from .protocol.context import SessionContext
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Server:
     connections: set[WebSocketConnection] = field(default_factory=set)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     connections_made: int = 0
+    keep_alive: KeepAlive = field(default_factory=KeepAlive)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:

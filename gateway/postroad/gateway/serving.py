@@ -48,6 +48,11 @@ class HttpConnection(HttpToolsProtocol):
         self._in_time()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # The parser and this object hold each other; let go, so that a WebSocket does not keep them in memory.
+        self.parser = self.flow = self.scope = self.headers = self.transport = None  # type: ignore[assignment]
+
     def _in_time(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()

@@ -39,7 +39,6 @@ SEND_HIGH = 1024 * 1024
 SEND_LOW = 256 * 1024
 JOIN_BYTES = 64 * 1024
 WRITE_DEADLINE_S = 10.0
-PING_S = 20.0
 HELLO_S = 5.0
 CLOSE_S = 5.0
 
@@ -67,7 +66,7 @@ class WebSocketConnection(asyncio.BufferedProtocol):
         self.congested = False
         self._received = True
         self._unsent_at_ping = 0
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, asyncio.TimerHandle] | None = None
 
     # uvicorn's side
 
@@ -98,7 +97,7 @@ class WebSocketConnection(asyncio.BufferedProtocol):
         if not self.session.is_authenticated:
             self._timer("hello", HELLO_S, self._not_authenticated)
         self._watch_expiry()
-        self._timer("ping", PING_S, self._ping)
+        server.keep_alive.add(self)
         self._loop.call_soon(self.throttle)
 
     def open_session(self, principal: Principal | None) -> Session:
@@ -155,12 +154,13 @@ class WebSocketConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._uvicorn_connections.discard(self)
         self.server.connections.discard(self)
-        for timer in self._timers.values():
+        for timer in (self._timers or {}).values():
             timer.cancel()
-        self._timers.clear()
+        self._timers = None
         self._is_closing = True
         self._out.clear()
         if self.session is not None:
+            self.server.keep_alive.discard(self)
             self.session.lost()
 
     # Frames out
@@ -172,6 +172,13 @@ class WebSocketConnection(asyncio.BufferedProtocol):
         self._out.append(header(BINARY if binary else TEXT, size))
         self._out += parts
         self._queued(size)
+
+    def send_frame(self, frame: bytes) -> None:
+        if self._flush_due:  # behind what is to leave first
+            self._out.append(frame)
+            self._queued(len(frame))
+        elif not self._is_closing and not self._transport.is_closing():
+            self._transport.write(frame)  # uvloop gathers a turn's writes itself
 
     def _send_frame(self, opcode: int, payload: bytes) -> None:
         self._out.append(header(opcode, len(payload)) + payload)
@@ -230,7 +237,7 @@ class WebSocketConnection(asyncio.BufferedProtocol):
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
-        if self.session.is_authenticated and "hello" in self._timers:
+        if self.session.is_authenticated:
             self._stop_timer("hello")
         self._watch_expiry()
 
@@ -240,10 +247,12 @@ class WebSocketConnection(asyncio.BufferedProtocol):
     # Time
 
     def _timer(self, name: str, seconds: float, callback: Any) -> None:
+        if self._timers is None:
+            self._timers = {}
         self._timers[name] = self._loop.call_later(seconds, callback)
 
     def _stop_timer(self, name: str) -> None:
-        if (timer := self._timers.pop(name, None)) is not None:
+        if self._timers is not None and (timer := self._timers.pop(name, None)) is not None:
             timer.cancel()
 
     def _not_authenticated(self) -> None:
@@ -257,11 +266,11 @@ class WebSocketConnection(asyncio.BufferedProtocol):
         self._timer("expiry", max(0.0, expires_at - self.server.context.now()), self.session.expired)
 
     def _write_deadline(self) -> None:
-        self._timers.pop("write", None)
+        self._stop_timer("write")
         if self._is_write_paused and not self.session.has_consumers:
             self.close(opcodes.TOO_SLOW, "too slow: the send buffer stayed over its limit")
 
-    def _ping(self) -> None:
+    def ping(self) -> None:
         """A peer is alive if anything came since the last ping, or what was waiting for it is getting less.
 
         While we do not read, its pong cannot reach us: then only a full send buffer that does not move counts.
@@ -276,7 +285,6 @@ class WebSocketConnection(asyncio.BufferedProtocol):
         self._unsent_at_ping = unsent
         if not self._is_write_paused:
             self._send_frame(PING, b"")
-        self._timer("ping", PING_S, self._ping)
 
     # The end
 

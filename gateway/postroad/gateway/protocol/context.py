@@ -12,6 +12,7 @@ from postroad.broker.limits import Limits
 
 from ..auth.rights import ANYONE, Principal
 from .capability import WatchKeys
+from .shared_frames import SharedFrames
 from .watcher import EncodeOnce
 
 BROWSER_BODY_BYTES_MAX = 65_536
@@ -37,6 +38,7 @@ class SessionContext:
     now: Callable[[], float] = time.time
     started_at: float = field(default_factory=time.time)
     encode_once: EncodeOnce = field(default_factory=EncodeOnce)
+    frames: SharedFrames = field(default_factory=SharedFrames)
 
     @property
     def default_principal(self) -> Principal | None:

@@ -20,6 +20,10 @@ class Port(Protocol):
         """Send one frame made of these parts; they must not change afterwards."""
         ...
 
+    def send_frame(self, frame: bytes) -> None:
+        """Send a whole WebSocket frame, header included, as it is: other connections may get the same object."""
+        ...
+
     def close(self, code: int, reason: str) -> None: ...
 
     def throttle(self) -> None:

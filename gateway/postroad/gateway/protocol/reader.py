@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from postroad.broker.engine.engine import DeliveryBatch, Reader, ReadSpec
 from postroad.broker.errors import PostroadError
 
-from .delivering import binary_messages, text_messages
 from .errors import error_fields
 
 if TYPE_CHECKING:
@@ -43,12 +42,9 @@ class StreamReader:
             self._early.append((batch, trimmed))
             return
         session = self._session
-        if session.is_closed:
-            return
-        if session.is_binary:
-            session.port.send(binary_messages(self.number, batch, trimmed), binary=True)
-        else:
-            session.port.send(text_messages(self.number, batch, trimmed), binary=False)
+        session.port.send_frame(
+            session.context.frames.of(self.number, batch, trimmed, binary=session.is_binary is True)
+        )
         if session.port.congested:
             self.pause()
 

@@ -86,7 +86,7 @@ class Session:
         self.subs: dict[int, Sub] = {}
         self.cancelled: dict[int, Consumer] = {}
         """Consumers that take settles for what was begun, but get nothing more."""
-        self._backlog: deque[tuple[Header, Buffer]] = deque()
+        self._backlog: deque[tuple[Header, Buffer]] | None = None  # made when needed: an empty one has 600 bytes
         self._is_held = False
         self._queries = 0
         self._owed_bytes = 0
@@ -134,6 +134,8 @@ class Session:
 
     def _accept(self, header: Header, bodies: Buffer) -> None:
         if self._waiting or self._backlog:
+            if self._backlog is None:
+                self._backlog = deque()
             self._backlog.append((header, bodies))
             self.port.throttle()
         else:
@@ -285,10 +287,12 @@ class Session:
 
     def _catch_up(self) -> None:
         if self.is_closed:
-            self._backlog.clear()
+            self._backlog = None
             return
         while self._backlog and not self._waiting:
             self._carry_out(*self._backlog.popleft())
+        if not self._backlog:
+            self._backlog = None
         self.port.throttle()
 
     # Subscriptions
@@ -365,7 +369,7 @@ class Session:
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
-        self._backlog.clear()
+        self._backlog = None
         for sub in [*self.subs.values(), *self.cancelled.values()]:
             requests.end(sub)
         self.subs.clear()

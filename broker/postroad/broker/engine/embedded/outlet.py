@@ -55,7 +55,7 @@ class Outlet:
         self._sinks.clear()
 
     def release(self, outputs: list[Output]) -> None:
-        """Replies first, in order; then what consumers get, joined to few large batches; then watchers."""
+        """Replies first, in order; then what consumers and readers get, joined to few large batches; then watchers."""
         grants: dict[int, list[Deliver]] = {}
         for output in outputs:
             if output.reply is not None:
@@ -67,6 +67,8 @@ class Outlet:
                 self._sort(effect, grants)
         for subscription, wanted in grants.items():
             self._deliver(subscription, wanted)
+        if self.readers is not None:
+            self.readers.saw([entry for output in outputs for entry in output.records])
         for output in outputs:
             self._note(output)
 
@@ -123,6 +125,4 @@ class Outlet:
             for number in logs_of(record):
                 if (queue := logs.get(number)) is not None:
                     self._stats.moved(queue)
-        if self.readers is not None:
-            self.readers.saw(output.records)
         self._watching.saw(output.records, output.effects, self._machine.now)

@@ -14,7 +14,7 @@ from ...core.machine import Machine
 from ...core.record import Publish, Record
 from ...core.stream import Stream
 from ...errors import PostroadError, QueueNotFound
-from ..engine import ReadSink, ReadSpec
+from ..engine import DeliveryBatch, ReadSink, ReadSpec
 from .bodies import Bodies
 from .delivery import batches
 
@@ -58,6 +58,7 @@ class Readers:
         self._loop = loop
         self._durable = durable
         self._open: dict[int, list[EmbeddedReader]] = {}
+        self._shared: tuple[tuple[int, int, int], list[DeliveryBatch]] | None = None
 
     async def open(self, spec: ReadSpec, sink: ReadSink) -> EmbeddedReader:
         """Raises: QueueNotFound: no such stream."""
@@ -99,12 +100,16 @@ class Readers:
         """Records are durable: streams may have grown, or be gone."""
         if not self._open:
             return
+        grown: dict[int, int] = {}
         for _, record in records:
             if isinstance(record, Publish):
                 for log, first, only in record.targets:
-                    for reader in list(self._open.get(log, ())):
-                        reader.end = first + (len(record.sizes) if only is None else len(only))
-                        self.go_on(reader)
+                    if log in self._open:
+                        grown[log] = first + (len(record.sizes) if only is None else len(only))
+        for log, end in grown.items():
+            for reader in list(self._open[log]):
+                reader.end = end
+                self.go_on(reader)
         for number in [number for number in self._open if number not in self._machine.state.stream_logs]:
             for reader in self._open.pop(number):
                 reader.is_closed = True
@@ -114,16 +119,14 @@ class Readers:
         """Deliver more, if there is more and the socket has room; at most ``STEP`` messages a turn."""
         if reader.is_closed or reader.is_paused or reader.is_waiting or reader.offset >= reader.end:
             return
-        log = reader.stream.log
-        trimmed = log.first if reader.offset < log.first else None
-        first = max(reader.offset, log.first)
+        kept = reader.stream.log.first
+        trimmed = kept if reader.offset < kept else None
+        first = max(reader.offset, kept)
         last = min(reader.end, first + STEP) - 1
         if last < first:
             return
-        pieces = list(log.pieces(first, last))
-        grant = Deliver(0, reader.stream.number, 0, first, last - first + 1, pieces, None, 0, "")
         try:
-            for batch in batches([grant], self._machine.state, self._bodies):
+            for batch in self._batches(reader.stream, first, last):
                 reader.offset = batch.runs[-1].sequence + batch.runs[-1].count
                 reader.sink.messages(batch, trimmed)
                 trimmed = None
@@ -140,3 +143,18 @@ class Readers:
     def _next_turn(self, reader: EmbeddedReader) -> None:
         reader.is_waiting = False
         self.go_on(reader)
+
+    def _batches(self, stream: Stream, first: int, last: int) -> list[DeliveryBatch]:
+        """Made once for all readers that are at one place in this turn of the loop, as most are."""
+        place = (stream.number, first, last)
+        if self._shared is None or self._shared[0] != place:
+            if self._shared is None:
+                self._loop.call_soon(self._forget)
+            grant = Deliver(
+                0, stream.number, 0, first, last - first + 1, list(stream.log.pieces(first, last)), None, 0, ""
+            )
+            self._shared = (place, list(batches([grant], self._machine.state, self._bodies)))
+        return self._shared[1]
+
+    def _forget(self) -> None:
+        self._shared = None
