@@ -9,7 +9,7 @@ import { checkName } from "./names.js";
 import { type ConnectOptions, resolveOptions } from "./options.js";
 import type { RequestOptions } from "./pending.js";
 import { fromWire, toWire } from "./protocol/case.js";
-import type { MessageInfo, Overview, QueueEvent, QueueStats, StreamStats, Welcome } from "./protocol/types.js";
+import type { LogLine, MessageInfo, Overview, QueueEvent, QueueStats, StreamStats, Welcome } from "./protocol/types.js";
 import { Publisher } from "./publish/publisher.js";
 import { Queue, type QueueOptions } from "./queue.js";
 import { type ScheduleSpec, Schedules } from "./schedules.js";
@@ -200,6 +200,12 @@ export class Client {
   /** One message with state, timeline and body. */
   async message(id: string): Promise<MessageInfo> {
     return fromWire<{ message: MessageInfo }>(await this.query("message", { message: id })).message;
+  }
+
+  /** What the handlers of a message said with `m.log`, oldest first; `watch` is its capability, which is enough. */
+  async logs(id: string, { watch }: { readonly watch?: string | undefined } = {}): Promise<readonly LogLine[]> {
+    const capability = watch === undefined ? {} : { capability: watch };
+    return fromWire<{ logs: LogLine[] }>(await this.query("logs", { message: id, ...capability })).logs;
   }
 
   /** The last events of a queue, or of all for `null`; oldest first. */

@@ -11,7 +11,15 @@ export type { BatchConsumer, BatchHandler, BatchOptions } from "./consume/batch.
 export type { Consumer, Handler } from "./consume/consumer.js";
 export { type IdempotencyStore, idempotent, memoryStore, type Outcome } from "./consume/idempotent.js";
 export type { Messages, MessagesOptions } from "./consume/iterator.js";
-export { DeadLetter, Done, type Follower, type Message, type NackOptions, Retry } from "./consume/message.js";
+export {
+  DeadLetter,
+  Done,
+  type Follower,
+  type LogLevel,
+  type Message,
+  type NackOptions,
+  Retry,
+} from "./consume/message.js";
 export type { CloseOptions, ConsumeOptions, ConsumerEvents } from "./consume/worker.js";
 export * from "./errors.js";
 export type { Group, GroupConsumeOptions } from "./group.js";

@@ -205,6 +205,73 @@ describe("a handler", () => {
     expect(settled(gateway, "progress")).toEqual([{ number: 1, percent: 100, note: "n".repeat(200) }]);
   });
 
+  it("sends what handlers say together, with the ack at the latest, and cuts what is too long", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    await mq.queue("q").publish(1);
+
+    mq.queue("q").consume(async (m) => {
+      m.log("begin");
+      await Promise.resolve();
+      m.log("x".repeat(3_000), { level: "debug" });
+      await m.ack();
+      m.log("nobody hears this");
+    });
+    const { header } = await gateway.next("settle", ({ header }) => header["ack"] !== undefined);
+
+    const said = [
+      { number: 1, text: "begin", level: "info" },
+      { number: 1, text: "x".repeat(2_000), level: "debug" },
+    ];
+    expect(header["log"]).toEqual(said);
+    expect(settled(gateway, "log")).toEqual(said);
+  });
+
+  it("sends what a long job says without waiting for its end", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    await mq.queue("q").publish(1);
+    const end = deferred();
+
+    const consumer = mq.queue("q").consume(async (m) => {
+      m.log("working");
+      await end.promise;
+    });
+    await gateway.next("settle", ({ header }) => header["log"] !== undefined);
+
+    expect(settled(gateway, "log")).toEqual([{ number: 1, text: "working", level: "info" }]);
+    expect(settled(gateway, "ack")).toEqual([]);
+    end.resolve();
+    await consumer.close();
+  });
+
+  it("keeps the newest lines, and no more than a thousand, while there is no connection", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    await mq.queue("q").publish(1);
+    const [begun, go, end] = [deferred(), deferred(), deferred()];
+    const consumer = mq.queue("q").consume(async (m) => {
+      begun.resolve();
+      await go.promise;
+      for (let n = 0; n < 1_500; n++) m.log(String(n));
+      await end.promise;
+    });
+    await begun.promise;
+    gateway.accepts = false;
+    gateway.drop();
+    await reaches(mq, "reconnecting");
+    go.resolve();
+    await new Promise(setImmediate);
+
+    gateway.accepts = true;
+    await gateway.next("settle", ({ header }) => header["log"] !== undefined);
+
+    const texts = settled(gateway, "log").map((line) => (line as { text: string }).text);
+    expect(texts).toEqual(Array.from({ length: 1_000 }, (_, n) => String(n + 500)));
+    end.resolve();
+    await consumer.close();
+  });
+
   it("may settle by itself; then what it returns does not count", async () => {
     const gateway = new FakeGateway();
     const mq = client(gateway);

@@ -1,6 +1,15 @@
 /** The broker in memory keeps the promises of the real one: what both must do runs on both. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { CallFailed, type Client, Conflict, QueueFull, Unroutable, Unsupported } from "../src/index.js";
+import {
+  CallFailed,
+  type Client,
+  Conflict,
+  MessageNotFound,
+  type MessageView,
+  QueueFull,
+  Unroutable,
+  Unsupported,
+} from "../src/index.js";
 import { createTestBroker, type TestBroker } from "../src/testing/index.js";
 import { hasBroker, withBroker } from "./rig.js";
 import { deferred, reaches } from "./support.js";
@@ -50,6 +59,41 @@ describe.each([
     const got = await all;
     expect(got.slice(0, 2)).toEqual(["first 1", "late 1"]);
     expect(got.filter((text) => text.startsWith("k"))).toEqual(["k1 1", "k1 2", "k2 1"]);
+  });
+
+  it("what a handler says is seen by who has the message's capability, through retries, and read when it is done", async () => {
+    const q = mq.queue<number>("talkative");
+    await q.declare({ backoffMs: 0 });
+    const { id, watch } = await q.publish(1);
+    const views: MessageView[] = [];
+    const done = deferred();
+    const end = mq.watchMessage(id, {
+      watch,
+      onState: (view) => {
+        views.push(view);
+        if (view.message?.state === "done" && view.logs.length === 3) done.resolve();
+      },
+    });
+    q.consume(
+      async (m) => {
+        m.log(`attempt ${m.attempt}`);
+        if (m.attempt === 1) throw new Error("again");
+        m.log("at last", { level: "warn" });
+      },
+      { name: "teller" },
+    );
+    await done.promise;
+    end();
+
+    const said = [
+      { n: 1, level: "info", text: "attempt 1", attempt: 1, consumer: "teller", queue: "talkative" },
+      { n: 2, level: "info", text: "attempt 2", attempt: 2 },
+      { n: 3, level: "warn", text: "at last", attempt: 2 },
+    ];
+    expect(views.at(-1)?.logs).toMatchObject(said);
+    expect(await mq.logs(id)).toMatchObject(said);
+    expect(await mq.logs(id, { watch })).toMatchObject(said);
+    await expect(mq.logs("9-zz-0")).rejects.toBeInstanceOf(MessageNotFound);
   });
 
   it("what fails too often is dead with its reason, and is redriven from its first attempt", async () => {

@@ -79,6 +79,39 @@ describe("useMessage", () => {
     expect(gateway.connected).toBe(1);
   });
 
+  it("shows what handlers say: what was kept, then what comes, each line once, and anew after a restart of the broker", async () => {
+    const line = (n: number, text: string) => ({
+      n,
+      at: n,
+      level: "info",
+      text,
+      attempt: 1,
+      consumer: "w",
+      queue: "q",
+    });
+    const message = { id: "m", state: "delivered", attempts: 0, attempts_max: 5, timeline: [] };
+    const gateway = new FakeGateway();
+    gateway.on("watch", () => ({ message, logs: [line(1, "a"), line(2, "b")] }));
+    const { result } = renderHook(() => useMessage("m"), { wrapper: around(client(gateway)) });
+    const texts = (): string[] => result.current.logs.map(({ text }) => text);
+    await waitFor(() => expect(texts()).toEqual(["a", "b"]));
+
+    act(() => gateway.send({ op: "state", sub: 1, logs: [line(2, "b"), line(3, "c")] }));
+    await waitFor(() => expect(texts()).toEqual(["a", "b", "c"]));
+    expect(result.current.state).toBe("delivered");
+
+    act(() => gateway.send({ op: "state", sub: 1, message: { ...message, state: "done" } }));
+    await waitFor(() => expect(result.current.state).toBe("done"));
+    expect(texts()).toEqual(["a", "b", "c"]);
+
+    gateway.on("watch", () => ({ message, logs: [line(1, "again")] }));
+    act(() => gateway.drop());
+    await waitFor(() => expect(texts()).toEqual(["again"]));
+
+    act(() => gateway.send({ op: "state", sub: 2, logs: Array.from({ length: 300 }, (_, n) => line(n + 2, `${n}`)) }));
+    await waitFor(() => expect(texts()).toEqual(Array.from({ length: 200 }, (_, n) => `${n + 100}`)));
+  });
+
   it("tells its error", async () => {
     const gateway = new FakeGateway();
     gateway.on("watch", () => ({ op: "error", code: "message-not-found", message: "No.", retryable: false }));

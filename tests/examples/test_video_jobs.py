@@ -90,6 +90,10 @@ def test_a_job_longer_than_its_lease_is_done_once_and_its_percents_are_seen_in_t
     assert done["result"]["durationMs"] == pytest.approx(3_000 * LEASE_S, abs=100)
     assert duration_of(example.data / done["result"]["path"]) == pytest.approx(3 * LEASE_S, abs=0.1)
     link = row.get_by_role("link").get_attribute("href")
+    row.get_by_text("ffmpeg", exact=True).click()
+    expect(row.locator(".log pre")).to_contain_text("Output #0, mp4")
+    lines = get(f"http://127.0.0.1:{broker.port}/v1/messages/{done['id']}/logs")[1]["logs"]
+    assert any(line["text"].startswith("Output #0, mp4") for line in lines)
     assert page.request.get(f"{example.url}{link}").headers["content-type"] == "video/mp4"
 
 

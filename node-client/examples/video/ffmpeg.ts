@@ -1,8 +1,15 @@
-/** ffmpeg as an async function: it tells how far it is, and an aborted signal kills it. */
+/** ffmpeg as an async function: it tells how far it is and what it does, and an aborted signal kills it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Job } from "./job.js";
+
+export interface Listening {
+  readonly signal: AbortSignal;
+  readonly onProgress: (percent: number) => void;
+  /** Each line that ffmpeg says. */
+  readonly onLine: (line: string) => void;
+}
 
 /**
  * Makes a clip of ffmpeg's test picture.
@@ -13,20 +20,23 @@ import type { Job } from "./job.js";
 export async function encode(
   { seconds, isLive }: Job,
   path: string,
-  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (percent: number) => void },
+  { signal, onProgress, onLine }: Listening,
 ): Promise<number> {
   const source = `testsrc=size=640x360:rate=30:duration=${seconds}`;
   const ffmpeg = spawn(
     "ffmpeg",
     [
-      ...["-y", "-nostdin", "-loglevel", "error", "-nostats", "-stats_period", "0.2", "-progress", "pipe:1"],
+      ...["-y", "-nostdin", "-hide_banner", "-nostats", "-stats_period", "0.2", "-progress", "pipe:1"],
       ...[...(isLive ? ["-re"] : []), "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", path],
     ],
     { signal, killSignal: "SIGKILL", stdio: ["ignore", "pipe", "pipe"] },
   );
   let durationMs = 0;
   let lastWords = "";
-  ffmpeg.stderr.on("data", (chunk) => (lastWords = `${lastWords}${chunk}`.slice(-200)));
+  createInterface({ input: ffmpeg.stderr }).on("line", (line) => {
+    lastWords = `${lastWords}\n${line}`.slice(-200);
+    onLine(line);
+  });
   createInterface({ input: ffmpeg.stdout }).on("line", (line) => {
     // "out_time_us=1500000" among others, a few times a second; "N/A" before the first picture.
     const [name, value] = line.split("=");

@@ -22,13 +22,18 @@ function follow(id: string, watch: string): void {
   const cancel = Object.assign(document.createElement("button"), { textContent: "Cancel" });
   cancel.addEventListener("click", () => void fetch(`/videos/${encodeURIComponent(id)}`, { method: "DELETE" }));
   const row = document.createElement("li");
-  row.append(progress, state, cancel);
+  const log = Object.assign(document.createElement("details"), { className: "log", hidden: true });
+  const lines = document.createElement("pre");
+  log.append(Object.assign(document.createElement("summary"), { textContent: "ffmpeg" }), lines);
+  row.append(progress, state, cancel, log);
   list.prepend(row);
 
   const end = mq.watchMessage(id, {
     watch,
-    onState: ({ message }) => {
+    onState: ({ message, logs }) => {
       if (message === undefined) return;
+      log.hidden = logs.length === 0;
+      lines.textContent = logs.map(({ text }) => text).join("\n");
       progress.value = message.state === "done" ? 100 : (message.progress?.percent ?? 0);
       state.textContent = textOf(message);
       if (!["done", "dead", "cancelled", "expired", "purged"].includes(message.state)) return;

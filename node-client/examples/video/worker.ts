@@ -18,6 +18,7 @@ queue.consume(
       const durationMs = await encode(m.body, part, {
         signal: m.signal, // fires on mq.cancel(id), and when the lease is lost
         onProgress: (percent) => void m.progress(percent, "encoding"),
+        onLine: (line) => m.log(line),
       });
       await rename(part, `${DATA}/${path}`);
       return { path, durationMs } satisfies Video;

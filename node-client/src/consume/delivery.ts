@@ -1,5 +1,5 @@
 import { InvalidState, LeaseLost, type PostroadError } from "../errors.js";
-import { Done, type Follower, type Message, type NackOptions } from "./message.js";
+import { Done, type Follower, type LogLevel, type Message, type NackOptions } from "./message.js";
 import type { BodyType, DeliverBatch } from "./parse.js";
 
 /** What a delivery asks of its subscription. Each promise is settled by the broker's answer. */
@@ -10,6 +10,7 @@ export interface Holder {
   ack(delivery: Delivery): void;
   extend(delivery: Delivery, leaseMs: number | undefined): Promise<void>;
   progress(delivery: Delivery, percent: number, note: string | undefined): void;
+  log(delivery: Delivery, text: string, level: LogLevel): void;
 }
 
 export type Settlement =
@@ -122,6 +123,10 @@ export class Delivery<T = unknown> implements Message<T> {
   progress(percent: number, note?: string): Promise<void> {
     if (this.isHeld) this.#holder.progress(this, percent, note);
     return Promise.resolve();
+  }
+
+  log(text: string, { level = "info" }: { readonly level?: LogLevel } = {}): void {
+    if (this.isHeld) this.#holder.log(this, String(text), level);
   }
 
   done({ result, publish = [] }: { readonly result?: unknown; readonly publish?: readonly Follower[] }): Done {

@@ -1,5 +1,7 @@
 import type { PublishOptions } from "../publish/attributes.js";
 
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
 /** A further message that is published together with an ack, or not at all. */
 export type Follower = Omit<PublishOptions, "signal"> & { readonly body: unknown } & (
     | { readonly queue: string; readonly stream?: never; readonly topic?: never }
@@ -65,6 +67,13 @@ export interface Message<T = unknown> {
   extend(leaseMs?: number): Promise<void>;
   /** Shown to watchers; not durable. `percent` is 0 to 100, `note` at most 200 characters. */
   progress(percent: number, note?: string): Promise<void>;
+  /**
+   * Shown to watchers of the message, and kept with it: the last 200 lines and 64 KiB, until the broker restarts.
+   * Lines are sent together, at most 50 ms after they were said, and before the message's ack.
+   *
+   * @param text - one line; at most 2,000 characters of it are sent.
+   */
+  log(text: string, options?: { readonly level?: LogLevel }): void;
   /** An ack with a result and further publishes: all of it becomes one record, or nothing does. */
   done(outcome: { readonly result?: unknown; readonly publish?: readonly Follower[] }): Done;
 }

@@ -9,6 +9,8 @@ import type { Link } from "../link.js";
 import type { Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
 import { type Delivery, leaseLost, type Settlement } from "./delivery.js";
+import type { LogLevel } from "./message.js";
+import { Said } from "./said.js";
 import { type Answer, encodeDone, SettleBatch } from "./settlement.js";
 
 export interface SettlerEvents {
@@ -29,6 +31,7 @@ export class Settler {
   readonly #events: SettlerEvents;
   readonly #unanswered = new Set<SettleBatch>();
   readonly #progress = new Map<number, { number: number; percent?: number; note?: string }>();
+  readonly #said = new Said(() => this.flush());
   readonly #idle: (() => void)[] = [];
   #open = new SettleBatch();
   #isScheduled = false;
@@ -95,6 +98,10 @@ export class Settler {
     this.#schedule();
   }
 
+  log({ number }: Delivery, text: string, level: LogLevel): void {
+    this.#said.add({ number, text, level });
+  }
+
   /** Renews leases. */
   renew(deliveries: Iterable<Delivery>): void {
     this.#open.extend(deliveries);
@@ -132,6 +139,7 @@ export class Settler {
     const batches = [...this.#unanswered, this.#open];
     this.#unanswered.clear();
     this.#progress.clear();
+    this.#said.clear();
     this.#open = new SettleBatch();
     this.begun = this.#begunTold = 0;
     for (const batch of batches) batch.reject(error);
@@ -156,12 +164,12 @@ export class Settler {
       this.#send(batch);
       this.#events.settled(batch.settled);
     }
-    if (this.#isActive && (this.begun > this.#begunTold || this.#progress.size > 0)) {
+    if (this.#isActive && (this.begun > this.#begunTold || this.#progress.size > 0 || this.#said.isDue)) {
       this.#link.send({ op: "settle", sub: this.#sub, ...this.#news() });
     }
   }
 
-  /** What goes along with any settle: what has begun, and progress. */
+  /** What goes along with any settle: what has begun, progress, and log lines. */
   #news(): Record<string, unknown> {
     const news: Record<string, unknown> = {};
     if (this.begun > this.#begunTold) news["begun"] = this.#begunTold = this.begun;
@@ -169,6 +177,7 @@ export class Settler {
       news["progress"] = [...this.#progress.values()];
       this.#progress.clear();
     }
+    if (!this.#said.isEmpty) news["log"] = this.#said.take();
     return news;
   }
 

@@ -11,6 +11,7 @@ import type { Opening } from "../session/session.js";
 import { Delivery, type Holder, leaseLost, type Settlement } from "./delivery.js";
 import { heldRuns } from "./held.js";
 import { Holdings } from "./holdings.js";
+import type { LogLevel } from "./message.js";
 import { parseDeliver } from "./parse.js";
 import { Prefetch } from "./prefetch.js";
 import { Settler } from "./settler.js";
@@ -109,6 +110,10 @@ export class Subscription implements Holder, Participant {
 
   progress(delivery: Delivery, percent: number, note: string | undefined): void {
     this.#settler.progress(delivery, percent, note);
+  }
+
+  log(delivery: Delivery, text: string, level: LogLevel): void {
+    this.#settler.log(delivery, text, level);
   }
 
   /** Ends the supply. What has begun can still be settled; what has not goes back. */

@@ -174,6 +174,19 @@ export interface Progress {
   readonly at?: number;
 }
 
+/** A line that a handler said with `m.log`. */
+export interface LogLine {
+  /** Counts the lines of the message from 1; what is missing before the first is no longer kept. */
+  readonly n: number;
+  readonly at: number;
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly text: string;
+  readonly attempt: number;
+  readonly consumer: string;
+  /** The queue, or `<stream>/<group>`, whose handler it was. */
+  readonly queue: string;
+}
+
 /** Where a copy of a message is and how it fares; a stream's group is named `<stream>/<group>`. */
 export interface Placement {
   readonly queue: string;

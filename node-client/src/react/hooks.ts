@@ -3,11 +3,12 @@ import { useCallback, useMemo, useRef, useState, useSyncExternalStore } from "re
 import type { Client } from "../client.js";
 import type { PostroadError } from "../errors.js";
 import { asPostroadError } from "../errors.js";
-import type { MessageView } from "../live/message.js";
+import { type MessageView, NO_LOGS } from "../live/message.js";
 import type { EventsView, QueueView } from "../live/queue.js";
 import type { LiveStatus, Readable } from "../live/store.js";
 import type {
   DeliveryNotice,
+  LogLine,
   MessageInfo,
   MessageState,
   Placement,
@@ -31,7 +32,12 @@ import { useClient } from "./provider.js";
 import { idle, type Nothing, useReadable } from "./readable.js";
 
 /** `idle` is for hooks that have nothing to follow, and for rendering on a server. */
-const IDLE_MESSAGE: MessageView = Object.freeze({ status: "idle", message: undefined, error: undefined });
+const IDLE_MESSAGE: MessageView = Object.freeze({
+  status: "idle",
+  message: undefined,
+  logs: NO_LOGS,
+  error: undefined,
+});
 const IDLE_QUEUE: QueueView = Object.freeze({
   status: "idle",
   stats: undefined,
@@ -103,6 +109,8 @@ export interface UseMessage {
   readonly due: number | undefined;
   /** Each queue and group that has a copy of it; the fields above are those of the first. Empty if there is one only. */
   readonly placements: readonly Placement[];
+  /** What its handlers said with `m.log`, oldest first: the last 200 lines. */
+  readonly logs: readonly LogLine[];
   /** Everything the server says about it. */
   readonly message: MessageInfo | undefined;
   /** Why it cannot be followed. */
@@ -117,7 +125,7 @@ export function useMessage(id: string | Nothing, { watch }: { readonly watch?: s
   return useMemo(() => flatten(view), [view]);
 }
 
-function flatten({ status, message, error }: MessageView): UseMessage {
+function flatten({ status, message, logs, error }: MessageView): UseMessage {
   return {
     status,
     state: message?.state,
@@ -130,6 +138,7 @@ function flatten({ status, message, error }: MessageView): UseMessage {
     reason: message?.reason ?? undefined,
     due: message?.due ?? undefined,
     placements: message?.placements ?? NO_PLACEMENTS,
+    logs,
     message,
     error,
   };

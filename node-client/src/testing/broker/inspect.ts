@@ -38,6 +38,8 @@ export class Inspector {
         return this.#messages(header);
       case "message":
         return { message: this.message(String(header["message"]), true) };
+      case "logs":
+        return { logs: this.logs(String(header["message"])) };
       case "streams":
         return { streams: [...store.streams.values()].map((stream) => this.stream(stream)) };
       case "stream":
@@ -73,6 +75,13 @@ export class Inspector {
       ...(places.length > 1 ? { placements: places } : {}),
       ...(withBody ? { headers: message.headers ?? null, key: message.key ?? null, body: bodyOf(message) } : {}),
     };
+  }
+
+  /** What its handlers said. @throws MessageNotFound */
+  logs(id: string): readonly Header[] {
+    const message = this.#store.messages.get(id);
+    if (message === undefined) throw new MessageNotFound(`There is no message ${id}.`);
+    return message.logs;
   }
 
   #placement({ id, timeline }: TestMessage, place: TestGroup | TestStream): Header {

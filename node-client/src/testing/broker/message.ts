@@ -7,6 +7,8 @@ export interface TestMessage extends Omit<FakeMessage, "sequence" | "attempt"> {
   readonly index: number;
   readonly expiresAt: number | undefined;
   readonly timeline: Header[];
+  /** What its handlers said. */
+  readonly logs: Header[];
 }
 
 export type EntryState = "ready" | "delayed" | "retrying" | "leased";

@@ -147,7 +147,16 @@ export class TestStore {
         const id = idPrefix + index;
         if (typeof dedupKey === "string")
           this.#dedup.set(`${name} ${dedupKey}`, { id, body: textOf(message.body), at: this.now });
-        const one: TestMessage = { ...message, id, position, index, publishedAt: this.now, expiresAt, timeline };
+        const one: TestMessage = {
+          ...message,
+          id,
+          position,
+          index,
+          publishedAt: this.now,
+          expiresAt,
+          timeline,
+          logs: [],
+        };
         this.messages.set(id, one);
         return [index, one] as const;
       }),

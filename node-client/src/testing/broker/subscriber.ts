@@ -7,6 +7,8 @@ import type { TestGroup } from "./group.js";
 import type { Entry } from "./message.js";
 import type { TestStore } from "./store.js";
 
+const LOGS_MAX = 200;
+
 /** A client's connection, as the broker sees it. */
 export interface TestConnection {
   readonly number: number;
@@ -95,6 +97,7 @@ export class TestSubscriber {
   settle(store: TestStore, { header }: ReceivedFrame): Header {
     const lost: number[] = [];
     if (typeof header["begun"] === "number") this.begun = Math.max(this.begun, header["begun"]);
+    for (const line of list(header["log"])) this.#log(store, line);
     const take = (number: unknown): Entry | undefined => {
       const entry = this.leased.get(Number(number));
       if (entry === undefined) lost.push(Number(number));
@@ -130,6 +133,15 @@ export class TestSubscriber {
       entry.message.timeline.push({ at: store.now, kind: "progress", percent, note });
     }
     return lost.length > 0 ? { lost: toRanges(lost) } : {};
+  }
+
+  #log(store: TestStore, { number, text, level = "info" }: Header): void {
+    const entry = this.leased.get(Number(number));
+    if (entry === undefined) return;
+    const { logs } = entry.message;
+    const where = { attempt: entry.attempts + 1, consumer: this.consumer, queue: this.group.name };
+    logs.push({ n: Number(logs.at(-1)?.["n"] ?? 0) + 1, at: store.now, level, text, ...where });
+    if (logs.length > LOGS_MAX) logs.shift();
   }
 }
 

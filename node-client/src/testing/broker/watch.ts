@@ -80,7 +80,10 @@ export class Watches {
 
   open(connection: TestConnection, { sub, queue, stream, group, message }: Header): Header {
     const state = (): Header => {
-      if (typeof message === "string") return { message: this.#inspector.message(message, false) };
+      if (typeof message === "string") {
+        const logs = this.#inspector.logs(message);
+        return { message: this.#inspector.message(message, false), ...(logs.length > 0 ? { logs } : {}) };
+      }
       if (typeof stream === "string") return this.#ofStream(stream, group);
       if (typeof queue !== "string") return { queues: this.#inspector.queues() };
       const found = this.#store.queues.get(queue);

@@ -15,6 +15,7 @@ import { Ago } from "../../ui/time.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
 import { MessageActions } from "./actions.js";
 import { asCurl, asTypeScript } from "./copy_as.js";
+import { LogLines } from "./log_lines.js";
 import { Placements } from "./placements.js";
 import { Timeline } from "./timeline.js";
 import "./message.css";
@@ -110,9 +111,16 @@ export function MessagePage({ id }: { id: string }): ReactNode {
         </Figure>
       </dl>
       <div className="message-columns live">
-        <Panel title="What happened">
-          <Timeline steps={now.timeline} />
-        </Panel>
+        <div className="message-side">
+          <Panel title="What happened">
+            <Timeline steps={now.timeline} />
+          </Panel>
+          {live.logs.length > 0 && (
+            <Panel title="What its handlers said" flush>
+              <LogLines lines={live.logs} />
+            </Panel>
+          )}
+        </div>
         <div className="message-side">
           {placements.length > 0 && (
             <Panel title="Where it went" flush>
