@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from engine_rig import Rig, Worker
 from postroad.broker.core import command as c
+from postroad.broker.engine.engine import Nack
 from postroad.broker.errors import InvalidRequest, InvalidState, MessageNotFound
 from test_readers import to
 
@@ -109,6 +110,35 @@ async def test_an_edited_message_goes_back_as_a_new_one_that_names_its_cause(rig
     assert (await rig.stats("q.dead"))["ready"] == 0
 
 
+async def test_an_edited_message_keeps_headers_key_and_priority_unless_they_are_named(rig: Rig) -> None:
+    await rig.publish([b"1"], headers={"tenant": "1"}, priority=7)
+    await rig.publish([b"2"], headers=[{"tenant": "2"}], keys=["k"])
+    worker = await rig.consume()
+    await rig.got(worker, 2)
+    await rig.settle(worker, nacks=[Nack(first=1, last=2, dead=True)])
+    first, second = worker.ids[1], worker.ids[2]
+
+    kept = await edit(rig, first, {"body": 3})
+    keyed = await edit(rig, second, {"body": 3})
+
+    one, two = [(await rig.engine.query("message", {"message": id}))["message"] for id in (kept, keyed)]
+    assert (one["headers"], one["priority"]) == ({"tenant": "1", "postroad-cause": first}, 7)
+    assert (two["headers"], two["key"]) == ({"tenant": "2", "postroad-cause": second}, "k")
+
+
+async def test_an_edit_takes_away_what_it_names_as_null(rig: Rig) -> None:
+    await rig.publish([b"1"], headers={"tenant": "1"}, key="k")
+    worker = await rig.consume()
+    await rig.got(worker, 1)
+    await rig.settle(worker, nacks=[Nack(first=1, last=1, dead=True)])
+
+    new = await edit(rig, worker.ids[1], {"body": 3, "key": None, "headers": None, "priority": 2})
+
+    message = (await rig.engine.query("message", {"message": new}))["message"]
+    assert (message["key"], message["priority"]) == (None, 2)
+    assert message["headers"] == {"postroad-cause": worker.ids[1]}
+
+
 async def test_editing_is_one_step_also_across_a_crash(rig: Rig) -> None:
     worker = await bury(rig, [b"x"])
     new = await edit(rig, worker.ids[1], {"body": "y", "type": "text"})
@@ -145,17 +175,18 @@ async def test_an_edited_message_whose_queue_is_gone_stays_dead(rig: Rig) -> Non
     assert (await rig.stats("q.dead"))["ready"] == 1
 
 
-async def test_a_dead_letter_of_a_group_is_found_edited_and_published_to_its_stream(rig: Rig) -> None:
+async def test_a_dead_letter_of_a_group_is_found_and_cannot_be_edited(rig: Rig) -> None:
     rig.engine.tell(c.DeclareGroup(stream="s", group="g"))
     worker = await rig.consume("s", group="g")
     await to(rig, "s", [b"bad"])
     await rig.got(worker, 1)
     await rig.nack(worker, 1, dead=True)
 
-    await edit(rig, worker.ids[1], {"body": "good", "type": "text"}, queue="s.g.dead")
-    await rig.got(worker, 2)
+    with pytest.raises(InvalidState, match="group"):
+        await edit(rig, worker.ids[1], {"body": "good", "type": "text"}, queue="s.g.dead")
 
-    assert worker.bodies[2] == b"good"
+    assert await found(rig, "s.g.dead", text="bad") == [0]
+    assert (await rig.engine.query("stream", {"stream": "s"}))["stream"]["next"] == 1
 
 
 # Expiry

@@ -175,7 +175,8 @@ class Model:
                 asked = (worker, number) in self.dead_wanted
                 assert asked or attempts >= origin.settings["attempts_max"], f"{former} died with attempts left"
                 assert not origin.is_dead_letter, "a dead-letter queue dead-lettered"
-            target.log.append(Message(key=origin.log[former].key))
+            moved = origin.log[former]
+            target.log.append(Message(priority=moved.priority, key=moved.key))
 
     # Effects
 

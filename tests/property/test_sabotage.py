@@ -9,7 +9,7 @@ import core_rig
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from postroad.broker.core import consume, settle, tick
+from postroad.broker.core import consume, failure, settle, tick
 from postroad.broker.core.delayed import Delayed
 from postroad.broker.core.group import Group
 from postroad.broker.core.lease import Lease
@@ -88,9 +88,23 @@ def unbegun_messages_are_punished(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(consume, "give_back", punish)
 
 
+def a_redriven_message_loses_its_priority(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Group, "priorities_of", lambda self, sequences: {})
+
+
+def a_dead_message_loses_its_priority(patch: pytest.MonkeyPatch) -> None:
+    bury = failure.bury
+
+    def flat(machine: Any, queue: Any, dead: Any, *rest: Any) -> None:
+        bury(machine, queue, [(*row[:3], 0) for row in dead], *rest)
+
+    patch.setattr(failure, "bury", flat)
+
+
 SABOTAGES = [
     expiry_counts_no_attempt, an_acked_lease_stays, a_returned_message_loses_its_place, replay_forgets_settles,
-    a_delay_ends_early, unbegun_messages_are_punished,
+    a_delay_ends_early, unbegun_messages_are_punished, a_redriven_message_loses_its_priority,
+    a_dead_message_loses_its_priority,
 ]  # fmt: skip
 
 

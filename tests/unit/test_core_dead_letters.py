@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from core_rig import Core
 from postroad.broker.core import command as c
+from postroad.broker.core.codec import decode, encode
 from postroad.broker.core.effect import Revoke
 from postroad.broker.core.record import Place, Settle
 from postroad.broker.errors import InvalidState, MessageNotFound
@@ -243,3 +244,80 @@ def test_cancelling_what_is_settled_or_never_was_is_refused(sequence: int) -> No
 
     with pytest.raises(MessageNotFound):
         core.run(c.CancelMessage(queue="q", sequence=sequence))
+
+
+def drained(core: Core, queue: str = "q") -> list[int]:
+    """What a consumer with room for one gets, in order."""
+    worker = core.consume(queue, prefetch=1)
+    core.wait(500)  # after a restart it waits so long for holders to come back
+    order: list[int] = []
+    while len(core.got[worker]) > len(order):
+        number = len(order) + 1
+        order.append(core.got[worker][number])
+        core.ack(worker, number)
+    return order
+
+
+def test_a_message_keeps_its_priority_through_dead_lettering_redriving_and_a_restart() -> None:
+    core = Core()
+    core.publish(3, priorities=[0, 7, 3])
+    worker = core.consume(prefetch=3)
+    core.nack(worker, 1, 3, dead=True)
+    core.run(c.CancelConsumer(subscription=worker))
+    core.restart()
+
+    core.run(c.Redrive(queue="q.dead"))
+    core.publish(1, priorities=[5])
+    core.restart(from_snapshot=True)
+
+    places = [record for record in core.records if isinstance(record, Place)]
+    # The highest was delivered, and so died, first.
+    assert [(place.why, place.priorities) for place in places] == [("dead", [7, 3, 0]), ("redriven", [7, 3, 0])]
+    assert drained(core) == [3, 6, 4, 5]
+
+
+def test_a_dead_letter_that_waits_for_another_attempt_is_redriven_with_its_priority() -> None:
+    core = Core()
+    core.publish(2, priorities=[4, 4])
+    core.nack(core.consume(), 1, 2, dead=True)
+    core.nack(core.consume("q.dead", prefetch=1), 1, delay_ms=60_000)
+
+    core.run(c.Redrive(queue="q.dead", sequences=[0]))
+
+    assert core.records[-2].priorities == [4]  # type: ignore[union-attr]  # the Place
+
+
+def test_what_an_overflow_dead_letters_keeps_its_priority() -> None:
+    core = Core()
+    core.declare(length_max=1, overflow="dead_letter")
+    core.publish(1, priority=6)
+    core.publish(1)
+
+    (place,) = [record for record in core.records if isinstance(record, Place)]
+    assert place.priorities == [6]
+
+
+def test_a_journal_from_before_priorities_were_placed_still_opens() -> None:
+    header = b'{"k":"place","log":2,"at":5,"how":"dead","from":1,"e":[[0,3,0,10,0,5,1]],"why":"nack","by":"w"}'
+
+    record = decode(header)
+
+    assert isinstance(record, Place)
+    assert (record.entries, record.priorities) == ([(0, 3, 0, 10, 0, 5, 1)], None)
+    assert encode(record) == header
+
+
+def test_editing_a_dead_letter_of_a_group_is_refused_since_it_would_reach_all_groups() -> None:
+    core = Core()
+    core.stream()
+    core.group("a", start="earliest")
+    core.group("b", start="earliest")
+    core.append(1)
+    core.nack(core.consume("s/a"), 1, dead=True)
+    edited = c.RedriveEdited(queue="s.a.dead", sequence=0, publish=c.PublishMessages(queue="", sizes=[2]))
+
+    with pytest.raises(InvalidState, match="group"):
+        core.run(edited)
+
+    assert core.counts("s.a.dead") == {"ready": 1}
+    assert core.machine.state.streams["s"].log.next == 1

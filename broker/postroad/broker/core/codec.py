@@ -73,8 +73,11 @@ def _fields(record: Record) -> dict[str, Any]:
             return {"k": "return", "log": record.log, "at": record.at, "e": record.entries, "why": record.reason,
                     "by": record.consumer}  # fmt: skip
         case Place():
-            return {"k": "place", "log": record.log, "at": record.at, "how": record.why, "from": record.origin,
-                    "e": record.entries, "why": record.reason, "by": record.consumer}  # fmt: skip
+            row = {"k": "place", "log": record.log, "at": record.at, "how": record.why, "from": record.origin,
+                   "e": record.entries, "why": record.reason, "by": record.consumer}  # fmt: skip
+            if record.priorities:
+                row["pr"] = record.priorities
+            return row
         case Define():
             return {"k": "define", "log": record.log, "at": record.at, "name": record.name, "set": record.settings,
                     "dlo": record.dead_letter_of}  # fmt: skip
@@ -132,7 +135,8 @@ def decode(header: bytes | memoryview) -> Record:
     if kind == "return":
         return Return(f["at"], f["log"], [tuple(entry) for entry in f["e"]], f["why"], f["by"])
     if kind == "place":
-        return Place(f["at"], f["log"], f["how"], f["from"], [tuple(entry) for entry in f["e"]], f["why"], f["by"])
+        entries = [tuple(entry) for entry in f["e"]]
+        return Place(f["at"], f["log"], f["how"], f["from"], entries, f["why"], f["by"], f.get("pr"))
     if kind == "define":
         return Define(f["at"], f["name"], f["log"], f["set"], f["dlo"])
     if kind == "stream":

@@ -98,6 +98,10 @@ class Delayed:
             return None
         return next((due for due, first, last, _ in self._all() if first <= sequence <= last), None)
 
+    def prioritised(self) -> Iterator[tuple[int, int, int]]:
+        """``(first, last, priority)`` of rows with another priority than 0; some of what they name may wait no longer."""
+        return ((first, last, priority) for _, first, last, priority in self._all() if priority)
+
     def rows(self) -> list[int]:
         """``[due, first, last, priority, …]`` of what still waits, in order, for snapshots."""
         alive = [

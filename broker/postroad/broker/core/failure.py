@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .machine import Machine
 
 
+Dead = tuple[int, int, int, int]
+"""``(sequence, attempts, granted_at, priority)`` of a message that had its last chance."""
+
+
 @dataclass(slots=True)
 class Failed:
     """Deliveries that failed. ``delay_ms`` None: the queue's backoff; ``dead``: no further attempt."""
@@ -31,13 +35,13 @@ def fail(machine: Machine, queue: Queue, failed: list[Failed], reason: str, cons
     """
     settings, group = queue.settings, queue.group
     back: list[tuple[int, int, int, int, int, int, int]] = []
-    dead: list[tuple[int, int, int]] = []
+    dead: list[Dead] = []
     for item in failed:
         lease = item.lease
         for sequence in range(lease.sequence, lease.sequence + lease.count):
             attempts = group.attempts.get(sequence, 0) + 1
             if (item.dead or attempts >= settings.attempts_max) and queue.dead_letter_of is None:
-                dead.append((sequence, attempts, lease.granted_at))
+                dead.append((sequence, attempts, lease.granted_at, lease.priority))
                 continue
             delay = item.delay_ms
             place = queue.log.locate(sequence)
@@ -52,9 +56,9 @@ def fail(machine: Machine, queue: Queue, failed: list[Failed], reason: str, cons
         bury(machine, queue, dead, reason, consumer)
 
 
-def bury(machine: Machine, queue: Queue, dead: list[tuple[int, int, int]], reason: str, consumer: str | None) -> None:
+def bury(machine: Machine, queue: Queue, dead: list[Dead], reason: str, consumer: str | None) -> None:
     """Move to the dead-letter queue by reference: place and settle are records of one command, so one atomic batch."""
-    runs = [(sequence, sequence, granted_at) for sequence, _, granted_at in dead]
+    runs = [(sequence, sequence, granted_at) for sequence, _, granted_at, _ in dead]
     target = dead_letter_queue(machine, queue)
     if target is None:
         machine.settle(queue, "dropped", runs, consumer, reason)
@@ -68,8 +72,9 @@ def bury(machine: Machine, queue: Queue, dead: list[tuple[int, int, int]], reaso
             attempts,
             granted_at,
         )
-        for offset, (sequence, attempts, granted_at) in enumerate(dead)
+        for offset, (sequence, attempts, granted_at, _) in enumerate(dead)
     ]
-    machine.commit(Place(machine.now, target.number, "dead", queue.number, entries, reason, consumer))
+    priorities = [priority for *_, priority in dead] if any(priority for *_, priority in dead) else None
+    machine.commit(Place(machine.now, target.number, "dead", queue.number, entries, reason, consumer, priorities))
     machine.settle(queue, "dead", runs, consumer, reason)
     machine.dispatch(target)

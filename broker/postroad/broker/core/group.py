@@ -13,7 +13,7 @@ Only messages that were tried and failed have an entry of their own (``attempts`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .arrival import Arrivals
@@ -60,6 +60,16 @@ class Group:
             for first, last in runs:
                 waiting.add(first, last)
         return waiting
+
+    def priorities_of(self, sequences: Iterable[int]) -> dict[int, int]:
+        """Priority of those of ``sequences`` that wait here with another one than 0."""
+        wanted = Runs((s, s) for s in sequences)
+        found: dict[int, int] = {}
+        rows = [(first, last, priority) for priority, runs in self.ready.items() if priority for first, last in runs]
+        for first, last, priority in (*rows, *self.delayed.prioritised(), *self.retrying.prioritised()):
+            for a, b in wanted.within(first, last):
+                found.update(dict.fromkeys(range(a, b + 1), priority))
+        return found
 
     def is_settled(self, sequence: int) -> bool:
         return sequence < self.floor or sequence in self.settled

@@ -50,7 +50,9 @@ def redrive(machine: Machine, command: Redrive) -> int:
             place = queue.log.locate(sequence)
             at = target.log.next + offset if target.stream is None else _offset(target, *place)
             entries.append((at, *place, queue.log.size_of(sequence), sequence, 0, 0))
-        machine.commit(Place(machine.now, target.number, "redriven", queue.number, entries))
+        known = queue.group.priorities_of(sequences)
+        priorities = [known.get(sequence, 0) for sequence in sequences] if known else None
+        machine.commit(Place(machine.now, target.number, "redriven", queue.number, entries, priorities=priorities))
         machine.settle(queue, "redriven", _runs(sequences))
         machine.dispatch(target)
         count += len(sequences)
@@ -62,7 +64,8 @@ def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
     """Send an edited message back to where the dead one came from; the dead one is settled.
 
     Raises:
-        MessageNotFound: it is not there, or someone holds it. InvalidState: its queue is gone.
+        MessageNotFound: it is not there, or someone holds it.
+        InvalidState: its queue is gone; or it came from a group, which has no messages of its own: all groups would get it.
     """
     queue = machine.queue(command.queue)
     if command.sequence not in queue.group.waiting():
@@ -71,8 +74,14 @@ def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
     target = machine.state.logs.get(placed[1]) if placed else None
     if target is None:
         raise InvalidState(f'The message in "{queue.name}" came from no queue that still exists.', queue=queue.name)
+    if target.stream is not None:
+        raise InvalidState(
+            f'"{target.name}" is a group: an edited message would reach every group of the stream. '
+            "Redrive it as it is, or publish a corrected one to the stream.",
+            queue=queue.name,
+        )
     publish = command.publish
-    publish.queue, publish.kind = (target.stream.name, "stream") if target.stream else (target.name, "queue")
+    publish.queue, publish.kind = target.name, "queue"
     check(machine, [publish])
     reply = store(machine, publish)
     machine.settle(queue, "redriven", _runs([command.sequence]), reason="edited")

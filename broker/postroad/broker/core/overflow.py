@@ -34,4 +34,6 @@ def make_room(machine: Machine, queue: Queue) -> None:
     if settings.overflow == "drop_oldest":
         machine.settle(queue, "dropped", [(a, b, 0) for a, b in Runs((s, s) for s in gone)], reason="overflow")
     elif gone:
-        bury(machine, queue, [(sequence, group.attempts.get(sequence, 0), 0) for sequence in gone], "overflow", None)
+        priorities = group.priorities_of(gone)
+        dead = [(sequence, group.attempts.get(sequence, 0), 0, priorities.get(sequence, 0)) for sequence in gone]
+        bury(machine, queue, dead, "overflow", None)

@@ -137,6 +137,11 @@ class Publish:
         count, duplicates = len(self.sizes), self.duplicates
         return range(count) if not duplicates else [index for index in range(count) if index not in duplicates]
 
+    def attribute(self, scalar: str, column: str, index: int) -> Any:
+        """An attribute of message ``index``: its entry in the column, if there is one, else the scalar."""
+        value = self.attributes.get(column)
+        return value[index] if isinstance(value, list) else self.attributes.get(scalar)
+
     def sequences_of(self, index: int) -> list[tuple[int, int]]:
         """``(log, sequence)`` of message ``index`` in each target that has it."""
         return [
@@ -191,6 +196,7 @@ class Place:
     Attributes:
         entries: ``(sequence in the new log, position, index, size, sequence in the old log, attempts, granted_at)``;
             ``granted_at`` is that of the delivery that ended here, 0 if there was none.
+        priorities: Of each entry; None: all 0.
     """
 
     at: int
@@ -200,6 +206,7 @@ class Place:
     entries: list[tuple[int, int, int, int, int, int, int]]
     reason: str | None = None
     consumer: str | None = None
+    priorities: list[int] | None = None
 
 
 @dataclass(slots=True)

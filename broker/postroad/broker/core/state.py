@@ -161,7 +161,7 @@ class State:
     def _place(self, record: Place, position: int) -> None:
         queue = self.logs[record.log]
         source = self.logs.get(record.origin) or self.stream_logs.get(record.origin)
-        for sequence, at, index, size, former, *_ in record.entries:
+        for entry, (sequence, at, index, size, former, *_) in enumerate(record.entries):
             if queue.stream is not None:
                 queue.group.reopen(sequence)
                 continue
@@ -169,7 +169,7 @@ class State:
             first = queue.log.append(1, at, index, size, record.at, [key] if key else None)
             assert first == sequence, f"{queue.name}: placed at {sequence}, log is at {first}"
             queue.log.placed[sequence] = (position, record.origin)
-            queue.group.add_ready(sequence, sequence, 0)
+            queue.group.add_ready(sequence, sequence, record.priorities[entry] if record.priorities else 0)
             self.placements.setdefault((at, index), []).append((record.log, sequence))
             if queue.settings.expire_ms is not None:
                 queue.group.expiring.add(record.at + queue.settings.expire_ms, sequence, sequence, 0)

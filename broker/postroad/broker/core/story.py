@@ -36,8 +36,7 @@ class Story:
         self.progress: dict[str, Any] | None = None
         self.dead_in: int | None = None
         self.timeline: list[dict[str, Any]] = []
-        attributes = publish.attributes
-        delay = _column(attributes, "delay_ms", "delays_ms", index)
+        delay = publish.attribute("delay_ms", "delays_ms", index)
         self._granted_at = 0
         entry: dict[str, Any] = {"at": publish.at, "kind": "published", "log": log}
         if delay:
@@ -151,10 +150,3 @@ class Story:
         self.timeline.append(entry)
         if len(self.timeline) > TIMELINE_MAX:
             del self.timeline[1]
-
-
-def _column(attributes: dict[str, Any], scalar: str, column: str, index: int) -> Any:
-    value = attributes.get(column)
-    if isinstance(value, list):
-        return value[index]
-    return attributes.get(scalar)

@@ -49,8 +49,10 @@ export function operate(store: TestStore, header: Header, revoke: (entry: Entry,
       const given = isRecord(header["with"]) ? header["with"] : {};
       if (entry?.origin === undefined) throw new MessageNotFound("There is no such dead message.");
       if (entry.origin.group.includes("/")) throw new Unsupported("The test broker edits dead letters of queues only.");
-      const headers = { ...(isRecord(given["headers"]) ? given["headers"] : {}), "postroad-cause": entry.message.id };
-      const publish = { queue: entry.origin.group, messages: [{ ...given, headers }] };
+      const { key, priority, headers: kept } = entry.message;
+      const own = given["headers"] === undefined ? kept : given["headers"];
+      const headers = { ...(isRecord(own) ? own : {}), "postroad-cause": entry.message.id };
+      const publish = { queue: entry.origin.group, messages: [{ key, priority, ...given, headers }] };
       const { id_prefix } = store.publish({ op: "publish", header: publish, bodies: [] });
       end(group, entry, "purged");
       return { message: `${String(id_prefix)}0` };

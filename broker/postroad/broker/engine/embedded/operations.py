@@ -111,13 +111,21 @@ class Operations:
         return {"next_at": await self._run(command)}
 
     async def _edit(self, args: Mapping[str, Any]) -> Json:
-        """Redrive with another body or headers: a new message, caused by the dead one."""
+        """Redrive with another body or headers: a new message, caused by the dead one.
+
+        Headers, key and priority that are not named stay; null takes them away.
+        """
         queue = self._machine.queue(text_of(args, "queue"))
         message = text_of(args, "message")
         found = self._sequences(queue, [message])
         if not found:
             raise MessageNotFound(f'The message is not in "{queue.name}".', message_id=message[:64])
-        body, attributes = one_message(args.get("with"))
+        given = args.get("with") or {}
+        body, attributes = one_message(given)
+        _, index, dead = self._history.find(message)
+        for name, column in (("headers", "headers"), ("key", "keys"), ("priority", "priorities")):
+            if name not in given and (kept := dead.attribute(name, column, index)) is not None:
+                attributes[name] = kept
         attributes["headers"] = {**(attributes.get("headers") or {}), "postroad-cause": message}
         publish = c.PublishMessages(queue="", sizes=[len(body)], attributes=attributes)
         command = c.RedriveEdited(queue=queue.name, sequence=found[0], publish=publish)

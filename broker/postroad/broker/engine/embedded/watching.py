@@ -9,7 +9,6 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from ...core.effect import Deliver, Effect, Progressed, Returned
 from ...core.event import concerns, event_of
@@ -327,10 +326,10 @@ def message_json(id: str, publish: Publish, index: int, stories: list[Story], ma
     first = placements[0] if placements else _unplaced_json(publish, index, machine)
     found = {
         "id": id,
-        "type": _attribute(publish, "type", "types", index) or "json",
+        "type": publish.attribute("type", "types", index) or "json",
         "size": publish.sizes[index],
         "published_at": publish.at,
-        "priority": _attribute(publish, "priority", "priorities", index) or 0,
+        "priority": publish.attribute("priority", "priorities", index) or 0,
     } | first
     if publish.topic is not None:
         found["topic"] = publish.topic
@@ -381,8 +380,3 @@ def _unplaced_json(publish: Publish, index: int, machine: Machine) -> Json:
         "state": state,
         "timeline": timeline,
     } | dict.fromkeys(("attempts", "attempts_max", "due", "reason", "consumer", "progress", "result"))
-
-
-def _attribute(publish: Publish, scalar: str, column: str, index: int) -> Any:
-    value = publish.attributes.get(column)
-    return value[index] if isinstance(value, list) else publish.attributes.get(scalar)
