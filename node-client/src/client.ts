@@ -17,6 +17,7 @@ import type { QueueDefinition, StreamDefinition, TopicDefinition } from "./schem
 import type { Status } from "./session/session.js";
 import { Stream, type StreamOptions } from "./stream.js";
 import { type Binding, type BindingTarget, changeBinding, Topic } from "./topic.js";
+import { whenUnreachable } from "./unreachable.js";
 
 export interface WatchQueueOptions {
   /** Begin with the last so many events, at most 1,000. */
@@ -39,6 +40,9 @@ export interface ClientCloseOptions {
   /** @defaultValue 10,000 */
   readonly timeoutMs?: number;
 }
+
+/** How long a closing client waits for a connection. */
+const UNREACHABLE_MS = 2_000;
 
 /**
  * Connects to a Postroad server. It returns at once; the connection is made in the background and made again whenever it
@@ -249,7 +253,10 @@ export class Client {
     };
   }
 
-  /** Ends the client: consumers stop and let handlers finish, confirms are awaited, then the connection is closed. */
+  /**
+   * Ends the client: consumers stop and let handlers finish, confirms are awaited, then the connection is closed.
+   * If there is none, one more attempt is made; when that fails, everything ends at once.
+   */
   close(options: ClientCloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options);
     return this.#closing;
@@ -263,11 +270,13 @@ export class Client {
     const { closers } = this.#internals;
     if (drain && this.status !== "closed") {
       const deadline = Date.now() + timeoutMs;
-      await Promise.all([...closers].map((close) => close({ drain, timeoutMs })));
-      await atMost(
-        Math.max(0, deadline - Date.now()),
+      const unreachable = whenUnreachable(this.#link, UNREACHABLE_MS);
+      const drained = Promise.all([...closers].map((close) => close({ drain, timeoutMs }))).then(() =>
         this.#publisher.flush().catch(() => {}),
       );
+      // Without a connection nothing will be confirmed, and handlers work for nothing.
+      await atMost(deadline - Date.now(), Promise.race([drained, unreachable.promise]));
+      unreachable.stop();
     }
     if (typeof globalThis.removeEventListener === "function") globalThis.removeEventListener("online", this.#onOnline);
     this.#link.close();

@@ -610,6 +610,71 @@ describe("closing a consumer", () => {
   });
 });
 
+describe("closing the client without a connection", () => {
+  it("ends at once when the server is gone: signals are aborted, promises rejected", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway, { reconnect: { minMs: 60_000, maxMs: 60_000 } });
+    await mq.queue("q").publish(1);
+    const aborted = deferred();
+    mq.queue("q").consume(async (m) => {
+      m.signal.addEventListener("abort", () => aborted.resolve());
+      await new Promise(() => {});
+    });
+    await gateway.next("settle", ({ header }) => header["begun"] === 1);
+    gateway.accepts = false;
+    gateway.drop();
+    await reaches(mq, "reconnecting");
+    const unconfirmed = mq.queue("q").publish(2);
+
+    await Promise.all([
+      mq.close({ timeoutMs: 600_000 }),
+      aborted.promise,
+      expect(unconfirmed).rejects.toMatchObject({ code: expect.any(String) }),
+    ]);
+
+    expect(mq.status).toBe("closed");
+  });
+
+  it("ends at once when the server goes while it drains", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway, { reconnect: { minMs: 60_000, maxMs: 60_000 } });
+    await mq.queue("q").publish(1);
+    mq.queue("q").consume(() => new Promise(() => {}));
+    await gateway.next("settle", ({ header }) => header["begun"] === 1);
+
+    const closed = mq.close({ timeoutMs: 600_000 });
+    await gateway.next("cancel");
+    gateway.accepts = false;
+    gateway.drop();
+    await closed;
+
+    expect(mq.status).toBe("closed");
+  });
+
+  it("still drains when the server is back: one attempt is made at once", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway, { reconnect: { minMs: 60_000, maxMs: 60_000 } });
+    await mq.queue("q").publish(1);
+    gateway.drop();
+    await reaches(mq, "reconnecting");
+    const published = mq.queue("q").publish(2);
+
+    await mq.close({ timeoutMs: 600_000 });
+
+    await expect(published).resolves.toMatchObject({ id: expect.any(String) });
+  });
+
+  it("waits for the first connection, so that what was published before it is stored", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    const published = mq.queue("q").publish(1);
+
+    await mq.close();
+
+    await expect(published).resolves.toMatchObject({ id: "1-1-0" });
+  });
+});
+
 describe("a refused consumer", () => {
   it("tells it by ready and error, and is over", async () => {
     const gateway = new FakeGateway();

@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Client, connect } from "../src/index.js";
 import { type FakeServer, serveFake } from "../src/testing/index.js";
-import { FakeGateway, reaches } from "./support.js";
+import { transport } from "../src/transport/node.js";
+import { deferred, FakeGateway, reaches } from "./support.js";
 
 const QUIET = { debug: () => {}, warn: () => {}, error: () => {} };
 let server: FakeServer | undefined;
@@ -27,6 +30,37 @@ describe("over a real socket", () => {
     await gateway.next("settle", ({ header }) => JSON.stringify(header["ack"]) === "[[2,2]]");
 
     expect(bodies).toEqual([{ text: "ü".repeat(100_000) }, "again"]);
+  });
+
+  it("does not wait for a peer that never answers the closing handshake", async () => {
+    const sockets: Socket[] = [];
+    const listener = createServer((socket) => {
+      sockets.push(socket);
+      socket.on("error", () => {});
+      socket.once("data", (data) => {
+        const [, key = ""] = /sec-websocket-key: (.*)\r\n/i.exec(data.toString()) ?? [];
+        const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+        const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+        lines.push(`Sec-WebSocket-Accept: ${accept}`, "Sec-WebSocket-Protocol: postroad.v1", "", "");
+        socket.write(lines.join("\r\n"));
+      });
+    });
+    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+    const { port } = listener.address() as AddressInfo;
+    const [opened, gone] = [deferred(), deferred<number>()];
+    const connection = transport(`ws://127.0.0.1:${port}/ws`, "postroad.v1", {
+      opened: () => opened.resolve(),
+      message: () => {},
+      alive: () => {},
+      closed: (code) => gone.resolve(code),
+    });
+    await opened.promise;
+
+    connection.close(1000, "bye");
+
+    expect(await gone.promise).toBe(1006);
+    for (const socket of sockets) socket.destroy();
+    listener.close();
   });
 
   it("keeps trying while the address refuses", async () => {

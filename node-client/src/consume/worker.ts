@@ -149,6 +149,7 @@ export abstract class Worker {
   #ended(error: PostroadError | undefined): void {
     this.drop();
     for (const delivery of this.active) delivery.lose(leaseLost());
+    this.#whenIdle?.();
     if (this.#closing === undefined) {
       this.#closing = Promise.resolve();
       this.#onClosed();

@@ -3,6 +3,7 @@ import type { Transport } from "./transport.js";
 
 /** The largest frame that is taken from a server. */
 const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+const CLOSE_MS = 1_000;
 
 /** WebSocket by `ws`: no compression, because frames are batches and the network is near. */
 export const transport: Transport = (url, subprotocol, events) => {
@@ -20,7 +21,11 @@ export const transport: Transport = (url, subprotocol, events) => {
     send: (data) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(data);
     },
-    close: (code, reason) => socket.close(code, cut(reason)),
+    close: (code, reason) => {
+      socket.close(code, cut(reason));
+      // A peer that is gone does not answer; it must not keep the process.
+      setTimeout(() => socket.terminate(), CLOSE_MS).unref();
+    },
     terminate: () => socket.terminate(),
   };
 };
