@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
+from .cli import bindings, groups, messages, schedules, streams
 from .cli.failure import CommandFailed, ExitCode
+from .cli.options import DEFAULT_URL, AsJson, TokenFile, Url, fail, headers_of, out, run
 
 app = typer.Typer(
     name="postroad",
@@ -22,12 +24,12 @@ journal_app = typer.Typer(help="Look at a journal while no server uses it.", no_
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")
 app.add_typer(config_app, name="config")
+app.add_typer(bindings.app, name="bindings")
+app.add_typer(streams.app, name="streams")
+app.add_typer(groups.app, name="groups")
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(messages.app, name="messages")
 
-Url = Annotated[str, typer.Option("--url", envvar="POSTROAD_URL", help="The server.")]
-TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", help="File with a token; default: POSTROAD_TOKEN, or none.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", envvar="POSTROAD_CONFIG", help="A TOML file.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option("--port", help="Port; 0 takes a free one. [default: 7070]")]
@@ -42,7 +44,6 @@ SecretFile = Annotated[
 GraceMs = Annotated[int | None, typer.Option("--grace-ms", help="At a stop, how long settles are taken.")]
 LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")]
 LogFormat = Annotated[str | None, typer.Option("--log-format", help="json, console or auto.")]
-DEFAULT_URL = "http://127.0.0.1:7070"
 
 
 @app.command()
@@ -62,12 +63,12 @@ def serve(
         log_format=log_format,
     )  # fmt: skip
 
-    def run() -> ExitCode:
+    def command() -> ExitCode:
         from .cli.serve import serve
 
         return serve(loaded.config)
 
-    _run(run)
+    run(command)
 
 
 @config_app.command("show")
@@ -84,30 +85,30 @@ def config_show(
         log_format=log_format,
     )  # fmt: skip
 
-    def run() -> None:
+    def command() -> None:
         from .cli.offline import show_config
 
-        show_config(loaded, _out, as_json=as_json)
+        show_config(loaded, out, as_json=as_json)
 
-    _run(run)
+    run(command)
 
 
 @app.command()
 def queues(url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """List queues."""
 
-    def run() -> None:
-        from .cli.messages import queues
+    def command() -> None:
+        from .cli.flow import queues
         from .cli.remote import remote
 
-        queues(remote(url, token_file), _out, as_json=as_json)
+        queues(remote(url, token_file), out, as_json=as_json)
 
-    _run(run)
+    run(command)
 
 
 @app.command()
 def publish(
-    queue: str,
+    target: Annotated[str, typer.Argument(help="A queue; with --stream or --topic one of those.")],
     bodies: Annotated[list[str] | None, typer.Argument(help="Bodies; none: standard input, as one body.")] = None,
     kind: Annotated[str | None, typer.Option("--type", help="json, text or bytes; default: what fits.")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="A message for each line of standard input.")] = False,
@@ -117,21 +118,25 @@ def publish(
     priority: Annotated[int | None, typer.Option("--priority", min=0, max=9)] = None,
     dedup_key: Annotated[str | None, typer.Option("--dedup-key", help="Store it once.")] = None,
     header: Annotated[list[str] | None, typer.Option("--header", help="name=value; repeatable.")] = None,
+    to_stream: Annotated[bool, typer.Option("--stream", help="To a stream.")] = False,
+    to_topic: Annotated[bool, typer.Option("--topic", help="To a topic, and what is bound to it.")] = False,
+    mandatory: Annotated[bool, typer.Option("--mandatory", help="With --topic: fail if nothing is bound.")] = False,
     url: Url = DEFAULT_URL,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish messages; their ids are printed when they are durable."""
 
-    def run() -> None:
-        from .cli.messages import duration_ms, inline_body, publish
+    def command() -> None:
+        from .cli.durations import duration_ms
+        from .cli.flow import inline_body, publish
         from .cli.remote import remote
 
         if kind not in (None, "json", "text", "bytes"):
             raise CommandFailed("--type is json, text or bytes.", ExitCode.USAGE)
         attributes: dict[str, Any] = {"key": key, "priority": priority, "dedup_key": dedup_key}
         attributes["delay_ms"] = None if delay is None else duration_ms(delay)
-        attributes["headers"] = _headers(header or []) or None
+        attributes["headers"] = headers_of(header) or None
         common = {name: value for name, value in attributes.items() if value is not None}
 
         def messages() -> Iterator[dict[str, Any]]:
@@ -140,9 +145,13 @@ def publish(
                 for _ in range(count):
                     yield message
 
-        publish(remote(url, token_file), queue, messages(), _out, as_json=as_json)
+        if to_stream and to_topic:
+            raise CommandFailed("Name either --stream or --topic.", ExitCode.USAGE)
+        where = "topic" if to_topic else "stream" if to_stream else "queue"
+        server = remote(url, token_file)
+        publish(server, target, messages(), out, kind=where, mandatory=mandatory, as_json=as_json)
 
-    _run(run)
+    run(command)
 
 
 @app.command()
@@ -157,13 +166,13 @@ def consume(
 ) -> None:
     """Receive messages, print their bodies and ack them, until interrupted."""
 
-    def run() -> None:
-        from .cli.messages import consume
+    def command() -> None:
+        from .cli.flow import consume
         from .cli.remote import remote
 
-        consume(remote(url, token_file), queue, _out, most=most, ack=not no_ack, prefetch=prefetch, as_json=as_json)
+        consume(remote(url, token_file), queue, out, most=most, ack=not no_ack, prefetch=prefetch, as_json=as_json)
 
-    _run(run)
+    run(command)
 
 
 @app.command()
@@ -177,13 +186,13 @@ def tail(
 ) -> None:
     """Follow events as they happen."""
 
-    def run() -> None:
-        from .cli.messages import tail
+    def command() -> None:
+        from .cli.flow import tail
         from .cli.remote import remote
 
-        tail(remote(url, token_file), queue, _out, last=last, most=most, as_json=as_json)
+        tail(remote(url, token_file), queue, out, last=last, most=most, as_json=as_json)
 
-    _run(run)
+    run(command)
 
 
 @app.command()
@@ -196,13 +205,13 @@ def redrive(
 ) -> None:
     """Move dead messages back to the queue they came from."""
 
-    def run() -> None:
-        from .cli.messages import redrive
+    def command() -> None:
+        from .cli.flow import redrive
         from .cli.remote import remote
 
-        redrive(remote(url, token_file), queue, limit, _out, as_json=as_json)
+        redrive(remote(url, token_file), queue, limit, out, as_json=as_json)
 
-    _run(run)
+    run(command)
 
 
 @journal_app.command("verify")
@@ -212,12 +221,12 @@ def journal_verify(
 ) -> None:
     """Check every byte of a journal; nothing is changed. Exit code 3: it is damaged."""
 
-    def run() -> ExitCode:
+    def command() -> ExitCode:
         from .cli.offline import verify_journal
 
-        return verify_journal(data, _out, as_json=as_json)
+        return verify_journal(data, out, as_json=as_json)
 
-    _run(run)
+    run(command)
 
 
 @app.command()
@@ -230,10 +239,10 @@ def token(
 ) -> None:
     """Make a token for a server that asks for them."""
 
-    def run() -> None:
+    def command() -> None:
         import time
 
-        from .cli.messages import duration_ms
+        from .cli.durations import duration_ms
         from .cli.offline import make_token
 
         rights: dict[str, list[str]] = {}
@@ -241,9 +250,9 @@ def token(
             verb, _, pattern = item.partition("=")
             rights.setdefault(verb, []).append(pattern)
         claims: dict[str, Any] = {"sub": subject, "exp": int(time.time()) + duration_ms(ttl) // 1000, "rights": rights}
-        _out(make_token(auth_secret_file, claims | ({"browser": True} if browser else {})))
+        out(make_token(auth_secret_file, claims | ({"browser": True} if browser else {})))
 
-    _run(run)
+    run(command)
 
 
 def main() -> None:
@@ -257,38 +266,7 @@ def _load(config: Path | None, **flags: Any) -> Any:
     try:
         return load(config, None, {name: str(v) if isinstance(v, Path) else v for name, v in flags.items()})
     except ConfigError as error:
-        _fail("\n".join(error.problems), ExitCode.USAGE)
-
-
-def _run(command: Callable[[], ExitCode | None]) -> NoReturn:
-    try:
-        raise typer.Exit(command() or ExitCode.CLEAN)
-    except CommandFailed as failed:
-        _fail(str(failed), failed.code)
-    except KeyboardInterrupt:
-        raise typer.Exit(ExitCode.CLEAN) from None
-    except BrokenPipeError:
-        sys.stdout = None  # nobody reads it any more, and flushing it would fail again
-        raise typer.Exit(ExitCode.CLEAN) from None
-
-
-def _fail(message: str, code: ExitCode) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
-
-
-def _out(text: str) -> None:
-    print(text, flush=True)
-
-
-def _headers(pairs: list[str]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise CommandFailed(f"{pair!r} is not a header such as trace=abc.", ExitCode.USAGE)
-        headers[name] = value
-    return headers
+        fail("\n".join(error.problems), ExitCode.USAGE)
 
 
 def _bodies(given: list[str], *, lines: bool) -> Iterator[bytes]:

@@ -1,162 +1,139 @@
-"""``postroad publish``, ``consume``, ``tail``, ``queues`` and ``redrive``."""
+"""``postroad messages``: one message's life, and those of a queue."""
 
 from __future__ import annotations
 
 import json
-import sys
-from base64 import b64encode
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
-from .failure import CommandFailed, ExitCode
-from .remote import Conversation, Remote
+import typer
 
-Print = Callable[[str], None]
-BATCH = 500
-_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_COLUMNS = ("name", "ready", "delayed", "retrying", "leased", "consumers", "paused", "published_total", "acked_total",
-            "dead_total")  # fmt: skip
+from .options import DEFAULT_URL, AsJson, TokenFile, Url, out, run
 
+app = typer.Typer(help="Messages: list, show, logs, cancel.", no_args_is_help=True)
 
-def duration_ms(text: str) -> int:
-    """``500ms``, ``5s``, ``2m``, ``1h``, ``1d``; a bare number is milliseconds.
-
-    Raises:
-        CommandFailed: something else.
-    """
-    digits = text.rstrip("mshd")
-    unit = text[len(digits) :] or "ms"
-    if not digits.isdecimal() or unit not in _UNITS_MS:
-        raise CommandFailed(f"{text!r} is not a duration such as 500ms, 5s or 2m.", ExitCode.USAGE)
-    return int(digits) * _UNITS_MS[unit]
+Id = Annotated[str, typer.Argument(help="The message's id.")]
+COLUMNS = {
+    "id": "id", "state": "state", "attempts": "attempts", "published_at": "published", "key": "key",
+    "reason": "reason", "shown": "body",
+}  # fmt: skip
+BODY_WIDTH = 60
+ENDED = ("done", "dead", "expired", "purged", "cancelled")
 
 
-def inline_body(data: bytes, kind: str | None) -> dict[str, Any]:
-    """``type`` and ``body`` of a text frame; without a type, JSON if it is, else text, else bytes.
+@app.command("list")
+def list_messages(
+    queue: str,
+    state: Annotated[str, typer.Option("--state", help="ready, delayed, leased or dead.")] = "ready",
+    limit: Annotated[int, typer.Option("--max", min=1, max=200)] = 20,
+    text: Annotated[str | None, typer.Option("--text", help="Only with this in the body.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Only of this ordering key.")] = None,
+    url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """List messages of a queue; looking does not touch."""
 
-    Raises:
-        CommandFailed: the body is not of the type asked for.
-    """
-    if kind in (None, "json"):
-        try:
-            return {"body": json.loads(data)}
-        except ValueError:
-            if kind == "json":
-                raise CommandFailed("The body is not JSON; give --type text or --type bytes.", ExitCode.USAGE) from None
-    if kind in (None, "text"):
-        try:
-            return {"type": "text", "body": data.decode()}
-        except UnicodeDecodeError:
-            if kind == "text":
-                raise CommandFailed("The body is not UTF-8; give --type bytes.", ExitCode.USAGE) from None
-    return {"type": "bytes", "body": b64encode(data).decode()}
+    def command() -> None:
+        from .remote import path, remote
+        from .show import shown, table
 
+        query = {"state": state, "limit": limit, "text": text, "key": key}
+        answer = remote(url, token_file).ask("GET", path("/v1/queues", queue, "messages"), query=query)
+        if as_json:
+            out(json.dumps(answer))
+        elif not answer["messages"]:
+            out("There are none.")
+        else:
+            table([row | {"shown": shown(row.get("body", ""))[:BODY_WIDTH]} for row in answer["messages"]], COLUMNS)
 
-def publish(remote: Remote, queue: str, messages: Iterator[dict[str, Any]], out: Print, *, as_json: bool) -> None:
-    """Publish all, in batches; tell the ids (one line a message) or, with ``as_json``, the answers."""
-    total = 0
-    while batch := list(islice(messages, BATCH)):
-        answer = remote.ask("POST", f"/v1/queues/{queue}/messages", {"messages": batch})
-        total += len(answer["ids"])
-        out(json.dumps(answer) if as_json else "\n".join(answer["ids"]))
-    if not total:
-        raise CommandFailed("There is nothing to publish.", ExitCode.USAGE)
+    run(command)
 
 
-def consume(
-    remote: Remote, queue: str, out: Print, *, most: int | None, ack: bool, prefetch: int, as_json: bool
-) -> None:
-    """Print bodies and ack them, until ``most`` were printed or it is interrupted."""
-    with remote.connected("postroad-cli") as conversation:
-        wanted = prefetch if most is None else min(prefetch, most)
-        conversation.ask({"op": "consume", "sub": 1, "queue": queue, "prefetch": wanted})
-        left = most
-        for frame in conversation.frames():
-            _check_end(frame)
-            if frame["op"] != "deliver":
-                continue
-            messages = frame["messages"] if left is None else frame["messages"][:left]
-            for message in messages:
-                out(json.dumps(message) if as_json else _shown(message["body"]))
-            _settle(conversation, messages, ack=ack)
-            if left is not None:
-                left -= len(messages)
-                if left <= 0:
-                    conversation.ask({"op": "cancel", "sub": 1})
+@app.command()
+def show(id: Id, url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Show where a message stands, what happened to it, and its body."""
+
+    def command() -> None:
+        from .remote import path, remote
+        from .show import shown
+
+        answer = remote(url, token_file).ask("GET", path("/v1/messages", id))
+        if as_json:
+            out(json.dumps(answer))
+            return
+        message = answer["message"]
+        for field in ("id", "topic", "queue", "state", "reason", "consumer", "key", "priority", "size"):
+            if message.get(field):
+                out(f"{field:<10} {message[field]}")
+        if message.get("attempts_max"):
+            out(f"{'attempts':<10} {message['attempts']} of {message['attempts_max']}")
+        for name, value in (message.get("headers") or {}).items():
+            out(f"{'header':<10} {name}={value}")
+        for placement in message.get("placements") or [message]:
+            out(f"\n{placement['queue'] or 'nowhere'}: {placement['state']}")
+            for step in placement["timeline"]:
+                out("  " + _step(step))
+        if message.get("result") is not None:
+            out(f"\nresult: {shown(message['result'])}")
+        if "body" in message:
+            out(f"\n{shown(message['body'])}")
+
+    run(command)
+
+
+@app.command()
+def logs(
+    id: Id,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the message is done.")] = False,
+    url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Print what the handlers of a message said."""
+
+    def tell(lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            out(json.dumps(line) if as_json else _said(line))
+
+    def command() -> None:
+        from .remote import path, remote
+
+        server = remote(url, token_file)
+        if not follow:
+            tell(server.ask("GET", path("/v1/messages", id, "logs"))["logs"])
+            return
+        with server.connected("postroad-cli") as conversation:
+            frame = conversation.ask({"op": "watch", "sub": 1, "message": id})
+            frames = conversation.frames()
+            while True:
+                tell(frame.get("logs", []))
+                if frame.get("message", {}).get("state") in ENDED:
                     return
+                frame = next(frames)
+                conversation.check(frame)
+
+    run(command)
 
 
-def tail(remote: Remote, queue: str | None, out: Print, *, last: int, most: int | None, as_json: bool) -> None:
-    """Print events as they happen."""
-    with remote.connected("postroad-cli") as conversation:
-        request: dict[str, Any] = {"op": "watch", "sub": 1, "last": last}
-        conversation.ask(request if queue is None else request | {"queue": queue})
-        left = most
-        for frame in conversation.frames():
-            _check_end(frame)
-            for event in frame.get("events", ()):
-                out(json.dumps(event) if as_json else _event_line(event))
-                if left is not None:
-                    left -= 1
-                    if left <= 0:
-                        return
+@app.command()
+def cancel(id: Id, url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Cancel a message: it is not delivered any more, and a handler that works on it is told to stop."""
+
+    def command() -> None:
+        from .remote import path, remote
+
+        answer = remote(url, token_file).ask("POST", path("/v1/messages", id, "cancel"))
+        out(json.dumps(answer) if as_json else f"{id} is cancelled")
+
+    run(command)
 
 
-def queues(remote: Remote, out: Print, *, as_json: bool) -> None:
-    answer = remote.ask("GET", "/v1/queues")
-    if as_json:
-        out(json.dumps(answer))
-    elif not answer["queues"]:
-        out('There are no queues yet. Make one by publishing: postroad publish emails \'{"to":"a@b.c"}\'')
-    else:
-        _table(answer["queues"])
+def _step(step: dict[str, Any]) -> str:
+    from .show import moment
+
+    facts = [f"{name}={step[name]}" for name in ("attempt", "consumer", "percent", "note", "reason") if step.get(name)]
+    if step.get("due"):
+        facts.append(f"due={moment(step['due'])}")
+    return "  ".join([moment(step["at"]), f"{step['kind']:<10}", *facts]).rstrip()
 
 
-def redrive(remote: Remote, queue: str, limit: int | None, out: Print, *, as_json: bool) -> None:
-    body = {} if limit is None else {"limit": limit}
-    answer = remote.ask("POST", f"/v1/queues/{queue}/redrive", body)
-    out(json.dumps(answer) if as_json else f"{answer['count']} redriven")
+def _said(line: dict[str, Any]) -> str:
+    from .show import moment
 
-
-def _settle(conversation: Conversation, messages: list[dict[str, Any]], *, ack: bool) -> None:
-    if not messages:
-        return
-    first, last = messages[0]["number"], messages[-1]["number"]
-    if ack:
-        conversation.ask({"op": "settle", "sub": 1, "begun": last, "ack": [[first, last]]})
-
-
-def _check_end(frame: dict[str, Any]) -> None:
-    if frame["op"] in ("end", "error"):
-        raise CommandFailed(str(frame["message"]))
-    if frame["op"] == "drain":
-        raise CommandFailed("The server is stopping.")
-
-
-def _shown(body: Any) -> str:
-    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-
-
-def _event_line(event: dict[str, Any]) -> str:
-    facts = [f"{name}={event[name]}" for name in ("count", "consumer", "attempt", "reason", "to") if name in event]
-    ids = " ".join(event.get("ids", ())[:3])
-    return "  ".join([str(event["position"]), f"{event['kind']:<10}", event.get("queue") or "", *facts, ids]).rstrip()
-
-
-def _table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in _COLUMNS:
-        table.add_column(column.removesuffix("_total"), justify="left" if column == "name" else "right")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in _COLUMNS))
-    Console(file=sys.stdout).print(table)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{moment(line['at'])}  {line['level']:<5}  {line['text']}"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from .failure import CommandFailed, ExitCode
 
@@ -112,6 +112,13 @@ class Conversation:
                 return answer
             self._pushed.append(answer)
 
+    def check(self, frame: Mapping[str, Any]) -> None:
+        """Raises: CommandFailed: the frame says that it is over."""
+        if frame["op"] in ("end", "error"):
+            raise CommandFailed(str(frame["message"]))
+        if frame["op"] == "drain":
+            raise CommandFailed("The server is stopping.")
+
     def frames(self) -> Iterator[dict[str, Any]]:
         """What the server pushes, until the connection ends."""
         while True:
@@ -122,6 +129,11 @@ class Conversation:
 
     def _next(self, timeout: float | None) -> dict[str, Any]:
         return dict(json.loads(self._socket.recv(timeout)))
+
+
+def path(start: str, *names: str) -> str:
+    """A path under ``start``; what a user typed stays one part of it, whatever it is."""
+    return "/".join([start, *(quote(name, safe="") for name in names)])
 
 
 def remote(url: str, token_file: Path | None) -> Remote:
