@@ -247,6 +247,22 @@ describe("send", () => {
     await expect(mq.flush()).resolves.toBeUndefined();
   });
 
+  it("says to wait sooner where each message has a promise, which are dear in great numbers", async () => {
+    const gateway = new FakeGateway();
+    gateway.accepts = false;
+    const mq = client(gateway);
+    const q = mq.queue("q");
+    for (let n = 0; n < 20_000; n++) q.send(n);
+    expect(mq.isWritable).toBe(true);
+
+    const receipts = Array.from({ length: 10_000 }, (_, n) => q.publish(n));
+    expect(mq.isWritable).toBe(false);
+    gateway.accepts = true;
+    await mq.writable();
+
+    expect((await Promise.all(receipts)).at(-1)?.duplicate).toBe(false);
+  });
+
   it("says when to wait, and writable resolves when there is room", async () => {
     const gateway = new FakeGateway();
     gateway.accepts = false;

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Client, connect } from "../src/index.js";
 import { type FakeServer, serveFake } from "../src/testing/index.js";
-import { transport } from "../src/transport/node.js";
+import { isPrivate, transport } from "../src/transport/node.js";
 import { deferred, FakeGateway, reaches } from "./support.js";
 
 const QUIET = { debug: () => {}, warn: () => {}, error: () => {} };
@@ -72,5 +72,17 @@ describe("over a real socket", () => {
     gateway.accepts = true;
 
     await expect(published).resolves.toMatchObject({ id: "1-1-0" });
+  });
+
+  it.each([
+    ["ws://127.0.0.1:8000/ws", true],
+    ["ws://[::1]:8000/ws", true],
+    ["ws://localhost/ws", true],
+    ["wss://queue.example.com/ws", true],
+    ["ws://queue.example.com/ws", false],
+    ["ws://127.0.0.1.example.com/ws", false],
+    ["ws://10.0.0.1/ws", false],
+  ])("masks what a proxy could read: %s is private: %s", (url, expected) => {
+    expect(isPrivate(url)).toBe(expected);
   });
 });

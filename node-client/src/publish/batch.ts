@@ -13,13 +13,15 @@ export type Body = string | Uint8Array;
 export class Batch {
   readonly target: Target;
   readonly kind: "text" | "bytes";
-  /** The confirm that all messages of the batch share. */
-  readonly confirmed: Promise<Confirm>;
+  /** The confirm that all messages of the batch share, or the batches of one message each that went instead. */
+  readonly confirmed: Promise<Confirm | readonly Batch[]>;
   /** Whether messages are in it for which nobody waits. */
   unwatched = false;
+  /** How many messages have a promise of their own. */
+  promises = 0;
   /** Body length so far: characters of a string, bytes of bytes. */
   size = 0;
-  resolve: (confirm: Confirm) => void = () => {};
+  resolve: (confirm: Confirm | readonly Batch[]) => void = () => {};
   reject: (error: PostroadError) => void = () => {};
   readonly #columns: Columns;
   readonly #lengths: number[];

@@ -17,8 +17,11 @@ export interface OutboxFrame {
   bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** What may be sent and unanswered at a time. The broker remembers 1,024 confirms, so there are never more frames than that. */
-export const WINDOW = { frames: 1_000, messages: 100_000 } as const;
+/**
+ * What may be sent and unanswered at a time; more promises than that are made if the producer insists, but they outlive
+ * the young generation and then cost twice as much. The broker remembers 1,024 confirms, so there are never more frames than that.
+ */
+export const WINDOW = { frames: 1_000, messages: 100_000, promises: 8_000 } as const;
 
 /** The broker keeps a session for 10 minutes after its connection closed; a minute less, because clocks differ. */
 const SESSION_KEPT_MS = 9 * 60_000;
@@ -34,6 +37,8 @@ export class Outbox {
   /** Bytes and messages that are not answered. */
   bytes = 0;
   messages = 0;
+  /** Messages among them that somebody waits for. */
+  promises = 0;
 
   constructor(windowBytes: number) {
     this.#windowBytes = windowBytes;
@@ -44,6 +49,7 @@ export class Outbox {
     this.#waiting.push(frame);
     this.bytes += frame.size;
     this.messages += frame.count;
+    this.promises += batch.promises;
     return frame;
   }
 
@@ -69,6 +75,7 @@ export class Outbox {
     this.#sentMessages -= frame.count;
     this.bytes -= frame.size;
     this.messages -= frame.count;
+    this.promises -= frame.batch.promises;
     frame.bytes = undefined;
   }
 
@@ -106,7 +113,7 @@ export class Outbox {
   clear(): void {
     this.#waiting.length = 0;
     this.#sent.clear();
-    this.bytes = this.messages = this.#sentBytes = this.#sentMessages = 0;
+    this.bytes = this.messages = this.promises = this.#sentBytes = this.#sentMessages = 0;
   }
 
   #isFull(next: OutboxFrame): boolean {

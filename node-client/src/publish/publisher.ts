@@ -14,7 +14,7 @@ import type { Opening } from "../session/session.js";
 import { type Attributes, checkAttributes, checkForStream, exceeded, type PublishOptions } from "./attributes.js";
 import { Batch, type Body } from "./batch.js";
 import { Outbox, type OutboxFrame, WINDOW } from "./outbox.js";
-import { Receipt, readConfirm } from "./receipt.js";
+import { type Confirm, Receipt, readConfirm } from "./receipt.js";
 import type { Target } from "./target.js";
 
 /** A frame is closed when its bodies reach this: larger ones are slower, also for the broker. */
@@ -26,6 +26,7 @@ export class Publisher implements Participant {
   readonly #open = new Map<string, Batch>();
   readonly #bytesMax: number;
   #openBytes = 0;
+  #openPromises = 0;
   #scheduled = false;
   #joined = false;
   #failure: PostroadError | undefined;
@@ -39,7 +40,12 @@ export class Publisher implements Participant {
 
   /** Whether more may be published without filling the buffer. */
   get isWritable(): boolean {
-    return this.#outbox.messages < WINDOW.messages && this.#outbox.bytes + this.#openBytes < this.#bytesMax / 2;
+    const { messages, promises, bytes } = this.#outbox;
+    return (
+      messages < WINDOW.messages &&
+      promises + this.#openPromises < WINDOW.promises &&
+      bytes + this.#openBytes < this.#bytesMax / 2
+    );
   }
 
   publish(target: Target, body: unknown, options: PublishOptions | undefined): Promise<Receipt> {
@@ -49,21 +55,18 @@ export class Publisher implements Participant {
     let index: number;
     try {
       batch = this.#batch(target, options?.type, body);
-      index = this.#add(batch, body, options);
+      index = this.#add(batch, body, options, 1);
     } catch (error) {
       return Promise.reject(asPostroadError(error));
     }
-    const receipt = batch.confirmed.then(
-      (confirm) => new Receipt(confirm, index),
-      (error: unknown) => this.#single(error, index),
-    );
+    const receipt = batch.confirmed.then(receiptAt(index));
     return signal === undefined ? receipt : abortable(receipt, signal);
   }
 
   /** @throws LimitExceeded if the buffer is full. */
   send(target: Target, body: unknown, options: PublishOptions | undefined): boolean {
     const batch = this.#batch(target, options?.type, body);
-    this.#add(batch, body, options);
+    this.#add(batch, body, options, 0);
     batch.unwatched = true;
     return this.isWritable;
   }
@@ -87,7 +90,7 @@ export class Publisher implements Participant {
     this.#flushOpen();
     const answers = await Promise.allSettled(this.#outbox.all().map((frame) => frame.batch.confirmed));
     const separated = answers.flatMap((answer) =>
-      answer.status === "rejected" && answer.reason instanceof Separated ? answer.reason.singles : [],
+      answer.status === "fulfilled" && isSeparated(answer.value) ? answer.value : [],
     );
     await Promise.allSettled(separated.map((single) => single.confirmed));
     const failure = this.#failure;
@@ -150,7 +153,7 @@ export class Publisher implements Participant {
     return batch;
   }
 
-  #add(batch: Batch, body: unknown, options: PublishOptions | undefined): number {
+  #add(batch: Batch, body: unknown, options: PublishOptions | undefined, promises: 0 | 1): number {
     const { limits } = this.#link;
     const content = encodeBody(body, options?.type, batch.kind);
     const length = content.length;
@@ -177,6 +180,8 @@ export class Publisher implements Participant {
     if (batch.kind === "bytes") attributes = { ...attributes, type: "bytes" };
     const index = batch.add(content, attributes);
     this.#openBytes += length;
+    this.#openPromises += promises;
+    batch.promises += promises;
     if (batch.size >= FRAME_BYTES || batch.count >= limits.messagesMax) {
       this.#close(batch.target.key, batch);
       this.#pump();
@@ -201,6 +206,7 @@ export class Publisher implements Participant {
   #close(key: string, batch: Batch): void {
     this.#open.delete(key);
     this.#openBytes -= batch.size;
+    this.#openPromises -= batch.promises;
     if (batch.count > 0) this.#outbox.add(batch);
   }
 
@@ -237,17 +243,8 @@ export class Publisher implements Participant {
   #separate(batch: Batch): void {
     const singles = batch.split();
     for (const single of singles) this.#outbox.add(single);
-    const separated = new Separated(singles);
     if (batch.unwatched) for (const single of singles) single.unwatched = true;
-    batch.reject(separated);
-  }
-
-  /** Finds a message of a batch that was separated. */
-  #single(error: unknown, index: number): Promise<Receipt> {
-    const single = error instanceof Separated ? error.singles[index] : undefined;
-    return single === undefined
-      ? Promise.reject(error as Error)
-      : single.confirmed.then((confirm) => new Receipt(confirm, 0));
+    batch.resolve(singles);
   }
 
   #reject(frame: OutboxFrame, error: PostroadError): void {
@@ -266,13 +263,17 @@ export class Publisher implements Participant {
   }
 }
 
-class Separated extends OutcomeUnknown {
-  readonly singles: readonly Batch[];
+const isSeparated = (outcome: Confirm | readonly Batch[]): outcome is readonly Batch[] => Array.isArray(outcome);
 
-  constructor(singles: readonly Batch[]) {
-    super("The frame was separated.");
-    this.singles = singles;
-  }
+/** From a batch's confirm to one message's receipt. Alone here, so that a message's closure holds nothing but its index. */
+function receiptAt(index: number): (outcome: Confirm | readonly Batch[]) => Receipt | Promise<Receipt> {
+  return (outcome) => {
+    if (!isSeparated(outcome)) return new Receipt(outcome, index);
+    const single = outcome[index];
+    if (single === undefined)
+      throw new OutcomeUnknown("The frame was separated, and this message is in no part of it.");
+    return single.confirmed.then(receiptAt(0));
+  };
 }
 
 function encodeBody(body: unknown, type: PublishOptions["type"], kind: Batch["kind"]): Body {

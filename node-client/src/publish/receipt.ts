@@ -1,7 +1,7 @@
 import { type Header, isRecord } from "../protocol/frame.js";
 import { capability } from "./capability.js";
 
-/** What the broker said about a whole frame. */
+/** What the broker said about a whole frame; a `Receipt` is a view of it. */
 export interface Confirm {
   readonly position: number;
   readonly idPrefix: string;
@@ -23,29 +23,43 @@ export function readConfirm(header: Header): Confirm {
 
 /** A published message: it is durable, as far as the broker's `durability` says. */
 export class Receipt {
-  readonly id: string;
-  /** Whether a message with the same dedup key was there before; `id` is then that one's. */
-  readonly duplicate: boolean;
-  /** Journal position of the frame. */
-  readonly position: number;
-  /** Of a topic: to how many queues and streams messages of the frame went. */
-  readonly routed: number | undefined;
-  readonly #watchKey: string | undefined;
+  // Two words each and the rest when asked for: there may be as many receipts as messages.
+  readonly #confirm: Confirm;
   readonly #index: number;
 
   constructor(confirm: Confirm, index: number) {
-    const first = confirm.duplicates?.[index];
-    this.duplicate = typeof first === "string";
-    this.id = typeof first === "string" ? first : confirm.idPrefix + index;
-    this.position = confirm.position;
-    this.routed = confirm.routed;
-    this.#watchKey = this.duplicate ? undefined : confirm.watchKey;
+    this.#confirm = confirm;
     this.#index = index;
+  }
+
+  get id(): string {
+    return this.#earlier ?? this.#confirm.idPrefix + this.#index;
+  }
+
+  /** Whether a message with the same dedup key was there before; `id` is then that one's. */
+  get duplicate(): boolean {
+    return this.#earlier !== undefined;
+  }
+
+  /** Journal position of the frame. */
+  get position(): number {
+    return this.#confirm.position;
+  }
+
+  /** Of a topic: to how many queues and streams messages of the frame went. */
+  get routed(): number | undefined {
+    return this.#confirm.routed;
   }
 
   /** Lets whoever has it watch this one message's state, never its body. Undefined for a duplicate: only its first producer has one. */
   get watch(): string | undefined {
-    return this.#watchKey === undefined ? undefined : capability(this.#watchKey, this.#index);
+    const { watchKey } = this.#confirm;
+    return watchKey === undefined || this.duplicate ? undefined : capability(watchKey, this.#index);
+  }
+
+  get #earlier(): string | undefined {
+    const id = this.#confirm.duplicates?.[this.#index];
+    return typeof id === "string" ? id : undefined;
   }
 
   toJSON(): { id: string; watch: string | undefined; duplicate: boolean; routed?: number } {
