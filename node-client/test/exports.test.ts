@@ -63,6 +63,8 @@ describe("public names", () => {
         "useQueue",
         "useQueues",
         "useStream",
+        "useStreamStats",
+        "useStreams",
       ],
     ],
     ["postroad/express", express, ["closeOnSignals", "health", "postroad"]],

@@ -4,7 +4,16 @@ import { createElement, type ReactNode, StrictMode } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Client, defineQueue, defineStream, defineTopic } from "../src/index.js";
-import { PostroadProvider, useGroup, useMessage, usePublish, useQueue, useStream } from "../src/react/index.js";
+import {
+  PostroadProvider,
+  useGroup,
+  useMessage,
+  usePublish,
+  useQueue,
+  useStream,
+  useStreamStats,
+  useStreams,
+} from "../src/react/index.js";
 import { createTestBroker, type TestBroker } from "../src/testing/index.js";
 
 const QUIET = { debug: () => {}, warn: () => {}, error: () => {} };
@@ -110,4 +119,37 @@ it("useMessage shows each place that a message went to", async () => {
     ]),
   );
   expect(result.current.state).toBe("queued");
+});
+
+describe("useStreamStats", () => {
+  it("follows a stream and its groups as they change, and goes on through a lost connection", async () => {
+    const stream = mq.stream(clicks);
+    await stream.publish({ n: 1 });
+    const { result } = renderHook(() => useStreamStats("clicks"), { wrapper });
+    await waitFor(() => expect(result.current).toMatchObject({ status: "live", messages: 1, groups: [] }));
+
+    await stream.group("counters").declare({}, { from: "earliest" });
+    await waitFor(() => expect(result.current.groups?.map(({ lag }) => lag)).toEqual([1]));
+
+    act(() => broker.drop());
+    await stream.publish({ n: 2 });
+    await waitFor(() => expect(result.current).toMatchObject({ status: "live", next: 2, messages: 2 }));
+  });
+
+  it("is an error for a stream that is not there, and idle without a name", async () => {
+    const { result } = renderHook(() => useStreamStats("missing"), { wrapper });
+    await waitFor(() => expect(result.current.error?.code).toBe("queue-not-found"));
+    expect(renderHook(() => useStreamStats(null), { wrapper }).result.current.status).toBe("idle");
+  });
+});
+
+describe("useStreams", () => {
+  it("lists all streams, those that come later as well", async () => {
+    await mq.stream(clicks).publish({ n: 1 });
+    const { result } = renderHook(() => useStreams(), { wrapper });
+    await waitFor(() => expect(result.current.streams.map(({ name }) => name)).toEqual(["clicks"]));
+
+    await mq.stream("views").publish({ n: 1 });
+    await waitFor(() => expect(result.current.streams.map(({ name }) => name)).toEqual(["clicks", "views"]));
+  });
 });

@@ -3,7 +3,7 @@ import type { PostroadError } from "../errors.js";
 import type { Link } from "../link.js";
 import { fromWire } from "../protocol/case.js";
 import { type Header, isRecord } from "../protocol/frame.js";
-import type { DeliveryNotice, QueueEvent, QueueStats } from "../protocol/types.js";
+import type { DeliveryNotice, QueueEvent, QueueStats, StreamStats } from "../protocol/types.js";
 import { type LiveStatus, type Readable, Shared, Store } from "./store.js";
 import { Watch } from "./watch.js";
 
@@ -13,6 +13,8 @@ export interface QueueView {
   readonly stats: QueueStats | undefined;
   /** All queues; empty where one is watched. */
   readonly queues: readonly QueueStats[];
+  /** All streams; empty where one queue is watched. */
+  readonly streams: readonly StreamStats[];
   /** Who got what since the state before. */
   readonly deliveries: readonly DeliveryNotice[];
   readonly error: PostroadError | undefined;
@@ -46,6 +48,7 @@ export class LiveQueue {
     status: "loading",
     stats: undefined,
     queues: [],
+    streams: [],
     deliveries: [],
     error: undefined,
   });
@@ -57,6 +60,7 @@ export class LiveQueue {
     error: undefined,
   });
   readonly #queues = new Map<string, QueueStats>();
+  readonly #streams = new Map<string, StreamStats>();
   readonly #taps = new Map<Tap, number>();
   readonly #shared: Shared;
   readonly #watch: Watch;
@@ -152,6 +156,7 @@ export class LiveQueue {
       this.#position ??= header["position"];
     this.#events.set({ status: "live", error: undefined });
     this.#queues.clear();
+    this.#streams.clear();
     this.#takeState(header);
   }
 
@@ -161,25 +166,22 @@ export class LiveQueue {
   }
 
   #takeState(header: Header): void {
-    const { queue, queues, deliveries } = header;
+    const { queue, queues, streams, deliveries } = header;
     this.#state.set({
       status: "live",
       error: undefined,
       ...(isRecord(queue) ? { stats: fromWire<QueueStats>(queue) } : {}),
-      ...(Array.isArray(queues) ? { queues: this.#merged(fromWire<QueueStats[]>(queues)) } : {}),
+      ...(Array.isArray(queues) ? { queues: merged(this.#queues, fromWire<QueueStats[]>(queues)) } : {}),
+      ...(Array.isArray(streams) ? { streams: merged(this.#streams, fromWire<StreamStats[]>(streams)) } : {}),
       deliveries: Array.isArray(deliveries) ? fromWire<DeliveryNotice[]>(deliveries) : [],
     });
   }
 
-  /** All queues by name, as the state of all has only those that changed since the one before. */
-  #merged(changed: readonly QueueStats[]): readonly QueueStats[] {
-    for (const stats of changed) this.#queues.set(stats.name, stats);
-    return [...this.#queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
   #forget(names: readonly string[]): void {
-    const gone = names.filter((name) => this.#queues.delete(name));
-    if (gone.length > 0) this.#state.set({ queues: this.#merged([]) });
+    const queues = names.filter((name) => this.#queues.delete(name));
+    const streams = names.filter((name) => this.#streams.delete(name));
+    if (queues.length > 0) this.#state.set({ queues: merged(this.#queues, []) });
+    if (streams.length > 0) this.#state.set({ streams: merged(this.#streams, []) });
   }
 
   #takeEvents(header: Header): void {
@@ -220,4 +222,10 @@ export class LiveQueue {
     this.#state.set({ status, error });
     this.#events.set({ status, error });
   }
+}
+
+/** All by name, as the state of all has only those that changed since the one before. */
+function merged<S extends { readonly name: string }>(known: Map<string, S>, changed: readonly S[]): readonly S[] {
+  for (const stats of changed) known.set(stats.name, stats);
+  return [...known.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,7 +1,7 @@
 import type { Link } from "../link.js";
 import type { ReadFrom } from "../protocol/types.js";
-import { LiveGroup } from "./group.js";
-import { LiveMessage } from "./message.js";
+import { type LiveGroup, type LiveStreamStats, liveGroup, liveStreamStats } from "./group.js";
+import { type LiveMessage, liveMessage } from "./message.js";
 import { LiveQueue } from "./queue.js";
 import { LiveStream } from "./stream.js";
 
@@ -14,6 +14,7 @@ export class LiveRegistry {
   readonly #messages = new Map<string, WeakRef<LiveMessage>>();
   readonly #streams = new Map<string, WeakRef<LiveStream>>();
   readonly #groups = new Map<string, WeakRef<LiveGroup>>();
+  readonly #stats = new Map<string, WeakRef<LiveStreamStats>>();
 
   constructor(link: Link) {
     this.#link = link;
@@ -39,14 +40,16 @@ export class LiveRegistry {
   }
 
   group(stream: string, name: string): LiveGroup {
-    return take(this.#groups, `${stream}/${name}`, (forget) => new LiveGroup(this.#link, stream, name, forget));
+    return take(this.#groups, `${stream}/${name}`, (forget) => liveGroup(this.#link, stream, name, forget));
+  }
+
+  streamStats(name: string): LiveStreamStats {
+    return take(this.#stats, name, (forget) => liveStreamStats(this.#link, name, forget));
   }
 
   message(id: string, capability: string | undefined): LiveMessage {
-    return take(
-      this.#messages,
-      `${id} ${capability ?? ""}`,
-      (forget) => new LiveMessage(this.#link, id, capability, forget),
+    return take(this.#messages, `${id} ${capability ?? ""}`, (forget) =>
+      liveMessage(this.#link, id, capability, forget),
     );
   }
 }

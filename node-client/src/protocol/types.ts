@@ -89,7 +89,8 @@ export interface StreamStats {
   /** The offset of the next message. */
   readonly next: number;
   readonly messages: number;
-  readonly bytes: number;
+  /** `null` where the engine cannot tell. */
+  readonly bytes: number | null;
   readonly oldestMs: number | null;
   readonly publishedTotal?: number;
   readonly trimmedTotal?: number;
@@ -101,8 +102,9 @@ export interface StreamStats {
 export interface QueueStats {
   readonly name: string;
   readonly ready: number;
-  readonly delayed: number;
-  readonly retrying: number;
+  /** `null` where the engine cannot tell: RabbitMQ. */
+  readonly delayed: number | null;
+  readonly retrying: number | null;
   readonly leased: number;
   readonly consumers: number;
   readonly paused: boolean;
@@ -115,7 +117,7 @@ export interface QueueStats {
   readonly rateAcked: number;
   /** Age of the oldest unsettled message. */
   readonly oldestMs: number | null;
-  readonly bytes: number;
+  readonly bytes: number | null;
   readonly deadLetterOf?: string;
 }
 

@@ -42,6 +42,7 @@ const IDLE_QUEUE: QueueView = Object.freeze({
   status: "idle",
   stats: undefined,
   queues: Object.freeze([]),
+  streams: Object.freeze([]),
   deliveries: Object.freeze([]),
   error: undefined,
 });
@@ -162,7 +163,8 @@ export function useQueue(queue: Named | Nothing): UseQueue {
   const view = useReadable(source, IDLE_QUEUE);
   return useMemo(() => {
     const { status, stats, deliveries, error } = view;
-    const depth = stats === undefined ? undefined : stats.ready + stats.delayed + stats.retrying + stats.leased;
+    const depth =
+      stats === undefined ? undefined : stats.ready + (stats.delayed ?? 0) + (stats.retrying ?? 0) + stats.leased;
     return { ...stats, status, depth, stats, deliveries, error };
   }, [view]);
 }

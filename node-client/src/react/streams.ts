@@ -1,10 +1,10 @@
 "use client";
 import { useMemo } from "react";
 import type { PostroadError } from "../errors.js";
-import type { GroupView } from "../live/group.js";
+import type { GroupView, StreamStatsView } from "../live/group.js";
 import type { LiveStatus } from "../live/store.js";
 import type { StreamView } from "../live/stream.js";
-import type { GroupStats, ReadFrom } from "../protocol/types.js";
+import type { GroupStats, ReadFrom, StreamStats } from "../protocol/types.js";
 import type { StreamMessage } from "../read/message.js";
 import { type Named, nameOf, type StreamDefinition } from "../schema/define.js";
 import { useClient } from "./provider.js";
@@ -17,8 +17,11 @@ const IDLE_STREAM: StreamView = Object.freeze({
   error: undefined,
 });
 const IDLE_GROUP: GroupView = Object.freeze({ status: "idle", stats: undefined, error: undefined });
+const IDLE_STATS: StreamStatsView = IDLE_GROUP as StreamStatsView;
+const IDLE_ALL: UseStreams = Object.freeze({ status: "idle", streams: Object.freeze([]), error: undefined });
 const NO_STREAM = idle(IDLE_STREAM);
 const NO_GROUP = idle(IDLE_GROUP);
+const NO_STATS = idle(IDLE_STATS);
 
 export interface UseStreamOptions {
   /** Where to begin. @defaultValue the last `keep` messages */
@@ -59,7 +62,7 @@ export interface UseGroup extends Partial<GroupStats> {
   readonly error: PostroadError | undefined;
 }
 
-/** Follows the numbers of a stream's group: `lag`, `committed`, `leased`. They are asked for each second. */
+/** Follows the numbers of a stream's group: `lag`, `committed`, `leased`. */
 export function useGroup(stream: Named | Nothing, group: string | Nothing): UseGroup {
   const client = useClient();
   const name = stream ? nameOf(stream) : undefined;
@@ -72,4 +75,45 @@ export function useGroup(stream: Named | Nothing, group: string | Nothing): UseG
     const { status, stats, error } = view;
     return { ...stats, status, stats, error };
   }, [view]);
+}
+
+export interface UseStreamStats extends Partial<StreamStats> {
+  readonly status: LiveStatus;
+  readonly stats: StreamStats | undefined;
+  readonly error: PostroadError | undefined;
+}
+
+/** Follows the numbers of a stream and its groups; {@link useStream} follows its messages. */
+export function useStreamStats(stream: Named | Nothing): UseStreamStats {
+  const client = useClient();
+  const name = stream ? nameOf(stream) : undefined;
+  const source = useMemo(() => (name === undefined ? NO_STATS : client.live.streamStats(name)), [client, name]);
+  const view = useReadable(source, IDLE_STATS);
+  return useMemo(() => {
+    const { status, stats, error } = view;
+    return { ...stats, status, stats, error };
+  }, [view]);
+}
+
+export interface UseStreams {
+  readonly status: LiveStatus;
+  readonly streams: readonly StreamStats[];
+  readonly error: PostroadError | undefined;
+}
+
+/** Follows the numbers of all streams. */
+export function useStreams(): UseStreams {
+  const client = useClient();
+  const source = useMemo(() => {
+    const { state } = client.live.queue(null);
+    // Watching all tells of queues as well: who shows only streams is not disturbed by them.
+    let last = IDLE_ALL;
+    const get = (): UseStreams => {
+      const { status, streams, error } = state.get();
+      if (last.status !== status || last.streams !== streams || last.error !== error) last = { status, streams, error };
+      return last;
+    };
+    return { get, subscribe: (listener: () => void) => state.subscribe(listener) };
+  }, [client]);
+  return useReadable(source, IDLE_ALL);
 }

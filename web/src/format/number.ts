@@ -1,8 +1,11 @@
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
-/** A count, exact: `12,408`. */
-export function count(value: number): string {
-  return WHOLE.format(value);
+/** What is shown for a number that the engine cannot tell. */
+export const UNKNOWN = "–";
+
+/** A count, exact: `12,408`; a dash for one that the engine cannot tell. */
+export function count(value: number | null): string {
+  return value === null ? UNKNOWN : WHOLE.format(value);
 }
 
 /** A count with its word: `1 message`, `2 messages`. */

@@ -41,7 +41,7 @@ export class Inspector {
       case "logs":
         return { logs: this.logs(String(header["message"])) };
       case "streams":
-        return { streams: [...store.streams.values()].map((stream) => this.stream(stream)) };
+        return { streams: this.streams() };
       case "stream":
         return { stream: this.stream(store.stream(String(header["stream"]), false)) };
       case "bindings":
@@ -61,6 +61,10 @@ export class Inspector {
 
   queues(): Header[] {
     return [...this.#store.queues.values()].map((queue) => this.stats(queue));
+  }
+
+  streams(): Header[] {
+    return [...this.#store.streams.values()].map((stream) => this.stream(stream));
   }
 
   /** A message with what became of it. @throws MessageNotFound */

@@ -85,7 +85,7 @@ export class Watches {
         return { message: this.#inspector.message(message, false), ...(logs.length > 0 ? { logs } : {}) };
       }
       if (typeof stream === "string") return this.#ofStream(stream, group);
-      if (typeof queue !== "string") return { queues: this.#inspector.queues() };
+      if (typeof queue !== "string") return { queues: this.#inspector.queues(), streams: this.#inspector.streams() };
       const found = this.#store.queues.get(queue);
       if (found === undefined) throw new QueueNotFound(`There is no queue named "${queue}".`);
       return { queue: this.#inspector.stats(found) };

@@ -64,13 +64,14 @@ export function QueuePage({ name }: { name: string }): ReactNode {
   const origin = stats?.deadLetterOf;
   const paused = queue.paused ?? stats?.paused ?? false;
   const ready = queue.ready ?? stats?.ready ?? 0;
-  const delayed = queue.delayed ?? stats?.delayed ?? 0;
-  const retrying = queue.retrying ?? stats?.retrying ?? 0;
+  // Null is what the engine cannot tell.
+  const { delayed, retrying } = queue.stats ?? stats ?? { delayed: 0, retrying: 0 };
+  const waits = ready + (delayed ?? 0) + (retrying ?? 0);
   const leased = queue.leased ?? stats?.leased ?? 0;
   // An age grows without anything happening, so the answer of the last second is better than the last change.
   const oldest = stats === undefined ? (queue.oldestMs ?? null) : stats.oldestMs;
   const limits = detail.data?.settings;
-  const roomLeft = Math.max(0, (limits?.lengthMax ?? 0) - ready - delayed - retrying - leased);
+  const roomLeft = Math.max(0, (limits?.lengthMax ?? 0) - waits - leased);
   const close = (): void => setDialog(null);
   const togglePause = (): void => {
     const handle = mq.queue(name);
@@ -108,12 +109,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
               {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />}{" "}
               {paused ? "Resume" : "Pause"}
             </Button>
-            <Button
-              kind="danger"
-              disabled={ready + delayed + retrying === 0}
-              refused={manage.refused}
-              onClick={() => setDialog("purge")}
-            >
+            <Button kind="danger" disabled={waits === 0} refused={manage.refused} onClick={() => setDialog("purge")}>
               Purge
             </Button>
           </>
@@ -129,7 +125,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
           {origin === undefined && (
             <>
               <Figure label="Delayed">{count(delayed)}</Figure>
-              <Figure label="Retrying" {...(retrying > 0 ? { tone: "retrying" } : {})}>
+              <Figure label="Retrying" {...((retrying ?? 0) > 0 ? { tone: "retrying" } : {})}>
                 {count(retrying)}
               </Figure>
               <Figure label="Leased">
@@ -141,7 +137,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
           )}
           <Figure label="Oldest">{oldest === null ? "none" : duration(oldest)}</Figure>
           <Figure label="Bodies">
-            {bytes(stats?.bytes ?? 0)}
+            {bytes(stats === undefined ? 0 : stats.bytes)}
             {limits?.bytesMax ? <span className="muted"> of {bytes(limits.bytesMax)}</span> : null}
           </Figure>
           {limits?.lengthMax ? (
@@ -214,7 +210,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         />
       )}
       <Publish to={{ kind: "queue", name }} open={dialog === "publish"} close={close} />
-      <Purge queue={name} total={ready + delayed + retrying} open={dialog === "purge"} close={close} />
+      <Purge queue={name} total={waits} open={dialog === "purge"} close={close} />
     </>
   );
 }

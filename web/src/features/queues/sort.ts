@@ -1,8 +1,8 @@
 import type { QueueStats } from "../../live/types.js";
 
-/** What waits in a queue: now, for its time, or for its next attempt. */
+/** What waits in a queue: now, for its time, or for its next attempt, as far as the engine can tell. */
 export const waiting = (queue: Pick<QueueStats, "ready" | "delayed" | "retrying">): number =>
-  queue.ready + queue.delayed + queue.retrying;
+  queue.ready + (queue.delayed ?? 0) + (queue.retrying ?? 0);
 
 /** What waits and what consumers hold. */
 export const backlog = (queue: QueueStats): number => waiting(queue) + queue.leased;
@@ -12,7 +12,7 @@ export function attention(queue: QueueStats): string | null {
   if (queue.deadLetterOf !== undefined) return queue.ready > 0 ? "dead letters wait" : null;
   if (queue.paused) return "paused";
   if (queue.consumers === 0 && queue.ready > 0) return "no consumer";
-  if (queue.retrying > 0) return "retrying";
+  if ((queue.retrying ?? 0) > 0) return "retrying";
   return null;
 }
 

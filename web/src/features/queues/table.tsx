@@ -2,11 +2,11 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { queuePath } from "../../format/address.js";
 import { duration } from "../../format/duration.js";
-import { count } from "../../format/number.js";
 import { rate } from "../../format/rate.js";
 import { HISTORY_SLOTS, HISTORY_SPAN, useRates } from "../../live/history.js";
 import type { QueueStats } from "../../live/types.js";
 import { Sparkline } from "../../ui/chart.js";
+import { Num } from "../../ui/num.js";
 import { Tag } from "../../ui/state.js";
 import { attention } from "./sort.js";
 import "../../ui/table.css";
@@ -94,8 +94,4 @@ function Row({ queue }: { queue: QueueStats }): ReactNode {
       </td>
     </tr>
   );
-}
-
-function Num({ value }: { value: number }): ReactNode {
-  return <td className={value === 0 ? "num zero" : "num"}>{count(value)}</td>;
 }

@@ -6,6 +6,7 @@ import { rate } from "../../format/rate.js";
 import type { Act } from "../../live/rights.js";
 import type { GroupStats, StreamStats } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
+import { Num } from "../../ui/num.js";
 import { Tag } from "../../ui/state.js";
 import { byLag, groupAttention } from "../streams/sort.js";
 import { Reset } from "./reset.js";
@@ -109,8 +110,4 @@ function Row({ stream, group, manage, reset }: RowProps): ReactNode {
       </td>
     </tr>
   );
-}
-
-function Num({ value }: { value: number }): ReactNode {
-  return <td className={value === 0 ? "num zero" : "num"}>{count(value)}</td>;
 }

@@ -11,7 +11,7 @@ export const largestLag = (stream: StreamStats): number | null => byLag(stream.g
 export function groupAttention(group: GroupStats): string | null {
   if (group.paused) return "paused";
   if (group.lag > 0 && group.consumers === 0) return "no consumer";
-  return group.retrying > 0 ? "retrying" : null;
+  return (group.retrying ?? 0) > 0 ? "retrying" : null;
 }
 
 /** The streams whose groups are furthest behind first, then by name. */
