@@ -88,7 +88,7 @@ class Story:
             return
         offset = self.index if only is None else only.index(self.index)
         placement = Placement(name, name, None if first is None else first + offset)
-        entry: Json = {"at": record["at"], "kind": "published", "position": position}
+        entry: Json = {"at": record["at"], "kind": "published", "queue": name, "position": position}
         due = record["d"][self.index] if record.get("d") else None
         if due:
             placement.state, placement.due, entry["due"] = "delayed", due, due
