@@ -172,6 +172,36 @@ describe.each([
     expect((await mq.queue("all").peek()).messages.map(({ body }) => body)).toEqual([1, 2]);
   });
 
+  it("a message tells the topic it was published to: to handlers, readers and whoever looks", async () => {
+    const [q, s] = [mq.queue<string>("mixed"), mq.stream<string>("kept")];
+    await q.declare({ backoffMs: 0, attemptsMax: 1 });
+    await s.declare();
+    await mq.bind("orders.*", { queue: "mixed" });
+    await mq.bind("orders.#", { stream: "kept" });
+    await mq.topic("orders.created").publish("first");
+    await q.publish("straight");
+    const { id } = await mq.topic("orders.paid").publish("second");
+    const peeked = (await q.peek()).messages.map(({ topic }) => topic);
+    const { all, add } = collect<unknown[]>(3);
+    q.consume((m) => {
+      add([m.body, m.topic]);
+      if (m.body === "second") throw new Error("no");
+    });
+    const consumed = await all;
+    const read: unknown[] = [];
+    for await (const m of s.read({ from: "earliest" })) if (read.push([m.body, m.topic]) === 2) break;
+
+    const topics = ["orders.created", undefined, "orders.paid"];
+    expect(peeked).toEqual(topics);
+    expect(consumed).toEqual(["first", "straight", "second"].map((body, index) => [body, topics[index]]));
+    expect(read).toEqual([
+      ["first", "orders.created"],
+      ["second", "orders.paid"],
+    ]);
+    expect((await mq.message(id)).topic).toBe("orders.paid");
+    await vi.waitFor(async () => expect((await mq.queue("mixed.dead").peek()).messages[0]?.topic).toBe("orders.paid"));
+  });
+
   it("groups of a stream have each their position, are reset, and a reader sees all", async () => {
     const log = mq.stream<number>("log");
     await log.publishMany([0, 1, 2]);

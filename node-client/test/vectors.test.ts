@@ -1,6 +1,7 @@
 /** What every implementation in every language must agree on: tests/vectors. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parseDeliver } from "../src/consume/parse.js";
 import { ERRORS } from "../src/errors.js";
 import { platform as browser } from "../src/platform/browser.js";
 import { decodeFrame, encodeBytes, type Header, ProtocolViolation } from "../src/protocol/frame.js";
@@ -40,6 +41,23 @@ describe("frames", () => {
   });
   it.each(frames)("$name is written", ({ header, bodies }) => {
     expect(taken(encodeBytes(header, bodies.map(bytes)))).toEqual({ header, bodies });
+  });
+  it("of deliveries give each message its topic", () => {
+    const delivered = frames.filter(({ header }) => header["op"] === "deliver").map(({ frame }) => bytes(frame));
+
+    expect(
+      delivered.flatMap((data) =>
+        parseDeliver(decodeFrame(data)).flatMap((batch) =>
+          Array.from({ length: batch.count }, (_, index) => [batch.id(index), batch.topic(index)]),
+        ),
+      ),
+    ).toEqual([
+      ["3-t1-0", undefined],
+      ["3-t1-1", undefined],
+      ["3-t2-0", "orders.created"],
+      ["3-t2-1", "orders.created"],
+      ["3-t3-4", undefined],
+    ]);
   });
   it.each(broken)("$name is refused", ({ frame }) => {
     expect(() => decodeFrame(bytes(frame))).toThrow(ProtocolViolation);

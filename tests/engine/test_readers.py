@@ -280,6 +280,40 @@ async def test_a_topic_frame_sent_again_is_answered_with_its_first_confirm(rig: 
     assert (await rig.stats("a"))["ready"] == 1
 
 
+async def test_a_message_tells_its_topic_to_consumers_readers_and_whoever_looks_also_after_a_restart(rig: Rig) -> None:
+    await rig.engine.declare("q", {})
+    await rig.engine.declare("s", {}, kind="stream")
+    for target in ({"queue": "q"}, {"stream": "s"}):
+        await rig.engine.operate("bind", {"topic": "t.*", **target})
+    await to(rig, "t.a", [b"1", b"2"], "topic")
+    await rig.publish([b"3"])
+    await to(rig, "t.b", [b"4"], "topic")
+    rows = (await rig.engine.query("messages", {"queue": "q"}))["messages"]
+    await rig.restart()  # nothing is in memory any more
+
+    worker = await rig.consume()
+    rig.pass_time(500)
+    await rig.got(worker, 4)
+
+    assert [row.get("topic") for row in rows] == ["t.a", "t.a", None, "t.b"]
+    assert [topic for batch in worker.batches for topic in topics_of(batch)] == ["t.a", "t.a", None, "t.b"]
+    reader = await read(rig, "earliest")
+    await rig.changed.until(lambda: len(reader.seen) == 3)
+    assert [topic for batch in reader.batches for topic in topics_of(batch)] == ["t.a", "t.a", "t.b"]
+
+
+def topics_of(batch: DeliveryBatch) -> list[str | None]:
+    return list(batch.attributes.get("topics") or [batch.attributes.get("topic")] * len(batch.sizes))
+
+
+async def test_without_topics_a_delivery_says_nothing_of_them(rig: Rig) -> None:
+    worker = await rig.consume()
+    await rig.publish([b"1"], type="text")
+    await rig.got(worker, 1)
+
+    assert worker.batches[0].attributes == {"type": "text"}
+
+
 async def test_a_refused_topic_publish_reaches_nobody(rig: Rig) -> None:
     await rig.engine.declare("a", {})
     await rig.engine.declare("small", {"length_max": 1})

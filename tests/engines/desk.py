@@ -26,7 +26,8 @@ from postroad.broker.engine.engine import (
 )
 from postroad.broker.errors import PostroadError
 
-PATIENCE_S = 20
+PATIENCE_S = 60
+"""A wait that ends in failure; far longer than anything takes, also on a slow and busy machine."""
 
 
 class Waiting:
@@ -56,6 +57,7 @@ class Delivered:
     headers: dict[str, str] | None
     key: str | None
     priority: int
+    topic: str | None
 
 
 class Inbox(Waiting):
@@ -231,7 +233,7 @@ def unpacked(batch: DeliveryBatch) -> list[Delivered]:
 
     types, headers = column("type", "types", "json"), column("headers", "headers", None)
     keys, priorities = column("key", "keys", None), column("priority", "priorities", 0)
-    attempts = column("attempt", "attempts", 1)
+    attempts, topics = column("attempt", "attempts", 1), column("topic", "topics", None)
     places = [(f"{run.id_prefix}{run.index + at}", run.sequence + at) for run in batch.runs for at in range(run.count)]
     assert len(places) == count
     found, offset = [], 0
@@ -240,7 +242,7 @@ def unpacked(batch: DeliveryBatch) -> list[Delivered]:
             Delivered(
                 number=batch.number + at, id=places[at][0], sequence=places[at][1], attempt=attempts[at] or 1,
                 body=bodies[offset : offset + size], type=types[at] or "json", headers=headers[at], key=keys[at],
-                priority=priorities[at] or 0,
+                priority=priorities[at] or 0, topic=topics[at],
             )
         )  # fmt: skip
         offset += size

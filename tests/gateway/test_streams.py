@@ -139,3 +139,32 @@ async def test_a_slow_reader_of_a_stream_is_paused_and_loses_nothing(real: Runni
             offsets += [run[0] + k for run in frame["runs"] for k in range(run[1])]
 
     assert offsets == list(range(30))
+
+
+@pytest.mark.parametrize("format", ["text", "binary"])
+async def test_a_delivered_message_tells_its_topic(real: Running, format: str) -> None:
+    async with connected(real) as client, httpx2.AsyncClient(base_url=real.url, trust_env=False) as http:
+        await client.send(op="hello", format=format)
+        for number, target in enumerate(({"queue": "q"}, {"queue": "over-http"}, {"stream": "s"})):
+            await client.ask(2 * number, op="declare", **target)
+            await client.ask(2 * number + 1, op="bind", topic="orders.*", **target)
+        await client.ask(10, op="publish", topic="orders.created", messages=[{"body": 1}, {"body": 2}])
+        await client.ask(11, op="publish", queue="q", messages=[{"body": 3}])
+        await client.ask(12, op="consume", sub=1, queue="q")
+        delivered = await client.until(op="deliver")
+        await client.ask(13, op="read", sub=2, stream="s", **{"from": "earliest"})
+        read = await client.until(op="messages")
+        received = (await http.post("/v1/queues/over-http/receive?max=2", headers=JSON)).json()
+        browsed = (await http.get("/v1/streams/s/messages")).json()
+        peeked = (await http.get("/v1/queues/q/messages?state=leased")).json()
+
+    if format == "text":
+        assert [message.get("topic") for message in delivered["messages"]] == ["orders.created"] * 2 + [None]
+        assert [message["topic"] for message in read["messages"]] == ["orders.created"] * 2
+        assert "topic" not in delivered["messages"][2]
+    else:
+        assert (delivered["topics"], "topic" in delivered) == (["orders.created", "orders.created", None], False)
+        assert read["topic"] == "orders.created"
+    assert [message["topic"] for message in received["messages"]] == ["orders.created"] * 2
+    assert [message["topic"] for message in browsed["messages"]] == ["orders.created"] * 2
+    assert [message.get("topic") for message in peeked["messages"]] == ["orders.created", "orders.created", None]

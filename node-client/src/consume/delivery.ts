@@ -67,6 +67,9 @@ export class Delivery<T = unknown> implements Message<T> {
   get priority(): number {
     return this.#batch.priority(this.#index);
   }
+  get topic(): string | undefined {
+    return this.#batch.topic(this.#index);
+  }
   get publishedAt(): number {
     return this.#batch.publishedAt(this.#index);
   }

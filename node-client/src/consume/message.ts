@@ -48,6 +48,8 @@ export interface Message<T = unknown> {
   readonly headers: Readonly<Record<string, string>>;
   readonly key: string | undefined;
   readonly priority: number;
+  /** The topic it was published to, if it was one. */
+  readonly topic: string | undefined;
   /** Milliseconds since the epoch. */
   readonly publishedAt: number;
   /** Aborted when the lease is lost or revoked, or the consumer gives up on the handler. */

@@ -87,6 +87,11 @@ export class DeliverBatch {
     return typeof priority === "number" ? priority : 0;
   }
 
+  topic(index: number): string | undefined {
+    const topic = attributeAt(this.#header["topic"], this.#header["topics"], index);
+    return typeof topic === "string" ? topic : undefined;
+  }
+
   /** Length of the body in bytes. */
   size(index: number): number {
     return this.#offset(index + 1) - this.#offset(index);

@@ -216,6 +216,8 @@ export interface MessageInfo {
   readonly attemptsMax: number;
   readonly headers?: Readonly<Record<string, string>> | null;
   readonly key?: string | null;
+  /** The topic it was published to, if it was one. */
+  readonly topic?: string;
   readonly priority?: number | null;
   readonly due?: number | null;
   readonly reason?: string | null;

@@ -13,6 +13,8 @@ export interface StreamMessage<T = unknown> {
   readonly size: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly key: string | undefined;
+  /** The topic it was published to, if it was one. */
+  readonly topic: string | undefined;
   /** Milliseconds since the epoch. */
   readonly publishedAt: number;
   /** Whether messages before this one were no longer kept when the reader came to them. */
@@ -55,6 +57,9 @@ export class ReadMessage<T> implements StreamMessage<T> {
   }
   get key(): string | undefined {
     return this.#batch.key(this.#index);
+  }
+  get topic(): string | undefined {
+    return this.#batch.topic(this.#index);
   }
   get publishedAt(): number {
     return this.#batch.publishedAt(this.#index);

@@ -12,6 +12,7 @@ export interface FakeMessage {
   readonly headers: unknown;
   readonly key: unknown;
   readonly priority: unknown;
+  readonly topic?: string | undefined;
   readonly delayMs?: unknown;
   readonly dedupKey?: unknown;
   readonly expireMs?: unknown;
@@ -112,6 +113,10 @@ export function deliverFrame(
     ),
     keys: column(
       messages.map(({ key }) => key ?? null),
+      null,
+    ),
+    topics: column(
+      messages.map(({ topic }) => topic ?? null),
       null,
     ),
     priorities: column(

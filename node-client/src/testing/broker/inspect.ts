@@ -76,6 +76,7 @@ export class Inspector {
     return {
       ...{ id, type: message.type ?? "json", size: message.body.length, published_at: message.publishedAt },
       ...{ priority: message.priority ?? 0, ...first },
+      ...(message.topic === undefined ? {} : { topic: message.topic }),
       ...(places.length > 1 ? { placements: places } : {}),
       ...(withBody ? { headers: message.headers ?? null, key: message.key ?? null, body: bodyOf(message) } : {}),
     };

@@ -149,6 +149,7 @@ export class TestStore {
           this.#dedup.set(`${name} ${dedupKey}`, { id, body: textOf(message.body), at: this.now });
         const one: TestMessage = {
           ...message,
+          ...(typeof topic === "string" ? { topic } : {}),
           id,
           position,
           index,

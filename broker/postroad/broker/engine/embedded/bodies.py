@@ -28,11 +28,15 @@ class Stored:
     Attributes:
         prefix: Of the ids.
         at: When it was published, milliseconds.
+        topic: The topic it was published to, if it was one.
     """
 
-    __slots__ = ("_offsets", "at", "attributes", "bodies", "prefix", "sizes")
+    __slots__ = ("_offsets", "at", "attributes", "bodies", "prefix", "sizes", "topic")
 
-    def __init__(self, prefix: str, at: int, sizes: list[int], attributes: dict[str, Any], bodies: Buffer) -> None:
+    def __init__(
+        self, prefix: str, at: int, sizes: list[int], attributes: dict[str, Any], bodies: Buffer, topic: str | None
+    ) -> None:
+        self.topic = topic
         self.prefix = prefix
         self.at = at
         self.sizes = sizes
@@ -105,4 +109,4 @@ class Bodies:
         record = decode(header)
         if not isinstance(record, Publish):
             raise Corrupt(f"The record at position {position} is no publish.", position=position)
-        return Stored(prefix, record.at, record.sizes, record.attributes, bodies)
+        return Stored(prefix, record.at, record.sizes, record.attributes, bodies, record.topic)

@@ -15,6 +15,9 @@ BATCH_BYTES = 112 * 1024
 
 BATCH_RUNS = 1024
 
+_SCALARS = (("type", "types"), ("attempt", "attempts"), ("priority", "priorities"), ("topic", "topics"))
+"""What is the same for all messages of a batch is told once."""
+
 _COLUMNS = {"type": "types", "headers": "headers", "key": "keys", "priority": "priorities"}
 
 
@@ -131,6 +134,8 @@ class _Builder:
                     self._column(column, before, value[index : index + count])
                 elif (value := stored.attributes.get(scalar)) is not None:
                     self._column(column, before, [value] * count)
+        if stored.topic is not None:
+            self._column("topics", before, [stored.topic] * count)
         for values in self.columns.values():
             if len(values) < self.next_number - self.number:
                 values.extend([None] * count)
@@ -144,7 +149,7 @@ class _Builder:
             attributes["attempts"] = [attempt or 1 for attempt in attributes["attempts"]]
         if "types" in attributes:
             attributes["types"] = [kind or "json" for kind in attributes["types"]]
-        for scalar, column in (("type", "types"), ("attempt", "attempts"), ("priority", "priorities")):
+        for scalar, column in _SCALARS:
             values = attributes.get(column)
             if values is not None and values.count(values[0]) == len(values):
                 del attributes[column]

@@ -440,7 +440,8 @@ class EmbeddedEngine:
             header, body = encode(record), None
             if isinstance(record, Publish) and (body := bodies.get(position)) is not None:
                 prefix = self._machine.state.id_prefix(position)
-                self._bodies.put(position, Stored(prefix, record.at, record.sizes, record.attributes, body))
+                stored = Stored(prefix, record.at, record.sizes, record.attributes, body, record.topic)
+                self._bodies.put(position, stored)
                 size += len(body)
             rows.append((header, body))
             size += len(header)

@@ -260,6 +260,8 @@ class Queries:
             "due": due,
             "consumer": None,
         }
+        if stored.topic is not None:
+            row["topic"] = stored.topic
         if not due:
             row |= self._holder(queue, sequence)
         if sequence in queue.log.placed:

@@ -3,7 +3,7 @@
 A JSON object, as short as may be; what is unused is absent::
 
     i prefix of the id   x index   t published at, ms   y type   h headers   p priority   k ordering key   e not delivered after, ms
-    d delivered not before, ms   (a, r, o, c, z: attempts, reason, origin, consumer, dead at, where the engine cannot keep them apart)
+    d delivered not before, ms   m topic   (a, r, o, c, z: attempts, reason, origin, consumer, dead at, where the engine cannot keep them apart)
 
 Bodies are never parsed nor re-encoded.
 """
@@ -47,7 +47,8 @@ def to_send(batch: PublishBatch, prefix: str, at: int, expire_ms: int | None = N
     count, attributes = len(batch.sizes), batch.attributes
     send = Send(targets=[], prefix=prefix, at=at, headers=[], bodies=split_bodies(batch))
     send.producer = batch.producer
-    if not attributes and expire_ms is None:
+    topic = batch.queue if batch.kind == "topic" else None
+    if not attributes and expire_ms is None and topic is None:
         start = f'{{"i":"{prefix}","t":{at},"x":'
         send.headers = [f"{start}{index}}}".encode() for index in range(count)]
         return send
@@ -71,7 +72,8 @@ def to_send(batch: PublishBatch, prefix: str, at: int, expire_ms: int | None = N
         ]
     types = column(attributes, "type", "types", count)
     headers = attributes.get("headers")
-    extras = [("y", types), ("p", priorities), ("k", keys), ("e", send.deadlines), ("d", send.dues)]
+    topics = [topic] * count if topic is not None else None
+    extras = [("y", types), ("p", priorities), ("k", keys), ("e", send.deadlines), ("d", send.dues), ("m", topics)]
     extras.append(("h", headers if isinstance(headers, list) else [headers] * count if headers else None))
     used = [(name, values) for name, values in extras if values is not None]
     for index in range(count):
@@ -104,6 +106,12 @@ def id_of(message: Received) -> str:
     return f"{message.header['i']}{message.header['x']}"
 
 
+_COLUMNS = (
+    ("types", "y", "json"), ("headers", "h", None), ("keys", "k", None), ("priorities", "p", None),
+    ("topics", "m", None),
+)  # fmt: skip
+
+
 def to_batch(number: int, messages: list[Received]) -> DeliveryBatch:
     """Messages as consecutive deliveries from ``number`` on."""
     runs: list[Run] = []
@@ -122,7 +130,7 @@ def to_batch(number: int, messages: list[Received]) -> DeliveryBatch:
         has_more = has_more or message.attempts > 0 or len(header) > 3
     attributes: Json = {}
     if has_more:
-        for name, key, default in (("types", "y", "json"), ("headers", "h", None), ("keys", "k", None), ("priorities", "p", None)):  # fmt: skip
+        for name, key, default in _COLUMNS:
             if any(key in message.header for message in messages):
                 attributes[name] = [message.header.get(key, default) for message in messages]
         if any(message.attempts for message in messages):

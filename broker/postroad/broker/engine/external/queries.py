@@ -145,6 +145,8 @@ class Queries:
             "due": None,
             "consumer": None,
         } | (message.more or {})
+        if "m" in header:
+            row["topic"] = header["m"]
         if row["state"] == "delivered":
             row["consumer"] = self._holder(queue, message.sequence)
         if len(message.body) <= BODY_BYTES:
