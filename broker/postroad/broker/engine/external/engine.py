@@ -37,7 +37,7 @@ from .registry import GROUP_SEPARATOR, Registry, checked_name
 from .source import Source
 from .stats import Stats
 from .teller import Teller
-from .watching import ExternalWatch, MessageWatch, QueueWatch, Watching
+from .watching import ExternalWatch, MessageWatch, QueueWatch, Watching, told_of_all, told_of_one
 
 log = logging.getLogger("postroad.engine")
 
@@ -347,9 +347,11 @@ class ExternalEngine:
         snapshot: Json
         if spec.queue is not None:
             await self.registry.need(spec.queue, "queue", "group", "stream")
-            snapshot = {"queue": await self._stats_of(spec.queue)}
+            stats = await self._stats_of(spec.queue)
+            snapshot = {} if stats is None else told_of_one(stats)
         else:
-            snapshot = {"queues": await self._queries.queues()}
+            streams = [] if self.capabilities.streams == "unsupported" else await self._queries.streams()
+            snapshot = told_of_all([*await self._queries.queues(), *streams])
         position = self.position
         events, trimmed = self._chronicle.last_events(spec.queue, spec.last) if spec.last else [], None
         if spec.from_position is not None:

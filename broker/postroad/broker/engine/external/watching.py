@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from ...errors import PostroadError
 from ..engine import Json, WatchSink
 from ..message_logs import LINES_MAX
 from .chronicle import Chronicle, Kept, concerns, event_of
+from .registry import GROUP_SEPARATOR
 from .story import Story
 
 log = logging.getLogger("postroad.engine")
@@ -95,6 +96,8 @@ class Watching:
             if record["k"] == "logged":
                 continue
             names = {record.get("q"), record.get("to"), record.get("from"), *record.get("queues", ())} - {None}
+            # A stream is shown with its groups, so what happens to one changes it.
+            names |= {name.partition(GROUP_SEPARATOR)[0] for name in names}
             if watch.queue is not None and watch.queue not in names:
                 continue
             for name in names if watch.queue is None else (watch.queue,):
@@ -152,11 +155,7 @@ class Watching:
                     except PostroadError:
                         computed[name] = None
             changed = [stats for name in dirty if (stats := computed[name]) is not None]
-            state: Json = {}
-            if watch.queue is None:
-                state["queues"] = changed
-            elif changed:
-                state["queue"] = changed[0]
+            state = told_of_all(changed) if watch.queue is None else told_of_one(changed[0]) if changed else {}
             if deliveries:
                 state["deliveries"] = deliveries
             if watch in self._queues:
@@ -166,8 +165,9 @@ class Watching:
         """Their rates moved."""
         for watch in self._queues:
             for name in names:
-                if watch.queue in (None, name):
-                    watch.dirty[name] = None
+                for one in (name, name.partition(GROUP_SEPARATOR)[0]):
+                    if watch.queue in (None, one):
+                        watch.dirty[one] = None
         if self._queue_timer is None and any(watch.dirty for watch in self._queues):
             self._queue_timer = asyncio.get_running_loop().call_later(QUEUE_STATE_S, self._send_queues)
 
@@ -177,6 +177,20 @@ class Watching:
                 timer.cancel()
         if self._task is not None:
             self._task.cancel()
+
+
+def told_of_one(stats: Json) -> Json:
+    """The state of a queue, a group or a stream, under the name of what it is."""
+    return {"stream" if stats["kind"] == "stream" else "queue": stats}
+
+
+def told_of_all(stats: Iterable[Json]) -> Json:
+    """The state of many; groups are told with their streams."""
+    state: Json = {"queues": [], "streams": []}
+    for one in stats:
+        if one["kind"] != "group":
+            state["streams" if one["kind"] == "stream" else "queues"].append(one)
+    return state
 
 
 def _deliveries(record: Json) -> list[Json]:
