@@ -17,7 +17,7 @@ import subprocess
 import time
 from pathlib import Path
 
-START_S = 60
+START_S = 120
 SHUT_DOWN_S = 6
 
 
@@ -115,6 +115,10 @@ class Server:
 
     async def restart(self) -> None:
         await asyncio.to_thread(self.start)
+        await self.serves()
+
+    async def serves(self) -> None:
+        """Wait until it stores what a client of its own asks it to."""
 
 
 class Redis(Server):
@@ -130,8 +134,8 @@ class Redis(Server):
         ]  # fmt: skip
 
     def greets(self, probe: socket.socket) -> bool:
-        probe.sendall(b"PING\r\n")
-        return probe.recv(16).startswith(b"+PONG")
+        probe.sendall(b"SET probe 1\r\n")  # not taken while it loads its data
+        return probe.recv(16).startswith(b"+OK")
 
 
 class Rabbit(Server):
@@ -170,6 +174,16 @@ class Rabbit(Server):
     def greets(self, probe: socket.socket) -> bool:
         probe.sendall(b"AMQP\x00\x00\x09\x01")
         return bool(probe.recv(1))
+
+    async def serves(self) -> None:
+        import aiormq
+
+        async with asyncio.timeout(START_S):
+            connection = await aiormq.connect(self.url)
+            channel = await connection.channel(publisher_confirms=True)
+            await channel.queue_declare("probe", durable=True)
+            await channel.basic_publish(b"1", routing_key="probe", mandatory=True)
+            await connection.close()
 
     def stop(self) -> None:
         self.kill()

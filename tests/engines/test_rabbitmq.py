@@ -5,6 +5,7 @@ Crashes are tried on classic durable queues: after a kill, quorum queues of this
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
@@ -15,7 +16,7 @@ from postroad.broker.engine.engine import Engine
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import Unavailable
 from servers import Rabbit
-from survival import a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
+from survival import CRASH_TIMEOUT_S, a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
 
 _prefixes = count()
 
@@ -57,6 +58,29 @@ class TestSurvival:
         async with running(engine):
             await survives_a_stall(engine, rabbit)
 
+    async def test_what_waits_on_a_connection_that_breaks_is_refused(self, rabbit: Rabbit) -> None:
+        from postroad.broker.engine.rabbitmq import RabbitBackend
+
+        backend = RabbitBackend(f"{rabbit.url}?prefix=breaks.")
+        await backend.open(lambda records: None, lambda: None)
+        try:
+            entered = asyncio.Event()
+
+            async def waits() -> None:
+                async with backend.link.use():
+                    entered.set()
+                    await asyncio.Event().wait()
+
+            waiting = asyncio.create_task(waits())
+            await entered.wait()
+            rabbit.kill()
+            with pytest.raises(Unavailable):
+                await waiting
+        finally:
+            await backend.close()
+            await rabbit.restart()
+
+    @pytest.mark.timeout(CRASH_TIMEOUT_S)
     async def test_nothing_confirmed_is_lost_when_rabbitmq_is_killed(self, rabbit: Rabbit) -> None:
         engine = open_engine(f"{rabbit.url}?prefix=crash.", data="")
         async with running(engine):

@@ -13,7 +13,7 @@ from postroad.broker.engine.engine import Engine
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import Unavailable
 from servers import Redis
-from survival import a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
+from survival import CRASH_TIMEOUT_S, a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
 
 _prefixes = count()
 
@@ -39,6 +39,7 @@ class TestRedis(Contract):
 
 
 class TestSurvival:
+    @pytest.mark.timeout(CRASH_TIMEOUT_S)
     async def test_nothing_confirmed_is_lost_when_redis_is_killed(self, tmp_path: Path) -> None:
         server = Redis(tmp_path / "redis", appendfsync="always")
         server.start()

@@ -122,10 +122,8 @@ class RabbitBackend:
         if not self.is_up:
             doing.close()
             raise Unavailable("RabbitMQ cannot be reached now.")
-        try:
+        async with self.link.use():
             return await doing
-        except LOST as error:
-            raise self.link.failure(error) from error
 
     # Definitions
 
@@ -161,11 +159,10 @@ class RabbitBackend:
     # Publishing
 
     async def send(self, sends: Sequence[Send]) -> list[Sent | Exception]:
-        if not self.is_up:
-            raise Unavailable("RabbitMQ cannot be reached now.")
-        await self._make_later(sends)
-        plans = [self._publishes(send) for send in sends]
-        done = await asyncio.gather(*(one for plan in plans for one in plan), return_exceptions=True)
+        async with self.link.use():
+            await self._make_later(sends)
+            plans = [self._publishes(send) for send in sends]
+            done = await asyncio.gather(*(one for plan in plans for one in plan), return_exceptions=True)
         results: list[Sent | Exception] = []
         at = 0
         for plan in plans:
@@ -184,7 +181,7 @@ class RabbitBackend:
             for due in set(send.dues or ()):
                 if due:
                     for target in send.targets:
-                        await self._do(self._route(target.name, due))
+                        await self._route(target.name, due)
 
     async def _route(self, name: str, due: int) -> str:
         """The queue to publish to."""
@@ -265,10 +262,10 @@ class RabbitBackend:
         return feed
 
     async def counts(self, definition: Definition) -> Counts:
-        async with self._looking_lock:
+        async with self._looking_lock, self.link.use():
             if self._looking is None or self._looking.is_closed:
                 self._looking = await self.link.channel()
-            found = await self._do(self._looking.queue_declare(self.queue_name(definition.name), passive=True))
+            found = await self._looking.queue_declare(self.queue_name(definition.name), passive=True)
         return Counts(ready=found.message_count or 0)
 
     async def purge(self, definition: Definition) -> int:
@@ -276,12 +273,13 @@ class RabbitBackend:
         return found.message_count or 0
 
     async def redrive(self, definition: Definition, sequences: list[int] | None, most: int) -> list[Moved]:
-        channel = await self.link.channel()
-        try:
-            return await self._do(self._redrive(channel, self.queue_name(definition.name), most))
-        finally:
-            if not channel.is_closed and self.is_up:
-                await channel.close()  # what is not ours to move goes back
+        async with self.link.use():
+            channel = await self.link.channel()
+            try:
+                return await self._redrive(channel, self.queue_name(definition.name), most)
+            finally:
+                if not channel.is_closed and self.is_up:
+                    await channel.close()  # what is not ours to move goes back
 
     async def _redrive(self, channel: AbstractChannel, queue: str, most: int) -> list[Moved]:
         moved: list[Moved] = []

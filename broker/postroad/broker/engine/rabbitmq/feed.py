@@ -60,7 +60,7 @@ class RabbitFeed:
 
     async def _change(self) -> None:
         wanted = self._wanted
-        try:
+        async with self._backend.link.use():
             if self._channel is None or self._channel.is_closed:
                 self.lost()
                 self._channel = await self._backend.link.channel()
@@ -77,9 +77,8 @@ class RabbitFeed:
                 back = list(self._buffer)
                 self._buffer.clear()
                 await self._requeue(channel, back)
-        except LOST as error:
-            raise self._backend.link.failure(error) from error
-        self._having = wanted
+        if self._channel is channel:  # else it was lost in this very moment
+            self._having = wanted
 
     def lost(self) -> None:
         """The channel has gone, and everything held on it."""
@@ -150,7 +149,7 @@ class RabbitFeed:
         dead = [bury for bury in verdicts.dead if ours(bury.message)]
         if channel is None:
             return lost
-        try:
+        async with backend.link.use():
             await asyncio.gather(
                 *(backend.again(self.name, item.message, item.attempts, item.due) for item in returns),
                 *(backend.bury(item) for item in dead),
@@ -162,8 +161,6 @@ class RabbitFeed:
                 await self._requeue(channel, releases)
             # An answer on the same channel: what was said before it has been taken.
             await channel.basic_qos(prefetch_count=max(self._having, 1))
-        except LOST as error:
-            raise backend.link.failure(error) from error
         return lost
 
     async def _ack(self, channel: AbstractChannel, tags: list[int]) -> None:

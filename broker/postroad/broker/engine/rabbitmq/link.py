@@ -1,7 +1,8 @@
 """The connection to RabbitMQ and its channels; a lost one is made again, and all channels with it.
 
 aiormq is used below aio-pika's robust connections: those bring consumers back by themselves, without saying that all deliveries held before
-have become void; here that has to be known.
+have become void; here that has to be known. And a write of aiormq that finds its queue full waits for ever when the connection breaks just
+then; so whatever is done on a connection is done within ``Link.use``, which ends with it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiormq
@@ -43,6 +45,7 @@ class Link:
         self._up = up
         self._connection: AbstractConnection | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._uses: set[asyncio.Timeout] = set()
 
     async def open(self) -> None:
         """Raises: Unavailable."""
@@ -59,10 +62,37 @@ class Link:
 
     async def close(self) -> None:
         self.is_up = False
+        self._end_uses()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         await self._drop()
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[None]:
+        """What is done within ends with ``Unavailable`` at once when the connection is lost.
+
+        Raises:
+            Unavailable, QueueNotFound.
+        """
+        if not self.is_up:
+            raise Unavailable("RabbitMQ cannot be reached now.")
+        ending = asyncio.timeout(None)
+        try:
+            async with ending:
+                self._uses.add(ending)
+                yield
+        except LOST as error:
+            if isinstance(error, TimeoutError) and not ending.expired():
+                raise
+            raise self.failure(error) from error
+        finally:
+            self._uses.discard(ending)
+
+    def _end_uses(self) -> None:
+        uses, self._uses = self._uses, set()
+        for ending in uses:
+            ending.reschedule(0)
 
     async def channel(self, *, confirms: bool = False) -> AbstractChannel:
         """Raises: Unavailable."""
@@ -108,6 +138,7 @@ class Link:
             await asyncio.wait([asyncio.ensure_future(self._connection.closing)])
             self.is_up = False
             log.warning("RabbitMQ cannot be reached")
+            self._end_uses()
             self._lost()
             await self._until_connected()
             self.is_up = True
