@@ -1,7 +1,6 @@
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
-import { useClient } from "./client.js";
+import { useStreams } from "postroad/react";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from "react";
 import type { StreamStats } from "./types.js";
-import { useQuery } from "./use_query.js";
 
 /** A stream with the rates that its numbers do not have. */
 export interface RatedStream extends StreamStats {
@@ -15,7 +14,6 @@ export interface AllStreams {
   readonly streams: readonly RatedStream[];
   readonly loading: boolean;
   readonly error: unknown;
-  readonly reload: () => void;
 }
 
 export interface Sample {
@@ -55,26 +53,29 @@ export const rated = (stream: StreamStats, ratePublished: number): RatedStream =
   rateAcked: stream.groups.reduce((sum, group) => sum + group.rateAcked, 0),
 });
 
-const Context = createContext<AllStreams>({ streams: [], loading: true, error: null, reload: () => {} });
+const Context = createContext<AllStreams>({ streams: [], loading: true, error: null });
 
-/** All streams; the protocol has no watch for their numbers, so they are asked for each second while the page is visible. */
+/** All streams, live. */
 export const useAllStreams = (): AllStreams => useContext(Context);
 
 export function AllStreamsProvider({ children }: { children: ReactNode }): ReactNode {
-  const mq = useClient();
-  const { data, error, loading, reload } = useQuery("streams", () => mq.streams(), EVERY_MS);
+  const { streams, status, error } = useStreams();
+  const latest = useRef(streams);
+  latest.current = streams;
   const [samples, setSamples] = useState<readonly Sample[]>([]);
   useEffect(() => {
-    if (data !== undefined) setSamples((was) => sampled(was, data, Date.now()));
-  }, [data]);
+    const timer = setInterval(() => {
+      if (latest.current.length > 0) setSamples((was) => sampled(was, latest.current, Date.now()));
+    }, EVERY_MS);
+    return () => clearInterval(timer);
+  }, []);
   const value = useMemo<AllStreams>(
     () => ({
-      streams: (data ?? []).map((stream) => rated(stream, rateOf(samples, stream.name))),
-      loading,
-      error: data === undefined ? error : null,
-      reload,
+      streams: streams.map((stream) => rated(stream, rateOf(samples, stream.name))),
+      loading: status === "idle" || status === "loading",
+      error: status === "error" ? error : null,
     }),
-    [data, samples, loading, error, reload],
+    [streams, samples, status, error],
   );
   return <Context value={value}>{children}</Context>;
 }

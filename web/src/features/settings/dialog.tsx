@@ -15,7 +15,7 @@ interface Props {
   readonly values: Values;
   /** Declares the changed settings with `update`. */
   readonly save: (changed: Values) => Promise<unknown>;
-  readonly saved: () => void;
+  readonly saved?: () => void;
   readonly open: boolean;
   readonly close: () => void;
 }
@@ -46,7 +46,7 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
       .run(() => save(changed), { done: () => `${counted(many, "setting")} of ${name} changed.` })
       .then((done) => {
         if (!done) return;
-        saved();
+        saved?.();
         close();
       });
   };

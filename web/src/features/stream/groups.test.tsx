@@ -20,7 +20,7 @@ const stream = streamStats("clicks", {
 });
 
 function Page(): ReactNode {
-  return <Groups stream={stream} manage={useAct("manage", "clicks")} done={() => {}} />;
+  return <Groups stream={stream} manage={useAct("manage", "clicks")} />;
 }
 
 it("shows the group that is furthest behind first, with its position, what it lost, and its dead letters", async () => {

@@ -13,7 +13,7 @@ import { Reset } from "./reset.js";
 import { Road } from "./road.js";
 
 /** The groups of a stream: where each is, what it does, how to put it elsewhere. */
-export function Groups({ stream, manage, done }: { stream: StreamStats; manage: Act; done: () => void }): ReactNode {
+export function Groups({ stream, manage }: { stream: StreamStats; manage: Act }): ReactNode {
   const [resetting, setResetting] = useState<GroupStats | null>(null);
   return (
     <>
@@ -62,7 +62,7 @@ export function Groups({ stream, manage, done }: { stream: StreamStats; manage: 
           </tbody>
         </table>
       </div>
-      <Reset stream={stream.name} group={resetting} close={() => setResetting(null)} done={done} />
+      <Reset stream={stream.name} group={resetting} close={() => setResetting(null)} />
     </>
   );
 }

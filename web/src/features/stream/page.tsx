@@ -1,3 +1,4 @@
+import { useStreamStats } from "postroad/react";
 import { type ReactNode, useState } from "react";
 import { bytes } from "../../format/bytes.js";
 import { duration } from "../../format/duration.js";
@@ -7,7 +8,6 @@ import { useClient, useSocketUrl } from "../../live/client.js";
 import { HISTORY_SLOTS, HISTORY_SPAN, useRates } from "../../live/history.js";
 import { useAct } from "../../live/rights.js";
 import { useAllStreams } from "../../live/streams.js";
-import { useQuery } from "../../live/use_query.js";
 import { Button } from "../../ui/button.js";
 import { RateChart } from "../../ui/chart.js";
 import { ReadOnly } from "../../ui/read_only.js";
@@ -32,27 +32,26 @@ export function StreamPage({ name }: { name: string }): ReactNode {
   const url = useSocketUrl();
   const { streams } = useAllStreams();
   const history = useRates(name);
-  const detail = useQuery(name, () => mq.stream(name).stats(), 1_000);
+  const { stats: stream, error } = useStreamStats(name);
   const [dialog, setDialog] = useState<"publish" | "replay" | "settings" | null>(null);
   const manage = useAct("manage", name);
   const publish = useAct("publish", name);
-  const stream = detail.data;
   const close = (): void => setDialog(null);
 
   if (stream === undefined) {
-    const missing = (detail.error as { code?: string } | null)?.code === "queue-not-found";
+    const missing = error?.code === "queue-not-found";
     return (
       <>
         <PageHead title={<code>{name}</code>} />
         <Panel title={missing ? "No such stream" : "Stream"} flush>
-          {detail.error === null ? (
+          {error === undefined ? (
             <Skeleton rows={6} label="Loading the stream" />
           ) : missing ? (
             <Empty title="There is no stream of this name" code={FIRST_RECORD(name, url)}>
               It begins with its first message or its first group.
             </Empty>
           ) : (
-            <ErrorView title="The stream could not be read" error={detail.error} retry={detail.reload} />
+            <ErrorView title="The stream could not be read" error={error} />
           )}
         </Panel>
       </>
@@ -107,7 +106,7 @@ export function StreamPage({ name }: { name: string }): ReactNode {
             Consumers of one group share the work; every group gets all messages.
           </Empty>
         ) : (
-          <Groups stream={stream} manage={manage} done={detail.reload} />
+          <Groups stream={stream} manage={manage} />
         )}
       </Panel>
       <StreamMessages stream={name} snippet={FIRST_RECORD(name, url)} />
@@ -140,7 +139,6 @@ export function StreamPage({ name }: { name: string }): ReactNode {
         fields={STREAM_FIELDS}
         values={{ ...stream.settings }}
         save={(changed) => mq.stream(name).declare(changed, { update: true })}
-        saved={detail.reload}
         open={dialog === "settings"}
         close={close}
       />

@@ -14,20 +14,19 @@ interface Props {
   readonly stream: string;
   readonly group: GroupStats | null;
   readonly close: () => void;
-  readonly done: () => void;
 }
 
 /** Puts a group elsewhere in its stream: first where, then a question that names both. */
-export function Reset({ stream, group, close, done }: Props): ReactNode {
+export function Reset({ stream, group, close }: Props): ReactNode {
   const name = group === null ? "" : groupName(group.name);
   return (
     <Dialog title={`Reset ${name}`} open={group !== null} close={close}>
-      {group !== null && <Form stream={stream} name={name} group={group} close={close} done={done} />}
+      {group !== null && <Form stream={stream} name={name} group={group} close={close} />}
     </Dialog>
   );
 }
 
-function Form({ stream, name, group, close, done }: Props & { name: string; group: GroupStats }): ReactNode {
+function Form({ stream, name, group, close }: Props & { name: string; group: GroupStats }): ReactNode {
   const mq = useClient();
   const act = useAct("manage", stream);
   const [place, setPlace] = useState<PlaceText>(() => ({
@@ -46,11 +45,7 @@ function Form({ stream, name, group, close, done }: Props & { name: string; grou
       .run(() => mq.stream(stream).group(name).reset(to), {
         done: ({ offset }) => `${name} goes on from offset ${count(offset)}.`,
       })
-      .then((ok) => {
-        if (!ok) return;
-        done();
-        close();
-      });
+      .then((ok) => ok && close());
   };
   if (target === null)
     return (

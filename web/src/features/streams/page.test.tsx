@@ -1,8 +1,9 @@
 // @vitest-environment happy-dom
 import { cleanup, fireEvent, screen } from "@testing-library/react";
+import type { FakeGateway } from "postroad/testing";
 import { afterEach, expect, it } from "vitest";
 import { AllStreamsProvider } from "../../live/streams.js";
-import { answer, refusal } from "../../testing/answers.js";
+import { refusal } from "../../testing/answers.js";
 import { renderLive } from "../../testing/render_live.js";
 import { StreamsPage } from "./page.js";
 
@@ -26,12 +27,15 @@ const stream = (name: string, groups: readonly object[] = []) => ({
   groups,
 });
 
+/** What a watch of everything is answered. */
+const watched = (streams: readonly object[]) => (gateway: FakeGateway) => gateway.on("watch", () => ({ streams }));
+
 it("shows each stream with its offsets and its groups, the one furthest behind first", async () => {
   const streams = [
     stream("audit"),
     stream("clicks", [group("clicks/quick", 0), group("clicks/slow", 700), group("clicks/middle", 7)]),
   ];
-  await renderLive(PAGE, (gateway) => answer(gateway, "query", { streams: { streams } }));
+  await renderLive(PAGE, watched(streams));
 
   const link = await screen.findByRole("link", { name: "clicks" });
   expect(link.getAttribute("href")).toBe("/streams/clicks");
@@ -43,9 +47,7 @@ it("shows each stream with its offsets and its groups, the one furthest behind f
 });
 
 it("filters by name", async () => {
-  await renderLive(PAGE, (gateway) =>
-    answer(gateway, "query", { streams: { streams: [stream("audit"), stream("clicks")] } }),
-  );
+  await renderLive(PAGE, watched([stream("audit"), stream("clicks")]));
   await screen.findByRole("link", { name: "clicks" });
 
   fireEvent.change(screen.getByLabelText("Filter by name"), { target: { value: "aud" } });
@@ -55,14 +57,26 @@ it("filters by name", async () => {
 });
 
 it("shows how to begin while there is no stream", async () => {
-  await renderLive(PAGE, (gateway) => answer(gateway, "query", { streams: { streams: [] } }));
+  await renderLive(PAGE, watched([]));
 
   expect(await screen.findByText("There is no stream yet")).toBeTruthy();
   expect(screen.getByText(/mq\.stream\("clicks"\)\.publish/)).toBeTruthy();
 });
 
 it("says why the streams cannot be read", async () => {
-  await renderLive(PAGE, (gateway) => gateway.on("query", () => refusal("This needs the right to peek.")));
+  await renderLive(PAGE, (gateway) => gateway.on("watch", () => refusal("This needs the right to peek.")));
 
   expect((await screen.findByRole("alert")).textContent).toContain("This needs the right to peek. not-allowed");
+});
+
+it("follows what changes without asking again", async () => {
+  const { gateway } = await renderLive(PAGE, watched([stream("clicks")]));
+  await screen.findByRole("link", { name: "clicks" });
+  const { sub } = (await gateway.next("watch")).header;
+
+  gateway.send({ op: "state", sub, queues: [], streams: [{ ...stream("clicks"), messages: 1_201 }, stream("audit")] });
+
+  expect(await screen.findByText("1,201")).toBeTruthy();
+  expect(screen.getByRole("link", { name: "audit" })).toBeTruthy();
+  expect(gateway.frames("query")).toHaveLength(0);
 });

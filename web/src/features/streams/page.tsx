@@ -9,7 +9,7 @@ import { StreamTable } from "./table.js";
 
 /** All streams: the one whose groups are furthest behind comes first. */
 export function StreamsPage(): ReactNode {
-  const { streams, loading, error, reload } = useAllStreams();
+  const { streams, loading, error } = useAllStreams();
   const url = useSocketUrl();
   const [text, setText] = useState("");
   const shown = byLargestLag(streams.filter((stream) => stream.name.includes(text.trim())));
@@ -36,7 +36,7 @@ export function StreamsPage(): ReactNode {
         }
       >
         {error !== null ? (
-          <ErrorView title="The streams could not be read" error={error} retry={reload} />
+          <ErrorView title="The streams could not be read" error={error} />
         ) : loading ? (
           <Skeleton rows={4} label="Loading streams" />
         ) : streams.length === 0 ? (
