@@ -59,10 +59,10 @@ export class Stream<T = unknown, In = T> extends Destination<In, StreamPublishOp
   /**
    * Follows the stream without a group: every message from `from` on, by `for await` or by `onMessages`, across
    * reconnects without gap or repetition. It settles nothing; keep the offset of the last message to go on later.
-   * The schema of a definition is not applied.
+   * With a definition's schema, bodies are what it returns, and what it refuses is left out: see {@link ReadOptions.onInvalid}.
    */
   read(options: ReadOptions<T> = {}): Reader<T> {
-    return new Reader<T>(this.#internals, this.name, options);
+    return new Reader<T>(this.#internals, this.name, options, this.#definition.schema);
   }
 
   /** Declares the stream, with its definition's settings if none are given: see {@link Queue.declare}. */

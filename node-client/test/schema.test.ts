@@ -116,6 +116,58 @@ describe.each([
     expect(broker.messages("emails.dead")).toHaveLength(1);
   });
 
+  it("gives readers what it made of the bodies, in order, and leaves out what it refuses, which is told", async () => {
+    const log = defineStream({ name: "log", schema });
+    await mq.stream("log").publishMany([{ to: 1 }, GOOD, { to: 2 }, { ...GOOD, to: "bob" }]);
+    await mq.stream("log").publish("{", { type: "text" });
+    const refused: [string, number][] = [];
+    const reader = mq
+      .stream(log)
+      .read({ from: "earliest", onInvalid: (error, { offset }) => void refused.push([error.code, offset]) });
+    const seen: unknown[] = [];
+    for await (const m of reader) if (seen.push([m.offset, m.body.to, m.body.at]) === 2) break;
+
+    const at = new Date(GOOD.at);
+    expect(seen).toEqual([
+      [1, "ada", at],
+      [3, "bob", at],
+    ]);
+    expect(refused.slice(0, 2)).toEqual([
+      ["invalid-message", 0],
+      ["invalid-message", 2],
+    ]);
+  });
+
+  it("may end a reader with the error, and without a word is a warning in the log", async () => {
+    const log = defineStream({ name: "log", schema });
+    await mq.stream("log").publish({ to: 5 });
+    const failing = mq.stream(log).read({
+      from: "earliest",
+      onInvalid: (error) => {
+        throw error;
+      },
+    });
+    await expect(failing.next()).rejects.toBeInstanceOf(InvalidMessage);
+
+    const quiet = mq.stream(log).read({ from: "earliest" });
+    const next = quiet.next();
+    await mq.stream(log).publish(GOOD);
+    expect((await next).value).toMatchObject({ offset: 1, body: { to: "ada" } });
+    await quiet.close();
+  });
+
+  it("does not stop a reader that finds nothing valid among more than it may hold", async () => {
+    const log = defineStream({ name: "log", schema });
+    await mq.stream("log").publishMany(Array.from({ length: 6_000 }, (_, to) => ({ to })));
+    await mq.stream(log).publish(GOOD);
+    let refused = 0;
+    const reader = mq.stream(log).read({ from: "earliest", onInvalid: () => void refused++ });
+
+    expect((await reader.next()).value).toMatchObject({ offset: 6_000 });
+    expect(refused).toBe(6_000);
+    await reader.close();
+  });
+
   it("is applied to a topic's publishes", async () => {
     const sent = defineTopic({ name: "mail.sent", schema });
     expect(await mq.topic(sent).publish(GOOD)).toMatchObject({ routed: 0 });

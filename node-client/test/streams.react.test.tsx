@@ -3,7 +3,7 @@ import { act, cleanup, renderHook, waitFor } from "@testing-library/react";
 import { createElement, type ReactNode, StrictMode } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Client, defineQueue, defineStream, defineTopic } from "../src/index.js";
+import { type Client, defineQueue, defineStream, defineTopic, type StandardSchema } from "../src/index.js";
 import {
   PostroadProvider,
   useGroup,
@@ -46,6 +46,29 @@ describe("useStream", () => {
     await mq.stream(clicks).publish({ n: 4 });
     await waitFor(() => expect(shown()).toEqual([3, 4]));
     expect(result.current.status).toBe("live");
+  });
+
+  it("shows bodies as the definition's schema returns them, and counts what it refuses", async () => {
+    const schema: StandardSchema<{ n: number }, number> = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: (value) =>
+          typeof (value as { n: unknown }).n === "number"
+            ? { value: (value as { n: number }).n }
+            : { issues: [{ message: "must be a number", path: ["n"] }] },
+      },
+    };
+    const counted = defineStream({ name: "counted", schema });
+    await mq.stream("counted").publishMany([{ n: 1 }, { n: "two" }, { n: 3 }]);
+    const { result } = renderHook(() => useStream(counted), { wrapper });
+    const raw = renderHook(() => useStream("counted"), { wrapper });
+
+    await waitFor(() => expect(result.current.messages.map(({ body }) => body)).toEqual([1, 3]));
+    expect(result.current.invalid).toBe(1);
+    expect(result.current.lastInvalid?.message).toContain("n: must be a number");
+    await waitFor(() => expect(raw.result.current.messages).toHaveLength(3));
+    expect(raw.result.current).toMatchObject({ invalid: 0, lastInvalid: undefined });
   });
 
   it("says what retention took while it was away", async () => {

@@ -1,5 +1,6 @@
 import type { Link } from "../link.js";
 import type { ReadFrom } from "../protocol/types.js";
+import type { StandardSchema } from "../schema/standard.js";
 import { type LiveGroup, type LiveStreamStats, liveGroup, liveStreamStats } from "./group.js";
 import { type LiveMessage, liveMessage } from "./message.js";
 import { LiveQueue } from "./queue.js";
@@ -13,6 +14,8 @@ export class LiveRegistry {
   readonly #queues = new Map<string | null, WeakRef<LiveQueue>>();
   readonly #messages = new Map<string, WeakRef<LiveMessage>>();
   readonly #streams = new Map<string, WeakRef<LiveStream>>();
+  readonly #schemas = new WeakMap<StandardSchema<unknown>, number>();
+  #lastSchema = 0;
   readonly #groups = new Map<string, WeakRef<LiveGroup>>();
   readonly #stats = new Map<string, WeakRef<LiveStreamStats>>();
 
@@ -30,13 +33,21 @@ export class LiveRegistry {
     return new LiveQueue(this.#link, name, () => {}, from);
   }
 
-  /** The last `keep` messages of a stream from a place on. */
-  stream(name: string, from: ReadFrom, keep: number): LiveStream {
+  /** The last `keep` messages of a stream from a place on, of those that the schema takes. */
+  stream(name: string, from: ReadFrom, keep: number, schema?: StandardSchema<unknown>): LiveStream {
     return take(
       this.#streams,
-      `${name} ${keep} ${JSON.stringify(from)}`,
-      (forget) => new LiveStream(this.#link, name, from, keep, forget),
+      `${name} ${keep} ${JSON.stringify(from)} ${this.#schemaNumber(schema)}`,
+      (forget) => new LiveStream(this.#link, name, from, keep, schema, forget),
     );
+  }
+
+  /** Who has the same schema shares a source. */
+  #schemaNumber(schema: StandardSchema<unknown> | undefined): number {
+    if (schema === undefined) return 0;
+    const number = this.#schemas.get(schema) ?? ++this.#lastSchema;
+    this.#schemas.set(schema, number);
+    return number;
   }
 
   group(stream: string, name: string): LiveGroup {

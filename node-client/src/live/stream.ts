@@ -4,6 +4,9 @@ import type { Link } from "../link.js";
 import type { ReadFrom } from "../protocol/types.js";
 import { Feed } from "../read/feed.js";
 import { messagesOf, type StreamMessage } from "../read/message.js";
+import { Sieve } from "../read/sieve.js";
+import type { InvalidMessage } from "../schema/invalid.js";
+import type { StandardSchema } from "../schema/standard.js";
 import { type LiveStatus, type Readable, Shared, Store } from "./store.js";
 
 export interface StreamView {
@@ -12,6 +15,10 @@ export interface StreamView {
   readonly messages: readonly StreamMessage[];
   /** The earliest offset there still was, if messages in between were no longer kept. */
   readonly trimmed: number | undefined;
+  /** How many messages the definition's schema has refused: they are left out. */
+  readonly invalid: number;
+  /** Why, of the last of them. */
+  readonly lastInvalid: InvalidMessage | undefined;
   readonly error: PostroadError | undefined;
 }
 
@@ -21,22 +28,34 @@ const NOTIFY_MS = 50;
 const RETRY_MS = 2_000;
 
 export class LiveStream implements Readable<StreamView> {
-  readonly #store = new Store<StreamView>({ status: "loading", messages: [], trimmed: undefined, error: undefined });
+  readonly #store = new Store<StreamView>({
+    ...{ status: "loading", messages: [], trimmed: undefined },
+    ...{ invalid: 0, lastInvalid: undefined, error: undefined },
+  });
   readonly #shared: Shared;
   readonly #link: Link;
   readonly #name: string;
   readonly #from: ReadFrom;
   readonly #keep: number;
+  readonly #schema: StandardSchema<unknown> | undefined;
   #feed: Feed | undefined;
   #buffer: StreamMessage[] = [];
   #notifyTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(link: Link, name: string, from: ReadFrom, keep: number, onStop: () => void) {
+  constructor(
+    link: Link,
+    name: string,
+    from: ReadFrom,
+    keep: number,
+    schema: StandardSchema<unknown> | undefined,
+    onStop: () => void,
+  ) {
     this.#link = link;
     this.#name = name;
     this.#from = from;
     this.#keep = keep;
+    this.#schema = schema;
     this.#shared = new Shared(
       () => this.#start(),
       () => {
@@ -63,12 +82,18 @@ export class LiveStream implements Readable<StreamView> {
 
   #start(): void {
     this.#buffer = [];
+    const sieve = new Sieve<unknown>(this.#schema, {
+      taken: (messages) => {
+        this.#buffer.push(...messages);
+        if (this.#buffer.length > this.#keep) this.#buffer = this.#buffer.slice(-this.#keep);
+        this.#notifySoon();
+      },
+      refused: (error) => this.#store.set({ invalid: this.#store.get().invalid + 1, lastInvalid: error }),
+    });
     this.#feed = new Feed(this.#link, this.#name, this.#from, {
       messages: (batch, trimmed) => {
-        this.#buffer.push(...messagesOf(batch, this.#name, trimmed !== undefined));
-        if (this.#buffer.length > this.#keep) this.#buffer = this.#buffer.slice(-this.#keep);
         if (trimmed !== undefined) this.#store.set({ trimmed });
-        this.#notifySoon();
+        sieve.add(messagesOf(batch, this.#name, trimmed !== undefined));
       },
       live: () => this.#store.set({ status: "live", error: undefined }),
       stale: () => this.#store.set({ status: this.#store.get().status === "loading" ? "loading" : "stale" }),

@@ -7,6 +7,7 @@ import type { StreamView } from "../live/stream.js";
 import type { GroupStats, ReadFrom, StreamStats } from "../protocol/types.js";
 import type { StreamMessage } from "../read/message.js";
 import { type Named, nameOf, type StreamDefinition } from "../schema/define.js";
+import type { InvalidMessage } from "../schema/invalid.js";
 import { useClient } from "./provider.js";
 import { idle, type Nothing, useReadable } from "./readable.js";
 
@@ -14,6 +15,8 @@ const IDLE_STREAM: StreamView = Object.freeze({
   status: "idle",
   messages: Object.freeze([]),
   trimmed: undefined,
+  invalid: 0,
+  lastInvalid: undefined,
   error: undefined,
 });
 const IDLE_GROUP: GroupView = Object.freeze({ status: "idle", stats: undefined, error: undefined });
@@ -36,22 +39,33 @@ export interface UseStream<T = unknown> {
   readonly messages: readonly StreamMessage<T>[];
   /** The earliest offset there still was, if messages in between were no longer kept. */
   readonly trimmed: number | undefined;
+  /** How many messages the definition's schema has refused: they are left out. */
+  readonly invalid: number;
+  /** Why, of the last of them. */
+  readonly lastInvalid: InvalidMessage | undefined;
   readonly error: PostroadError | undefined;
 }
 
-/** Follows the newest messages of a stream; without a name it is `idle`. The schema of a definition gives the type only. */
+/**
+ * Follows the newest messages of a stream; without a name it is `idle`. With a definition's schema, bodies are what it
+ * returns. Make the definition once, outside of the component: another schema begins anew.
+ */
 export function useStream<T = unknown>(name: string | Nothing, options?: UseStreamOptions): UseStream<T>;
 export function useStream<Out, In>(
   definition: StreamDefinition<Out, In> | Nothing,
   options?: UseStreamOptions,
 ): UseStream<Out>;
-export function useStream(stream: Named | Nothing, { from, keep = 100 }: UseStreamOptions = {}): UseStream {
+export function useStream(
+  stream: Named | StreamDefinition<unknown, unknown> | Nothing,
+  { from, keep = 100 }: UseStreamOptions = {},
+): UseStream {
   const client = useClient();
   const name = stream ? nameOf(stream) : undefined;
+  const schema = stream && typeof stream !== "string" && "schema" in stream ? stream.schema : undefined;
   const place = JSON.stringify(from ?? { last: keep });
   const source = useMemo(
-    () => (name === undefined ? NO_STREAM : client.live.stream(name, JSON.parse(place) as ReadFrom, keep)),
-    [client, name, place, keep],
+    () => (name === undefined ? NO_STREAM : client.live.stream(name, JSON.parse(place) as ReadFrom, keep, schema)),
+    [client, name, place, keep, schema],
   );
   return useReadable(source, IDLE_STREAM);
 }

@@ -21,12 +21,14 @@ export interface StreamMessage<T = unknown> {
   readonly trimmed: boolean;
 }
 
+const NOT_REPLACED = Symbol("not replaced");
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Reads a message of a frame when it is asked for. */
 export class ReadMessage<T> implements StreamMessage<T> {
   readonly stream: string;
-  readonly trimmed: boolean;
+  trimmed: boolean;
+  #value: unknown = NOT_REPLACED;
   readonly #batch: DeliverBatch;
   readonly #index: number;
 
@@ -44,8 +46,14 @@ export class ReadMessage<T> implements StreamMessage<T> {
     return this.#batch.sequence(this.#index);
   }
   get body(): T {
-    return this.#batch.body(this.#index) as T;
+    return (this.#value === NOT_REPLACED ? this.#batch.body(this.#index) : this.#value) as T;
   }
+
+  /** What a schema made of the body. */
+  replaceBody(body: unknown): void {
+    this.#value = body;
+  }
+
   get size(): number {
     return this.#batch.size(this.#index);
   }

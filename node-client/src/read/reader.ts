@@ -5,8 +5,11 @@
 import { asPostroadError, type PostroadError } from "../errors.js";
 import type { Internals } from "../internals.js";
 import type { ReadFrom } from "../protocol/types.js";
+import type { InvalidMessage } from "../schema/invalid.js";
+import type { StandardSchema } from "../schema/standard.js";
 import { Feed } from "./feed.js";
 import { messagesOf, type ReadMessage, type StreamMessage } from "./message.js";
+import { Sieve } from "./sieve.js";
 
 export interface ReadOptions<T = unknown> {
   /** Where to begin. @defaultValue `"latest"` */
@@ -15,6 +18,13 @@ export interface ReadOptions<T = unknown> {
   readonly onMessages?: (messages: readonly StreamMessage<T>[]) => unknown;
   /** Called when messages before this offset were no longer kept: those in between are lost to this reader. */
   readonly onTrimmed?: (earliest: number) => void;
+  /**
+   * Called for a message that the definition's schema refuses: it is left out, since a reader settles nothing.
+   * What this throws ends the reader, e.g. the error itself.
+   *
+   * @defaultValue a warning in the log
+   */
+  readonly onInvalid?: (error: InvalidMessage, message: StreamMessage<unknown>) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -27,6 +37,7 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
   /** Resolved when the reader was closed; rejected when it ended by an error. */
   readonly closed: Promise<void>;
   readonly #feed: Feed;
+  readonly #sieve: Sieve<T>;
   readonly #options: ReadOptions<T>;
   readonly #waiting: { resolve(result: IteratorResult<StreamMessage<T>>): void; reject(error: unknown): void }[] = [];
   #buffer: ReadMessage<T>[] = [];
@@ -39,17 +50,34 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
   #wake: (() => void) | undefined;
 
   /** @internal */
-  constructor({ link, closers }: Internals, stream: string, options: ReadOptions<T>) {
+  constructor(
+    { link, closers }: Internals,
+    stream: string,
+    options: ReadOptions<T>,
+    schema: StandardSchema<unknown> | undefined,
+  ) {
     this.stream = stream;
     this.#options = options;
+    const { onInvalid = (error) => link.options.logger.warn(error.message, { stream }) } = options;
+    this.#sieve = new Sieve<T>(schema, {
+      taken: (messages) => this.#take(messages),
+      refused: (error, message) => {
+        try {
+          if (!this.#isOver) onInvalid(error, message);
+        } catch (thrown) {
+          this.#over(asPostroadError(thrown));
+        }
+      },
+    });
     this.#feed = new Feed(link, stream, options.from ?? "latest", {
       messages: (batch, trimmed) => {
         if (trimmed !== undefined) this.#cut(trimmed);
-        this.#take(messagesOf<T>(batch, stream, trimmed !== undefined));
+        this.#sieve.add(messagesOf<T>(batch, stream, trimmed !== undefined));
+        if (this.#sieve.count >= BUFFER_MAX.messages) this.#feed.pause();
       },
       live: () => {},
       stale: () => {},
-      failed: (error) => this.#over(error),
+      failed: (error) => this.#sieve.after(() => this.#over(error)),
     });
     const close = (): Promise<void> => this.close();
     const onAbort = (): void => void this.close();
@@ -71,7 +99,7 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
 
   /** The offset that would be read next: after a pause of the program, `from: { offset }` goes on here. Undefined until the server has said where it begins. */
   get offset(): number | undefined {
-    return this.#buffer[this.#head]?.offset ?? this.#feed.next;
+    return this.#buffer[this.#head]?.offset ?? this.#sieve.first ?? this.#feed.next;
   }
 
   /** The earliest offset there still was, when messages were last found to be gone. */
@@ -119,6 +147,7 @@ export class Reader<T = unknown> implements AsyncIterableIterator<StreamMessage<
       } else waiting.resolve({ done: false, value: message });
     }
     if (this.#buffer.length - this.#head >= BUFFER_MAX.messages || this.#bytes >= BUFFER_MAX.bytes) this.#feed.pause();
+    else if (messages.length === 0) this.#drained([]);
     this.#wake?.();
   }
 
