@@ -74,6 +74,7 @@ BODIES: dict[str, dict[str, Any]] = {
         ack=several(ID),
         nack=several(needs(fields(receipt=ID, delay_ms=NUMBER, reason=BODY, dead=FLAG), "receipt")),
         extend=several(needs(fields(receipt=ID, lease_ms=NUMBER), "receipt")),
+        log=several(needs(fields(receipt=ID, text=BODY, level=some("info", "warn", "loud")), "receipt", "text")),
     ),
     "POST /v1/queues/{queue}/redrive": fields(messages=several(ID), limit=NUMBER),
     "POST /v1/queues/{queue}/discard": needs(fields(messages=several(ID)), "messages"),
@@ -150,6 +151,16 @@ def test_the_document_is_valid_openapi_3_1_and_names_every_route(server: LiveBro
     validator.OpenAPIV31SpecValidator(served).validate()
     found = {(method.upper(), path) for path, operations in served["paths"].items() for method in operations}
     assert found == {(route.method, route.path) for route in ROUTES}
+
+
+def test_bounds_of_pages_are_in_the_document_and_in_force(server: LiveBroker, http: requests.Session) -> None:
+    base = f"http://127.0.0.1:{server.port}"
+    paths = http.get(f"{base}/v1/openapi.json").json()["paths"]
+    for path, real in (("/v1/streams/{stream}/messages", "streams/s"), ("/v1/queues/{queue}/messages", "queues/q")):
+        (limit,) = [p["schema"] for p in paths[path]["get"]["parameters"] if p["name"] == "limit"]
+        assert limit == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+        answers = [http.get(f"{base}/v1/{real}/messages?limit={n}").status_code for n in (0, 1, 200, 201)]
+        assert answers == [400, 200, 200, 400]
 
 
 def attack(operation: Any, server: LiveBroker, http: requests.Session, examples: int) -> None:

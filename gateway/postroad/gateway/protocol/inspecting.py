@@ -13,6 +13,8 @@ from .fields import JSON_INT_MAX, boolean, integer, invalid, queue_of, required,
 
 ID_LENGTH_MAX = 100
 LIST_MAX = 10_000
+PAGE_MAX, PAGE_DEFAULT = 200, 50
+EVENTS_MAX = 1000
 
 QUERIES = (
     "overview", "queues", "queue", "messages", "message", "logs", "events", "streams", "stream", "schedules", "bindings",
@@ -38,8 +40,8 @@ def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
         state = request.get("state", "ready")
         if state not in STATES:
             raise invalid("state", "one of " + ", ".join(STATES))
-        limit = integer(request, "limit", 1, 200)
-        args |= {"state": state, "limit": 50 if limit is None else limit}
+        limit = integer(request, "limit", 1, PAGE_MAX)
+        args |= {"state": state, "limit": PAGE_DEFAULT if limit is None else limit}
         after = integer(request, "after", 0, JSON_INT_MAX)
         if after is not None:
             args["after"] = after
@@ -49,7 +51,7 @@ def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
     elif what in ("message", "logs"):
         args["message"] = message_id(request, "message")
     elif what == "events":
-        last = integer(request, "last", 0, 1000)
+        last = integer(request, "last", 0, EVENTS_MAX)
         args["last"] = 100 if last is None else last
     assert isinstance(what, str)
     return what, args

@@ -5,9 +5,28 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..protocol.inspecting import EVENTS_MAX, PAGE_DEFAULT, PAGE_MAX, STATES
+from .receive import MAX_MESSAGES, WAIT_MS_MAX
 from .routes import ROUTES, ApiRoute
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def _whole(minimum: int, maximum: int, default: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": minimum, "maximum": maximum, "default": default}
+
+
+QUERY: dict[str, dict[str, Any]] = {
+    "limit": _whole(1, PAGE_MAX, PAGE_DEFAULT),
+    "max": _whole(1, MAX_MESSAGES, 1),
+    "wait_ms": _whole(0, WAIT_MS_MAX, 0),
+    "last": _whole(0, EVENTS_MAX, 100),
+    "after": {"type": "integer", "minimum": 0},
+    "lease_ms": {"type": "integer", "minimum": 100},
+    "update": {"type": "boolean", "default": False},
+    "state": {"type": "string", "enum": list(STATES), "default": "ready"},
+}
+"""Query parameters that are not any string."""
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -51,7 +70,7 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
         for name in _PARAMETER.findall(route.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}
+        {"name": name, "in": "query", "description": meaning, "schema": QUERY.get(name, {"type": "string"})}
         for name, meaning in route.query.items()
     ]
     json_object = {"application/json": {"schema": {"type": "object"}}}

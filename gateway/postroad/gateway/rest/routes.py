@@ -26,7 +26,7 @@ class ApiRoute:
     success: int = 200
 
 
-_PAGE = {"state": "ready, delayed, leased or dead", "after": "a sequence", "limit": "at most 200"}
+_PAGE = {"state": "ready, delayed, leased or dead", "after": "a sequence", "limit": "at most 200, default 50"}
 _EVENTS = {"queue": "only of this queue", "last": "start with the last n events, at most 1,000"}
 _RECEIVE = {
     "max": "messages, 1 to 100, default 1",
@@ -44,7 +44,7 @@ _NEW_GROUP = {
     "update": "change settings",
     "from": "where a new group begins: earliest, latest, an offset, @milliseconds",
 }
-_READ = {"from": "earliest (default), latest, an offset, or @ and milliseconds", "limit": "at most 200"}
+_READ = {"from": "earliest (default), latest, an offset, or @ and milliseconds", "limit": "at most 200, default 50"}
 _REPLAY = "first, last, queue, dry_run?"
 _BINDING = "topic, queue or stream, headers?"
 _SCHEDULED = "cron or every_ms, zone?, queue or stream or topic, message, paused?"

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ..problem import Json
 from ..protocol.delivering import read_messages
 from ..protocol.fields import JSON_INT_MAX, invalid, queue_of
+from ..protocol.inspecting import PAGE_DEFAULT, PAGE_MAX
 from ..protocol.requests import GROUP_SEPARATOR, ask, order
 from .endpoint import (
     Endpoint,
@@ -25,7 +26,6 @@ from .endpoint import (
     server_of,
 )
 
-READ_MAX = 200
 READ_WAIT_S = 0.2
 
 
@@ -70,7 +70,7 @@ async def delete_stream(request: Request) -> Response:
 async def read(request: Request) -> Response:
     """Messages from a place on; ``next`` is where to go on."""
     principal, stream = principal_of(request), _stream(request)
-    limit = number_in_query(request, "limit", 1, READ_MAX) or 50
+    limit = number_in_query(request, "limit", 1, PAGE_MAX) or PAGE_DEFAULT
     start = _start(request)
     principal.need("consume", stream)
     page = _Page(limit)
