@@ -4,7 +4,7 @@ ARGS ?=
 BOOTSTRAP := @$(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev check test test-long bench bench-quick lock clean
+.PHONY: help setup demo dev check test test-engines test-long bench bench-quick lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -23,6 +23,9 @@ check: ## format, lint, types and import contracts
 
 test: ## check, then all tests: Python, TypeScript, browser; one summary line
 	$(BOOTSTRAP) test $(ARGS)
+
+test-engines: ## the contract and the crashes of every engine; a line for each (POSTROAD_KILL_ROUNDS=10)
+	$(BOOTSTRAP) test-engines $(ARGS)
 
 test-long: ## the tests that take minutes: long simulations, crash rounds, conformance
 	$(BOOTSTRAP) test-long $(ARGS)

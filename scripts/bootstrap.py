@@ -17,6 +17,7 @@ from step import Failed, build_all
 ROOT = machine.ROOT
 VENV_PYTHON = str(ROOT / ".venv" / "bin" / "python")
 NEEDS_BROWSER = {"test", "test-long"}
+NEEDS_SERVERS = {"test", "test-long", "test-engines"}
 
 
 def command_of(target: "str", args: "list[str]") -> "list[str] | None":
@@ -26,6 +27,7 @@ def command_of(target: "str", args: "list[str]") -> "list[str] | None":
     if target == "demo":
         return [machine.node(), str(ROOT / "web" / "demo" / "dist" / "stage.js"), *args]
     scripts = {"check": "check.py", "dev": "dev.py", "bench": "bench.py", "lock": "lock.py", "test": "run_tests.py"}
+    scripts["test-engines"] = "test_engines.py"
     if target == "test-long":
         return [VENV_PYTHON, str(ROOT / "scripts" / "run_tests.py"), "--long", *args]
     if target not in scripts:
@@ -54,6 +56,7 @@ def main(argv: "list[str]") -> "int":
         built = build_all(setup_steps(python, node_version))
         if target in NEEDS_BROWSER:
             machine.provide_chromium()
+        if target in NEEDS_SERVERS:
             machine.provide_test_programs()
         command = command_of(target, args)
     except Failed as failure:

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -72,23 +74,46 @@ def plain_environment() -> dict[str, str]:
 def read_report(name: str, report: Path) -> Result:
     """Count a JUnit file; an absent one counts nothing."""
     result = Result(name)
-    if not report.is_file():
-        return result
     try:
-        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+        for case in _cases(report):
+            _count(case, result)
     except ElementTree.ParseError as error:
         result.failed, result.failures = 1, [f"the report of the runner is damaged: {error}"]
-        return result
-    for case in cases:
-        title = f"{case.get('classname', '')} › {case.get('name', '')}"
-        skipped = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
-            result.failed += 1
-            result.failures.append(title)
-        elif skipped is not None:
-            result.skipped += 1
-            reason = skipped.get("message") or "no reason given"
-            result.skips.append(f"{title}: {reason}")
-        else:
-            result.passed += 1
     return result
+
+
+def read_groups(report: Path, group: Callable[[str], str]) -> dict[str, Result]:
+    """Count a JUnit file by what ``group`` makes of the class name of each test; a damaged one counts nothing."""
+    results: dict[str, Result] = {}
+    with suppress(ElementTree.ParseError):
+        for case in _cases(report):
+            name = group(case.get("classname", ""))
+            _count(case, results.setdefault(name, Result(name)))
+    return results
+
+
+def read_said(report: Path, start: str) -> list[str]:
+    """The lines that begin with ``start`` among what tests printed."""
+    said: list[str] = []
+    with suppress(ElementTree.ParseError):
+        for case in _cases(report):
+            said += [line for line in case.findtext("system-out", "").splitlines() if line.startswith(start)]
+    return said
+
+
+def _cases(report: Path) -> list[ElementTree.Element]:
+    return list(ElementTree.parse(report).getroot().iter("testcase")) if report.is_file() else []
+
+
+def _count(case: ElementTree.Element, result: Result) -> None:
+    title = f"{case.get('classname', '')} › {case.get('name', '')}"
+    skipped = case.find("skipped")
+    if case.find("failure") is not None or case.find("error") is not None:
+        result.failed += 1
+        result.failures.append(title)
+    elif skipped is not None:
+        result.skipped += 1
+        reason = skipped.get("message") or "no reason given"
+        result.skips.append(f"{title}: {reason}")
+    else:
+        result.passed += 1

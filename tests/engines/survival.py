@@ -137,7 +137,7 @@ async def survives_a_crash(engine: Engine, server: Server, *, final: bool, round
         slowest_return = max(slowest_return, time.monotonic() - began)
         assert engine.healthy
     await load.end()
-    print(f"{engine.name}: killed {rounds} times, {load.figures()}, slowest return {slowest_return:.2f} s")
+    print(f"figures  {engine.name}: killed {rounds} times, {load.figures()}, slowest return {slowest_return:.2f} s")
     assert load.missing == []
     bodies = {message.id: message.body for message in load.inbox.got}
     assert all(bodies[id] == body for id, body in load.confirmed.items())
@@ -171,15 +171,20 @@ async def a_gateway_dies(url: str, engine: Engine, count: int = 10_000, frame: i
         assert (await other.stdout.readline()).strip() == b"ready"
         published: list[str] = []
         acked_there: set[str] = set()
+        asked_there: set[str] = set()
         inbox = await desk.consume("shared", prefetch=500)
         for first in range(0, count, frame):
             confirm = await desk.publish("shared", *(b"%d" % at for at in range(first, first + frame)))
             published += ids(confirm)
             if first >= count // 2 and other.returncode is None:
-                acked_there.add((await other.stdout.readline()).decode().strip())
+                lines = [await other.stdout.readline()]
+                while lines[-1].startswith(b"?"):
+                    lines.append(await other.stdout.readline())
                 other.kill()
                 await other.wait()
-                acked_there |= {line.strip() for line in (await other.stdout.read()).decode().splitlines()}
+                lines += (await other.stdout.read()).splitlines()
+                acked_there |= {line.strip().decode() for line in lines if not line.startswith(b"?")}
+                asked_there |= {line[1:].strip().decode() for line in lines if line.startswith(b"?")}
             await inbox.ack_all() if inbox.got else None
     finally:
         if other.returncode is None:
@@ -187,7 +192,7 @@ async def a_gateway_dies(url: str, engine: Engine, count: int = 10_000, frame: i
             await other.wait()
     settled, here = 0, {message.id for message in inbox.got}
     async with asyncio.timeout(AGAIN_S):
-        while not set(published) <= here | acked_there:
+        while not set(published) <= here | asked_there:
             settled += len(await inbox.fresh(settled))
             await inbox.ack_all()
             here = {message.id for message in inbox.got}
