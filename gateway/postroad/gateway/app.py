@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .console import Console
+from .metrics import metrics
 from .problem import Json, plain_problem
 from .rest.openapi import document
 from .rest.receipts import Receipts
@@ -50,6 +51,7 @@ def build_app(
         routes=[
             *(Route(route.path, route.endpoint, methods=[route.method]) for route in ROUTES),
             Route("/v1/openapi.json", openapi),
+            Route("/metrics", metrics),
             Route("/console-config.json", console.config),
             Route("/{path:path}", console.page),
         ],
