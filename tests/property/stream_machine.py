@@ -9,10 +9,11 @@ import core_rig
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from postroad.broker.core import command as c
-from postroad.broker.core import snapshot
+from postroad.broker.core import snapshot, stream_log
+from postroad.broker.core.ordering import key_hash
 from postroad.broker.errors import InvalidState, PostroadError, QueueFull
 from queue_machine import WatchedCore, durable
-from stream_model import StreamModel
+from stream_model import OPEN, StreamModel
 
 BOXES = ("s/a", "s/b", "q", "s.a.dead")
 GRAIN_MS = 20
@@ -28,12 +29,13 @@ starts = st.sampled_from(["earliest", "latest", ("offset", 2), ("offset", 7), ("
 
 
 class StreamMachine(RuleBasedStateMachine):
-    @initialize(count=st.sampled_from([None, None, 6]))
-    def begin(self, count: int | None) -> None:
+    @initialize(count=st.sampled_from([None, None, 6]), compaction=st.booleans())
+    def begin(self, count: int | None, compaction: bool) -> None:
+        self.pack_min, stream_log.PACK_MIN = stream_log.PACK_MIN, 4
         self.model = StreamModel()
         self.core = WatchedCore(self.model)  # type: ignore[arg-type]  # watches the same way
         self.snapshots: list[tuple[int, bytes, int]] = []
-        self.core.stream("s", retention_ms=None, retention_count=count)
+        self.core.stream("s", retention_ms=None, retention_count=count, compaction=compaction, tombstone_ms=1500)
         self.core.group("a", attempts_max=2, backoff_ms=300, lease_ms=1000)
         self.core.group("b", attempts_max=3, backoff_ms=0, lease_ms=2000)
         self.core.declare("q")
@@ -57,6 +59,16 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(rows=rows)
     def append(self, rows: list[Any]) -> None:
         self.core.append(len(rows), keys=[key for key, _ in rows])
+
+    @rule(rows=st.lists(st.sampled_from([None, 400, 1800]), min_size=1, max_size=3))
+    def append_what_expires(self, rows: list[int | None]) -> None:
+        self.core.append(len(rows), expires_ms=rows)
+
+    @rule(rows=st.lists(st.tuples(st.sampled_from(["k", "l", "m"]), st.booleans()), min_size=1, max_size=3))
+    def append_values_and_tombstones(self, rows: list[tuple[str, bool]]) -> None:
+        headers = [{"postroad-tombstone": "true"} if tomb else None for _, tomb in rows]
+        sizes = [0 if tomb else 5 for _, tomb in rows]
+        self.core.append(keys=[key for key, _ in rows], headers=headers, sizes=sizes)
 
     @rule(topic=st.sampled_from(["t.x", "t.y", "u.y"]), rows=rows)
     def publish(self, topic: str, rows: list[Any]) -> None:
@@ -168,7 +180,7 @@ class StreamMachine(RuleBasedStateMachine):
     def replay(self, first: int, last: int) -> None:
         log = self._box("s/a").log
         count, _ = self.core.run(c.Replay(stream="s", first=first, last=last, queue="q"))
-        assert count == len([o for o in range(log.first, len(log.keys)) if first <= o <= last])
+        assert count == len([o for o in log.kept() if first <= o <= last])
 
     @rule(box=boxes, picks=picks)
     def discard(self, box: str, picks: list[int]) -> None:
@@ -185,7 +197,11 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(ms=st.sampled_from([1, 100, 300, 600, 2500]))
     def wait(self, ms: int) -> None:
+        log, looks = self._box("s/a").log, self.core.at - 1
+        boxes = [box for box in self.model.boxes.values() if box.log is log]
+        idle = [o for o in log.kept() if log.superseded(o, looks) and not any(box.state[o] in OPEN for box in boxes)]
         self.core.wait(ms)
+        assert not (log.is_compacted and ms > 1000 and log.gone.isdisjoint(idle) and idle), "compaction sleeps"
         assert (due := self.core.machine.next_due()) is None or due > self.core.at
         late = [lease for lease in self.model.leases.values() if lease[2] + GRAIN_MS < self.core.at]
         assert not late, f"leases outlived their deadline: {late}"
@@ -220,13 +236,25 @@ class StreamMachine(RuleBasedStateMachine):
             assert group.floor == committed, f"{queue.name} committed {group.floor}, lowest unsettled {committed}"
             assert group.unsettled + machine.live_of(queue).leased == len(unsettled), "lag"
             assert dict(group.attempts) == box.attempts
-            assert queue.totals["trimmed"] == box.trimmed
+            assert {how: queue.totals[how] for how in box.lost} == box.lost
 
     @invariant()
     def streams_keep_what_they_must(self) -> None:
         stream, log = self.core.machine.state.streams["s"], self._box("s/a").log
-        assert (stream.log.next, stream.earliest) == (len(log.keys), log.must_be_kept()) == (len(log.keys), log.first)
-        assert stream.trimmed_total == log.first
+        kept = log.kept()
+        found = [o for a, b in stream.log.kept(0, len(log.keys)) for o in range(a, b + 1)]
+        assert found == kept
+        assert (stream.log.next, stream.log.count) == (len(log.keys), len(kept))
+        assert stream.earliest == (kept[0] if kept else len(log.keys))
+        assert stream.trimmed_total + stream.compacted_total == len(log.keys) - len(kept)
+        if not log.is_compacted:
+            assert log.must_be_kept() == log.first == stream.trimmed_total
+        for offset in kept:
+            assert stream.log.key_of(offset) == key_hash(log.keys[offset])
+            assert stream.log.locate(offset) == log.places[offset]
+            assert stream.log.find(*log.places[offset]) == offset
+            assert stream.log.time_of(offset) == log.at[offset]
+        assert all(stream.log.find(*log.places[offset]) == -1 for offset in log.gone)
 
     @invariant()
     def leases_are_those_of_the_model(self) -> None:
@@ -279,6 +307,7 @@ class StreamMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "core"):
             return
+        stream_log.PACK_MIN = self.pack_min
         live = snapshot.take(self.core.machine)[1]
         for position, data, at in self.snapshots:
             assert durable(self.core.replayed(position), at) == data, f"the first {position} records give another state"

@@ -13,6 +13,7 @@ from typing import Any
 from postroad.broker.core.effect import Deliver, Effect, Returned, Revoke
 from postroad.broker.core.record import (
     Bind,
+    Compact,
     Define,
     DefineGroup,
     DefineStream,
@@ -32,7 +33,8 @@ OPEN = ("ready", "retrying", "leased")
 @dataclass
 class Log:
     """Attributes:
-    keys: Ordering key of each message. frames: First offset of each frame.
+    keys: Ordering key of each message. frames: First offset of each frame. gone: Offsets that were let go from the middle.
+    at, expires, tombs, places: When each was published, when it expires (0: never), whether it is a tombstone, and where it is.
     """
 
     name: str
@@ -40,6 +42,24 @@ class Log:
     keys: list[str | None] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
     first: int = 0
+    gone: set[int] = field(default_factory=set)
+    at: list[int] = field(default_factory=list)
+    expires: list[int] = field(default_factory=list)
+    tombs: list[bool] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def is_compacted(self) -> bool:
+        return bool(self.settings.get("compaction"))
+
+    def kept(self) -> list[int]:
+        return [offset for offset in range(self.first, len(self.keys)) if offset not in self.gone]
+
+    def superseded(self, offset: int, before: int = 2**62) -> bool:
+        """Another of its key came after it, ``before`` that time."""
+        key = self.keys[offset]
+        later = range(offset + 1, len(self.keys))
+        return key is not None and any(self.keys[o] == key and self.at[o] < before for o in later)
 
     def must_be_kept(self) -> int:
         """The first offset of the oldest frame that retention by count must keep."""
@@ -60,7 +80,8 @@ class Box:
     attempts: dict[int, int] = field(default_factory=dict)
     due: dict[int, int] = field(default_factory=dict)
     holder: dict[str, int] = field(default_factory=dict)
-    trimmed: int = 0
+    redriven: set[int] = field(default_factory=set)
+    lost: dict[str, int] = field(default_factory=lambda: {"trimmed": 0, "compacted": 0})
 
     def open(self) -> list[int]:
         return [offset for offset in sorted(self.state) if self.state[offset] in OPEN]
@@ -91,6 +112,7 @@ class StreamModel:
         self.leases: dict[tuple[int, int], tuple[int, int, int]] = {}
         """(subscription, number) → (box, offset, deadline)."""
         self.at = 0
+        self.position = 0
         self.next_prefetch = 0
         self.is_dead_wanted = False
 
@@ -113,6 +135,7 @@ class StreamModel:
 
     def saw(self, step: Record | Effect, at: int) -> None:
         self.passed(at)
+        self.position += isinstance(step, Record)
         handler = getattr(self, f"_{type(step).__name__.lower()}", None)
         if handler is not None:
             handler(step)
@@ -145,8 +168,11 @@ class StreamModel:
         self._start(box, record.start)
 
     def _start(self, box: Box, start: int) -> None:
-        box.state = {offset: "before" if offset < start else "ready" for offset in range(len(box.log.keys))}
-        box.attempts, box.due, box.holder = {}, {}, {}
+        box.state = {
+            offset: "before" if offset < start or offset in box.log.gone else "ready"
+            for offset in range(len(box.log.keys))
+        }
+        box.attempts, box.due, box.holder, box.redriven = {}, {}, {}, set()
 
     def _undefine(self, record: Undefine) -> None:
         del self.boxes[record.log]
@@ -161,6 +187,7 @@ class StreamModel:
             del self.bindings[binding]
 
     def _publish(self, record: Publish) -> None:
+        position = self.position
         count = len(record.sizes)
         keys = record.attributes.get("keys") or [None] * count
         given = {log: list(range(count)) if only is None else only for log, _, only in record.targets}
@@ -175,9 +202,15 @@ class StreamModel:
                 if before is None or index != before + 1:
                     log.frames.append(len(log.keys))
                 before = index
+                expire = (record.attributes.get("expires_ms") or [None] * count)[index]
+                log.expires.append(self.at + expire if expire else 0)
+                headers = (record.attributes.get("headers") or [None] * count)[index] or {}
+                log.tombs.append("postroad-tombstone" in headers and not record.sizes[index])
+                log.places.append((position, index))
                 self._append(log, keys[index])
 
     def _append(self, log: Log, key: str | None) -> None:
+        log.at.append(self.at)
         for box in self.boxes.values():
             if box.log is log:
                 box.state[len(log.keys)] = "ready"
@@ -187,7 +220,8 @@ class StreamModel:
         box = self.boxes[record.log]
         for first, last, _ in record.runs:
             for offset in range(first, last + 1):
-                wanted = ("ready", "retrying") if record.how in ("purged", "redriven") else ("leased",)
+                wanted = ("ready", "retrying") if record.how in ("purged", "redriven", "expired") else ("leased",)
+                assert record.how != "expired" or 0 < box.log.expires[offset] <= self.at
                 assert box.state[offset] in wanted, f"{offset} was {record.how} while {box.state[offset]}"
                 if box.state[offset] == "leased":
                     del self.leases[self._lease_of(record.log, offset)]
@@ -214,12 +248,16 @@ class StreamModel:
                 assert attempts == self.boxes[record.origin].attempts.get(former, 0) + 1
                 assert attempts >= self.boxes[record.origin].settings["attempts_max"] or self.is_dead_wanted
             if box.log.settings:  # a stream's group: the message is there already
-                assert record.why == "redriven" and box.log.first <= offset < len(box.log.keys)
+                assert record.why == "redriven" and offset in box.log.kept()
                 assert box.state[offset] not in OPEN, "what is open cannot be opened"
                 assert box.log.keys[offset] == source.keys[former]
                 box.state[offset] = "ready"
+                box.redriven.add(offset)
                 continue
             assert offset == len(box.log.keys)
+            box.log.expires.append(0)
+            box.log.tombs.append(False)
+            box.log.places.append((0, 0))
             self._append(box.log, source.keys[former])
 
     def _trim(self, record: Trim) -> None:
@@ -231,8 +269,31 @@ class StreamModel:
                 for offset in range(record.first):
                     if box.state[offset] in (*OPEN, "revoked"):
                         assert box.state[offset] != "leased", "its holder was not told"
-                        box.trimmed += 1
+                        box.lost["trimmed"] += 1
                         box.close(offset, "trimmed")
+
+    def _compact(self, record: Compact) -> None:
+        log = self.logs[record.log]
+        offsets = [offset for first, last in record.runs for offset in range(first, last + 1)]
+        over = []
+        for offset in offsets:
+            assert offset in log.kept(), "gone twice"
+            if record.how == "trimmed":
+                assert log.keys[offset] is None, "what has a key is not trimmed"
+            elif not log.superseded(offset):
+                assert log.tombs[offset] and log.at[offset] + log.settings["tombstone_ms"] <= self.at, "the newest went"
+                over.append(log.keys[offset])
+        assert sorted(over) == sorted(record.keys)
+        log.gone.update(offsets)
+        if record.how == "trimmed":
+            left = sum(log.keys[offset] is None for offset in log.kept())
+            assert left >= log.settings["retention_count"], "more than need be went"
+        for box in self.boxes.values():
+            for offset in offsets if box.log is log else ():
+                assert box.state[offset] != "leased", "somebody holds it"
+                if box.state[offset] in OPEN:
+                    box.lost[record.how] += 1
+                    box.close(offset, record.how)
 
     def _reset(self, record: Reset) -> None:
         assert "leased" not in self.boxes[record.log].state.values(), "a holder was not told"
@@ -246,6 +307,8 @@ class StreamModel:
         for k in range(grant.count):
             offset = grant.sequence + k
             assert box.state[offset] == "ready", f"{box.name} {offset} was delivered while {box.state[offset]}"
+            has_expired = 0 < box.log.expires[offset] <= self.at and offset not in box.redriven
+            assert not has_expired, f"{box.name} {offset} was delivered after it had expired"
             assert box.may_go(offset), f"{box.name} {offset} overtook another of its key"
             better = [o for o in box.state if o < offset and box.may_go(o) and box.due.get(o, 0) < self.at]
             assert not better, f"{offset} overtook {better}"

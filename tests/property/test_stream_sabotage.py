@@ -9,13 +9,16 @@ import core_rig
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from postroad.broker.core import declare, operate, publish, retention
+from postroad.broker.core import compact, declare, operate, publish, retention
+from postroad.broker.core.compaction import Compaction
 from postroad.broker.core.group import Group
 from postroad.broker.core.lease import Lease, Leases
 from postroad.broker.core.log import Log
 from postroad.broker.core.ordering import KeyOrder
 from postroad.broker.core.record import Bind, Record
+from postroad.broker.core.runs import Runs
 from postroad.broker.core.stream import Stream
+from postroad.broker.core.stream_log import StreamLog
 from postroad.broker.core.topic.bindings import Bindings
 from stream_machine import StreamMachine
 
@@ -126,12 +129,12 @@ def what_is_trimmed_is_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 
 def half_a_frame_is_trimmed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Log, "boundary", lambda self, sequence: min(sequence, self.next))
+    patch.setattr(StreamLog, "boundary", lambda self, sequence: min(sequence, self.next))
 
 
 def trimmed_records_are_let_go_twice(patch: pytest.MonkeyPatch) -> None:
-    trim = Log.trim
-    patch.setattr(Log, "trim", lambda self, first: trim(self, first) * 2)
+    trim = StreamLog.trim
+    patch.setattr(StreamLog, "trim", lambda self, first: trim(self, first) * 2)
 
 
 def a_reset_leaves_leases(patch: pytest.MonkeyPatch) -> None:
@@ -170,12 +173,52 @@ def replaying_forgets_filters(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(core_rig, "decode", forgetful)
 
 
+def the_newest_of_a_key_goes(patch: pytest.MonkeyPatch) -> None:
+    arrive = Compaction.arrive
+
+    def hasty(self: Compaction, first: int, record: Any, only: Any) -> None:
+        arrive(self, first, record, only)
+        if self.superseded and (newest := max(self.newest.values())) not in self.superseded:
+            self.superseded.add(newest, newest)
+
+    patch.setattr(Compaction, "arrive", hasty)
+
+
+def compaction_takes_what_is_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(compact, "_held", lambda machine, stream: Runs())
+
+
+def compaction_sleeps(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(compact, "watch", lambda *_, **__: None)
+    patch.setattr(retention, "watch", lambda *_, **__: None)
+
+
+def packing_loses_keys(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(StreamLog, "_keys_of", lambda self, at, first, last: [0] * (last - first + 1))
+
+
+def split_entries_are_not_counted(patch: pytest.MonkeyPatch) -> None:
+    pack = StreamLog.pack
+
+    def silent(self: StreamLog) -> list[int]:
+        pack(self)
+        return []
+
+    patch.setattr(StreamLog, "pack", silent)
+
+
+def a_later_group_forgets_when_messages_expire(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Stream, "begin", lambda self, group, start: group.group.start_at(start, self.log))
+
+
 SABOTAGES = [
     a_topic_forgets_a_target, a_full_target_is_not_asked, a_commit_skips_a_hole, a_group_starts_anywhere,
     a_message_is_leased_twice, keys_are_not_ordered, a_retry_lets_go_of_its_key, a_dead_letter_keeps_its_key,
     discarding_wakes_nobody, holders_of_trimmed_messages_are_not_told, what_is_trimmed_is_not_counted,
     half_a_frame_is_trimmed, trimmed_records_are_let_go_twice, a_reset_leaves_leases, a_reset_remembers_attempts,
     a_redriven_message_is_not_reopened, a_redrive_takes_what_is_still_open, replaying_forgets_filters,
+    the_newest_of_a_key_goes, compaction_takes_what_is_held, compaction_sleeps, packing_loses_keys,
+    split_entries_are_not_counted, a_later_group_forgets_when_messages_expire,
 ]  # fmt: skip
 
 

@@ -436,3 +436,85 @@ def test_deleting_a_group_leaves_stream_and_other_groups(core: Core) -> None:
 
     assert list(core.machine.state.streams["s"].groups) == ["b"]
     assert core.sequences(core.consume("s/b")) == [0]
+
+
+# Expiry
+
+
+def test_what_expires_does_so_for_a_group_that_begins_later() -> None:
+    core = Core()
+    core.stream()
+    core.append(4, expires_ms=[1000, None, 5000, 1000])
+    core.wait(2000)
+
+    core.group("late", start="earliest")
+    worker = core.consume("s/late", prefetch=1)
+
+    assert core.sequences(worker) == [1]
+    assert core.queue("s/late").totals["expired"] == 2
+    core.wait(4000)
+    core.ack(worker, 1)
+    assert core.sequences(worker) == [1] and core.queue("s/late").totals["expired"] == 3
+
+
+def test_a_groups_own_expiry_counts_from_publishing_also_for_what_was_there_before() -> None:
+    core = Core()
+    core.stream()
+    core.append(2, expires_ms=[60_000, None])
+    core.wait(500)
+    core.append(1)
+    core.group("late", start="earliest", expire_ms=1000)
+
+    core.wait(700)
+
+    assert core.queue("s/late").totals["expired"] == 1
+    assert core.sequences(core.consume("s/late")) == [0, 2]
+
+
+def test_a_reset_group_expires_what_it_sees_again() -> None:
+    core = Core()
+    core.stream()
+    core.group("g")
+    worker = core.consume("s/g")
+    core.append(2, expire_ms=1000)
+    core.ack(worker, 1, 2)
+    core.run(c.CancelConsumer(subscription=worker))
+
+    core.run(c.ResetGroup(queue="s/g", start="earliest"))
+    core.restart(from_snapshot=True)
+    core.wait(1500)
+
+    assert core.queue("s/g").totals["expired"] == 2
+
+
+def test_what_is_trimmed_leaves_no_expiry_behind() -> None:
+    core = Core()
+    core.stream(retention_count=1)
+
+    for _ in range(5):
+        core.append(1, expire_ms=60_000)
+
+    assert core.machine.state.streams["s"].expiring.members.count == 1
+
+
+@pytest.mark.parametrize("setting", [{"length_max": 5}, {"bytes_max": 5}, {"overflow": "drop_oldest"}])
+def test_limits_that_only_a_queue_can_have_are_refused_on_a_group(setting: dict[str, object]) -> None:
+    core = Core()
+    core.stream()
+    core.group("there")
+    (name,) = setting
+
+    for group, update in (("new", False), ("there", True)):
+        with pytest.raises(InvalidRequest) as refused:
+            core.run(c.DeclareGroup(stream="s", group=group, settings=setting, update=update))
+        assert refused.value.details["field"] == f"settings.{name}"
+
+    assert "s/new" not in core.machine.state.queues
+
+
+def test_a_group_may_be_declared_with_the_settings_it_shows() -> None:
+    core = Core()
+    core.stream()
+    core.group("g", lease_ms=5000)
+
+    assert core.group("g", **core.queue("s/g").settings.to_json()) is False

@@ -65,12 +65,17 @@ class StreamSettings:
         retention_bytes: Body bytes; ``None``: any.
         retention_count: Messages; ``None``: any.
         keep_until_acked: Never let go of what a group has not settled.
+        compaction: Keep the newest message of each ordering key, for ever, and let go of the older ones; the limits above then apply to
+            messages without a key only.
+        tombstone_ms: With compaction: how long the tombstone of a key is kept before it goes, and the key with it.
     """
 
     retention_ms: int | None = 7 * DAY_MS
     retention_bytes: int | None = None
     retention_count: int | None = None
     keep_until_acked: bool = False
+    compaction: bool = False
+    tombstone_ms: int = DAY_MS
 
     def changed(self, given: Mapping[str, object]) -> StreamSettings:
         """These settings with the named ones replaced.
@@ -86,9 +91,13 @@ class StreamSettings:
 
 def _checked_stream(name: str, value: object) -> object:
     field = f"settings.{name}"
-    if name == "keep_until_acked":
+    if name in ("keep_until_acked", "compaction"):
         if not isinstance(value, bool):
-            raise InvalidRequest("keep_until_acked must be true or false.", field=field)
+            raise InvalidRequest(f"{name} must be true or false.", field=field)
+        return value
+    if name == "tombstone_ms":
+        if type(value) is not int or not 0 <= value <= FOREVER:
+            raise InvalidRequest(f"tombstone_ms must be an integer from 0 to {FOREVER:,}.", field=field)
         return value
     if name not in ("retention_ms", "retention_bytes", "retention_count"):
         raise InvalidRequest(f"There is no stream setting {name[:75]!a}.", field=field)

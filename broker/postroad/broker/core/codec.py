@@ -13,27 +13,41 @@ from typing import Any
 
 import orjson
 
-from .record import (
-    Bind,
-    Boot,
-    Define,
-    DefineGroup,
-    DefineSchedule,
-    DefineStream,
-    Forget,
-    Pause,
-    Place,
-    Publish,
-    Record,
-    Reset,
-    Return,
-    Settle,
-    Trim,
-    Undefine,
-    UndefineSchedule,
-)  # fmt: skip
+from .record import RECORDS, DefineSchedule, Publish, Record, Settle
 
-_SCHEDULE = tuple(field.name for field in fields(DefineSchedule))
+_NAMES: dict[str, str] = {
+    "return": "log at e=entries why=reason by=consumer",
+    "place": "log at how=why from=origin e=entries why=reason by=consumer pr=priorities",
+    "define": "log at name set=settings dlo=dead_letter_of",
+    "stream": "log at name set=settings",
+    "group": "log at n=group name set=settings start",
+    "reset": "log at start",
+    "trim": "log at first",
+    "compact": "log at how runs keys",
+    "bind": "log at pattern on h=headers any=any_header",
+    "undefine": "log at name",
+    "pause": "log at on=paused why=reason",
+    "schedule": " ".join(field.name for field in fields(DefineSchedule)),
+    "unschedule": "at name",
+    "forget": "at ids=sessions",
+    "boot": "at epoch",
+}
+"""Kind → its fields in order, as ``name in the header=attribute``, or one word if that is the same.
+
+The two kinds that are written all the time, publish and settle, are coded by hand below.
+"""
+
+_FIELDS: dict[str, list[tuple[str, str]]] = {
+    kind: [(word.partition("=")[0], word.rpartition("=")[2]) for word in names.split()]
+    for kind, names in _NAMES.items()
+}
+_TYPES: dict[str, type] = {type.tag: type for type in RECORDS}
+
+_ROWS = frozenset(("entries", "runs", "headers"))
+"""Attributes that are lists of tuples."""
+
+_ADDED = frozenset(("priorities", "keys"))
+"""Fields that older journals do not have; left out while they say nothing."""
 
 
 def encode(record: Record) -> bytes:
@@ -69,42 +83,13 @@ def _fields(record: Record) -> dict[str, Any]:
             if record.results:
                 row["res"] = list(record.results.items())
             return row
-        case Return():
-            return {"k": "return", "log": record.log, "at": record.at, "e": record.entries, "why": record.reason,
-                    "by": record.consumer}  # fmt: skip
-        case Place():
-            row = {"k": "place", "log": record.log, "at": record.at, "how": record.why, "from": record.origin,
-                   "e": record.entries, "why": record.reason, "by": record.consumer}  # fmt: skip
-            if record.priorities:
-                row["pr"] = record.priorities
+        case _:
+            row = {"k": record.tag}
+            for name, attribute in _FIELDS[record.tag]:
+                value = getattr(record, attribute)
+                if value or attribute not in _ADDED:
+                    row[name] = value
             return row
-        case Define():
-            return {"k": "define", "log": record.log, "at": record.at, "name": record.name, "set": record.settings,
-                    "dlo": record.dead_letter_of}  # fmt: skip
-        case DefineStream():
-            return {"k": "stream", "log": record.log, "at": record.at, "name": record.name, "set": record.settings}
-        case DefineGroup():
-            return {"k": "group", "log": record.log, "at": record.at, "n": record.group, "name": record.name,
-                    "set": record.settings, "start": record.start}  # fmt: skip
-        case Reset():
-            return {"k": "reset", "log": record.log, "at": record.at, "start": record.start}
-        case Trim():
-            return {"k": "trim", "log": record.log, "at": record.at, "first": record.first}
-        case Bind():
-            return {"k": "bind", "log": record.log, "at": record.at, "pattern": record.pattern, "on": record.on,
-                    "h": record.headers, "any": record.any_header}  # fmt: skip
-        case Undefine():
-            return {"k": "undefine", "log": record.log, "at": record.at, "name": record.name}
-        case Pause():
-            return {"k": "pause", "log": record.log, "at": record.at, "on": record.paused, "why": record.reason}
-        case DefineSchedule():
-            return {"k": "schedule", **{name: getattr(record, name) for name in _SCHEDULE}}
-        case UndefineSchedule():
-            return {"k": "unschedule", "at": record.at, "name": record.name}
-        case Forget():
-            return {"k": "forget", "at": record.at, "ids": record.sessions}
-        case Boot():
-            return {"k": "boot", "at": record.at, "epoch": record.epoch}
 
 
 def decode(header: bytes | memoryview) -> Record:
@@ -132,37 +117,13 @@ def decode(header: bytes | memoryview) -> Record:
         results = f.get("res")
         return Settle(f["at"], f["log"], f["how"], [tuple(run) for run in f["runs"]], f.get("by"), f.get("why"),
                       [tuple(place) for place in f.get("pl", ())], dict(results) if results else None)  # fmt: skip
-    if kind == "return":
-        return Return(f["at"], f["log"], [tuple(entry) for entry in f["e"]], f["why"], f["by"])
-    if kind == "place":
-        entries = [tuple(entry) for entry in f["e"]]
-        return Place(f["at"], f["log"], f["how"], f["from"], entries, f["why"], f["by"], f.get("pr"))
-    if kind == "define":
-        return Define(f["at"], f["name"], f["log"], f["set"], f["dlo"])
-    if kind == "stream":
-        return DefineStream(f["at"], f["name"], f["log"], f["set"])
-    if kind == "group":
-        return DefineGroup(f["at"], f["log"], f["n"], f["name"], f["set"], f["start"])
-    if kind == "reset":
-        return Reset(f["at"], f["log"], f["start"])
-    if kind == "trim":
-        return Trim(f["at"], f["log"], f["first"])
-    if kind == "bind":
-        headers = [(name, value) for name, value in f["h"]]
-        return Bind(f["at"], f["log"], f["pattern"], f["on"], headers, f["any"])
-    if kind == "undefine":
-        return Undefine(f["at"], f["name"], f["log"])
-    if kind == "pause":
-        return Pause(f["at"], f["log"], f["on"], f["why"])
-    if kind == "schedule":
-        return DefineSchedule(**{name: f[name] for name in _SCHEDULE})
-    if kind == "unschedule":
-        return UndefineSchedule(f["at"], f["name"])
-    if kind == "forget":
-        return Forget(f["at"], f["ids"])
-    if kind == "boot":
-        return Boot(f["at"], f["epoch"])
-    raise ValueError(f"unknown record kind {kind!r}")
+    if kind not in _FIELDS:
+        raise ValueError(f"unknown record kind {kind!r}")
+    values = {attribute: f[name] for name, attribute in _FIELDS[kind] if name in f or attribute not in _ADDED}
+    for attribute in _ROWS.intersection(values):
+        values[attribute] = [tuple(row) for row in values[attribute]]
+    found: Record = _TYPES[kind](**values)
+    return found
 
 
 def prefix(kind: str, log: int) -> bytes:

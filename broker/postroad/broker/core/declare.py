@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from ..errors import Conflict, InvalidRequest, LimitExceeded, QueueNotFound
+from ..errors import Conflict, InvalidRequest, InvalidState, LimitExceeded, QueueNotFound
 from ..names import NAME_LENGTH_MAX
 from ..settings import DAY_MS, QueueSettings, StreamSettings
 from .command import Declare, DeclareGroup, DeclareStream, Delete, SetPaused
@@ -40,6 +40,7 @@ def declare(machine: Machine, command: Declare) -> bool:
 
 
 def _update(machine: Machine, queue: Queue, given: Mapping[str, object], update: bool) -> bool:
+    given = _of_group(given) if queue.stream is not None else given
     settings = _checked(queue.name, queue.settings.changed(given))
     if settings != queue.settings:
         if not update:
@@ -54,6 +55,18 @@ def _checked(name: str, settings: QueueSettings) -> QueueSettings:
     if settings.dead_letter == name:
         raise InvalidRequest(f'"{name}" cannot be its own dead-letter queue.', field="settings.dead_letter")
     return settings
+
+
+def _of_group(given: Mapping[str, object]) -> Mapping[str, object]:
+    """Raises: InvalidRequest: a limit that only a queue, or the stream, can have."""
+    default = QueueSettings()
+    for name in ("length_max", "bytes_max", "overflow"):
+        if name in given and given[name] != getattr(default, name):
+            raise InvalidRequest(
+                f"{name} is no setting of a group: what a stream keeps is said by its retention.",
+                field=f"settings.{name}",
+            )
+    return given
 
 
 def define(
@@ -128,6 +141,11 @@ def declare_stream(machine: Machine, command: DeclareStream) -> bool:
     if settings != stream.settings:
         if not command.update:
             raise _conflict(stream.name, settings.to_json(), stream.settings.to_json())
+        if settings.compaction and stream.compaction is None and stream.log.count:
+            raise InvalidState(
+                f'"{stream.name}" keeps messages whose keys were not noted: compaction begins on an empty stream.',
+                field="settings.compaction",
+            )
         machine.commit(DefineStream(machine.now, stream.name, stream.number, settings.to_json()))
         retain(machine, stream)
     return False
@@ -145,11 +163,12 @@ def declare_group(machine: Machine, command: DeclareGroup) -> bool:
     if group is not None:
         return _update(machine, group, command.settings, command.update)
     check_count(machine)
-    settings = QueueSettings().changed(command.settings)
+    settings = QueueSettings().changed(_of_group(command.settings))
     stream = existing or define_stream(machine, command.stream)
     start = offset_of(stream, command.start)
     number = state.next_log
     machine.commit(DefineGroup(machine.now, stream.number, number, command.group, settings.to_json(), start))
+    machine.watch_due(stream.groups[command.group])
     return True
 
 

@@ -102,14 +102,17 @@ class Delayed:
         """``(first, last, priority)`` of rows with another priority than 0; some of what they name may wait no longer."""
         return ((first, last, priority) for _, first, last, priority in self._all() if priority)
 
-    def rows(self) -> list[int]:
-        """``[due, first, last, priority, …]`` of what still waits, in order, for snapshots."""
-        alive = [
+    def each(self) -> list[Row]:
+        """What still waits, in order."""
+        return sorted(
             (due, a, b, priority)
             for due, first, last, priority in self._all()
             for a, b in self.members.within(first, last)
-        ]
-        return [value for row in sorted(alive) for value in row]
+        )
+
+    def rows(self) -> list[int]:
+        """``[due, first, last, priority, …]`` of what still waits, in order, for snapshots."""
+        return [value for row in self.each() for value in row]
 
     @classmethod
     def from_rows(cls, flat: list[int]) -> Delayed:

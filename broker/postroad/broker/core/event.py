@@ -8,6 +8,7 @@ from typing import Any
 from .record import (
     Bind,
     Boot,
+    Compact,
     Define,
     DefineGroup,
     DefineSchedule,
@@ -71,6 +72,9 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
                 event["attempt"] = record.entries[0][5]
         case Trim():
             return event | {"kind": "trimmed", "queue": state.names[record.log], "earliest": record.first}
+        case Compact():
+            count = sum(last - first + 1 for first, last in record.runs)
+            return event | {"kind": record.how, "queue": state.names[record.log], "count": count}
         case Reset():
             return event | {"kind": "reset", "queue": state.names[record.log], "offset": record.start}
         case Bind():

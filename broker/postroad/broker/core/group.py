@@ -22,6 +22,7 @@ from .lease import missing
 from .log import Log
 from .ordering import KeyOrder
 from .runs import Runs
+from .stream_log import StreamLog
 
 
 class Group:
@@ -97,12 +98,17 @@ class Group:
             self.settled.remove(sequence, sequence)
         self.add_ready(sequence, sequence, 0)
 
-    def start_at(self, sequence: int, end: int) -> None:
-        """Everything before ``sequence`` is settled, everything from there to ``end`` (exclusive) ready."""
+    def start_at(self, sequence: int, log: StreamLog) -> None:
+        """Everything before ``sequence`` is settled, everything that is kept from there on ready."""
         self.__init__()  # type: ignore[misc]  # the shortest way to say "as new"
-        self.floor = sequence
-        if sequence < end:
-            self.add_ready(sequence, end - 1, 0)
+        self.floor = at = sequence
+        for first, last in log.kept(sequence, log.next - 1):
+            if at < first:
+                self._note_settled(at, first - 1)
+            self.add_ready(first, last, 0)
+            at = last + 1
+        if at < log.next:
+            self._note_settled(at, log.next - 1)
 
     def add_ready(self, first: int, last: int, priority: int) -> None:
         runs = self.ready.get(priority)
@@ -165,6 +171,9 @@ class Group:
             else:
                 for sequence in [s for s in self.attempts if first <= s <= last]:
                     del self.attempts[sequence]
+        self._note_settled(first, last)
+
+    def _note_settled(self, first: int, last: int) -> None:
         settled = self.settled
         if first == self.floor and not settled:
             self.floor = last + 1

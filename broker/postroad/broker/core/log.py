@@ -11,14 +11,14 @@ An entry's ``live`` count falls as its messages are settled; at zero nothing in 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 from .arrival import Arrivals
 
-_ARRAYS = ("firsts", "positions", "indexes", "live", "sizes", "times", "counts", "strides")
-_TYPES = "QQIIQQII"
+ARRAYS = ("firsts", "positions", "indexes", "live", "sizes", "times", "counts", "strides")
+TYPES = "QQIIQQII"
 
 ROW_RECORDS_MAX = 4096
 ROW_MS_MAX = 1000
@@ -30,8 +30,8 @@ class Log:
     """Attributes:
     next: Sequence of the next message appended; the first is 0.
     bytes: Body bytes of live messages, exact for whole entries and in proportion within one.
-    rows: Whether records may join to rows. A stream does not, as its retention goes by records; nor a queue that must count its
-        bytes exactly.
+    rows: Whether records may join to rows. A stream (``stream_log.py``) does not, as its retention goes by records; nor a queue
+        that must count its bytes exactly.
     keys: Hash of each message's ordering key from sequence ``keys_from`` on, 0: none.
     keyed: A key was used at some time.
     placed: Sequence → (position of the record that placed it here, log it came from), for messages that came by reference.
@@ -135,6 +135,8 @@ class Log:
 
     def _end(self, at: int) -> int:
         """The sequence behind the entry's last."""
+        if not self.strides[at]:
+            return self.firsts[at] + self.counts[at]
         return self.firsts[at + 1] if at + 1 < len(self.firsts) else self.next
 
     def _positions(self, at: int) -> Iterable[int]:
@@ -158,16 +160,6 @@ class Log:
         at = self._entry(sequence)
         record, index = divmod(sequence - self.firsts[at], self.counts[at])
         return self.positions[at] + self.strides[at] * record, self.indexes[at] + index
-
-    def find(self, position: int, index: int) -> int:
-        """Sequence of message ``index`` of the record at ``position``; -1: not here (any more). For a log without rows."""
-        at = bisect_left(self.positions, position, self.head)
-        while at < len(self.positions) and self.positions[at] == position:
-            offset = index - self.indexes[at]
-            if 0 <= offset < self.counts[at]:
-                return self.firsts[at] + offset
-            at += 1
-        return -1
 
     def size_of(self, sequence: int) -> int:
         """Bytes of one live message: exact in an entry of one, else its share of what is left of the entry."""
@@ -221,36 +213,6 @@ class Log:
         self._drop_head()
         return freed
 
-    def boundary(self, sequence: int) -> int:
-        """First sequence of the entry that ``sequence`` is in; ``next`` for what is yet to come."""
-        if sequence >= self.next:
-            return self.next
-        at = self._entry(sequence)
-        return self.firsts[at] if at >= self.head else self.first
-
-    def boundary_by_bytes(self, size: int) -> int:
-        """First sequence of the oldest entry to keep, so that no more than ``size`` bytes are; the newest entry always stays."""
-        kept, at = 0, len(self.firsts)
-        while at > self.head and (kept := kept + self.sizes[at - 1]) <= size:
-            at -= 1
-        return self.firsts[min(at, len(self.firsts) - 1)] if self.head < len(self.firsts) else self.next
-
-    def boundary_by_time(self, time: int) -> int:
-        """First sequence of the oldest entry published at ``time`` or later; ``next`` if there is none."""
-        at = bisect_left(self.times, time, self.head)
-        return self.firsts[at] if at < len(self.firsts) else self.next
-
-    def trim(self, first: int) -> list[int]:
-        """Drop whole entries before ``first``, whatever is live in them; returns positions no longer needed."""
-        freed: list[int] = []
-        while self.head < len(self.firsts) and self.firsts[self.head] < first:
-            freed.extend(self._positions(self.head))
-            self.bytes -= self.sizes[self.head]
-            self.live[self.head] = 0
-            self.head += 1
-        self._shrink()
-        return freed
-
     def _drop_head(self) -> None:
         live, head = self.live, self.head
         while head < len(live) and not live[head]:
@@ -261,7 +223,7 @@ class Log:
     def _shrink(self) -> None:
         live, head = self.live, self.head
         if head > 1024 and head * 2 > len(live):
-            for name in _ARRAYS:
+            for name in ARRAYS:
                 del getattr(self, name)[:head]
             self.head = 0
             if self.keyed:
@@ -287,11 +249,11 @@ class Log:
             "placed": sorted(self.placed.items()),
             "keys_from": keys_from if self.keyed else None,
         }
-        parts = [getattr(self, name)[self.head :].tobytes() for name in _ARRAYS]
+        parts = [getattr(self, name)[self.head :].tobytes() for name in ARRAYS]
         return head, [*parts, self.keys[keys_from - self.keys_from :].tobytes()]
 
     @classmethod
-    def from_parts(cls, head: dict[str, Any], parts: list[bytes]) -> Log:
+    def from_parts(cls, head: dict[str, Any], parts: list[bytes]) -> Self:
         log = cls(rows=head["rows"])
         log.next = head["next"]
         log.bytes = head["bytes"]
@@ -299,7 +261,7 @@ class Log:
         log.keyed = head["keys_from"] is not None
         log.keys_from = head["keys_from"] or 0
         log.keys.frombytes(parts[-1])
-        for name, kind, part in zip(_ARRAYS, _TYPES, parts[:-1], strict=True):
+        for name, kind, part in zip(ARRAYS, TYPES, parts[:-1], strict=True):
             values = array(kind)
             values.frombytes(part)
             setattr(log, name, values)

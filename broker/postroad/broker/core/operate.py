@@ -97,7 +97,8 @@ def _takes_back(machine: Machine, origin: int, position: int, index: int) -> boo
 
 def _offset(group: Queue, position: int, index: int) -> int:
     """Offset of a message in a group's stream; -1: it is trimmed, or not settled."""
-    offset = group.log.find(position, index)
+    assert group.stream is not None, "only a group has offsets"
+    offset = group.stream.log.find(position, index)
     return offset if offset >= 0 and group.group.is_settled(offset) else -1
 
 

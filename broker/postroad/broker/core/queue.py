@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TOTALS = (
     "published", "acked", "dead", "dropped", "purged", "expired", "cancelled", "redriven", "retried", "trimmed",
+    "compacted",
 )  # fmt: skip
 
 
@@ -53,7 +54,7 @@ class Queue:
         self.stream = stream
         self.paused = False
         self.pause_reason: str | None = None
-        self.log = stream.log if stream else Log(rows=settings.bytes_max is None)
+        self.log: Log = stream.log if stream else Log(rows=settings.bytes_max is None)
         self.group = Group()
         self.dedup = DedupWindow()
         self.totals = dict.fromkeys(TOTALS, 0)

@@ -1,6 +1,7 @@
 """The facts that are journaled: the vocabulary of the journal.
 
 A record says what has happened, completely: applying it never needs a clock, a random number or a decision.
+``tag`` is its name in the journal, and that of the method of ``State`` that applies it.
 ``codec.py`` turns records into the JSON headers of journal records and back.
 Records are written once and never changed afterwards (not frozen only because making a frozen one costs twice as much).
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, get_args
 
 Range = tuple[int, int]
 
@@ -20,6 +21,8 @@ PLACES_MAX = 20
 class Boot:
     """The broker started. Leases of before are gone; ids from here on carry ``epoch``."""
 
+    tag: ClassVar[str] = "boot"
+
     at: int
     epoch: int
 
@@ -27,6 +30,8 @@ class Boot:
 @dataclass(slots=True)
 class Define:
     """A queue exists with these settings, from now on. ``log`` is its number, never used again for another."""
+
+    tag: ClassVar[str] = "define"
 
     at: int
     name: str
@@ -39,6 +44,8 @@ class Define:
 class DefineStream:
     """A stream exists with these settings, from now on."""
 
+    tag: ClassVar[str] = "stream"
+
     at: int
     name: str
     log: int
@@ -48,6 +55,8 @@ class DefineStream:
 @dataclass(slots=True)
 class DefineGroup:
     """A consumer group of the stream ``log`` exists, with the number ``group``; ``start``: offset of its first message."""
+
+    tag: ClassVar[str] = "group"
 
     at: int
     log: int
@@ -61,6 +70,8 @@ class DefineGroup:
 class Reset:
     """A group goes on from offset ``start``; all its leases and attempts are gone."""
 
+    tag: ClassVar[str] = "reset"
+
     at: int
     log: int
     start: int
@@ -70,14 +81,38 @@ class Reset:
 class Trim:
     """A stream lets go of everything before offset ``first``."""
 
+    tag: ClassVar[str] = "trim"
+
     at: int
     log: int
     first: int
 
 
 @dataclass(slots=True)
+class Compact:
+    """Messages in the middle of a stream with compaction are gone.
+
+    Attributes:
+        how: ``compacted``: another of their key came after them, or their key was removed by a tombstone. ``trimmed``: they have no key,
+            and retention does not keep them.
+        runs: ``(first, last)`` by offset.
+        keys: What tombstones among them removed: the key is not known any more.
+    """
+
+    tag: ClassVar[str] = "compact"
+
+    at: int
+    log: int
+    how: str
+    runs: list[Range]
+    keys: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Bind:
     """Messages published to topics that match are copied to ``log`` (``on``), or no longer."""
+
+    tag: ClassVar[str] = "bind"
 
     at: int
     log: int
@@ -91,6 +126,8 @@ class Bind:
 class Undefine:
     """A queue, stream or group, and all in it, is gone."""
 
+    tag: ClassVar[str] = "undefine"
+
     at: int
     name: str
     log: int
@@ -99,6 +136,8 @@ class Undefine:
 @dataclass(slots=True)
 class Pause:
     """A queue delivers nothing (``paused``), or does again."""
+
+    tag: ClassVar[str] = "pause"
 
     at: int
     log: int
@@ -121,6 +160,8 @@ class Publish:
         duplicates: Index in the *frame* → (position, index) of the message stored before; those have the size 0 here and
             are in no target.
     """
+
+    tag: ClassVar[str] = "publish"
 
     at: int
     targets: list[tuple[int, int, list[int] | None]]
@@ -164,6 +205,8 @@ class Settle:
         results: Sequence → result, a JSON value.
     """
 
+    tag: ClassVar[str] = "settle"
+
     at: int
     log: int
     how: str
@@ -182,6 +225,8 @@ class Return:
         entries: ``(sequence, attempts so far, due, priority, granted_at, position, index)``; due 0: ready at once.
     """
 
+    tag: ClassVar[str] = "return"
+
     at: int
     log: int
     entries: list[tuple[int, int, int, int, int, int, int]]
@@ -199,6 +244,8 @@ class Place:
         priorities: Of each entry; None: all 0.
     """
 
+    tag: ClassVar[str] = "place"
+
     at: int
     log: int
     why: str
@@ -212,6 +259,8 @@ class Place:
 @dataclass(slots=True)
 class DefineSchedule:
     """A schedule exists like this, from now on. ``body``: hexadecimal; ``every_ms`` or ``cron``."""
+
+    tag: ClassVar[str] = "schedule"
 
     at: int
     name: str
@@ -230,6 +279,8 @@ class DefineSchedule:
 
 @dataclass(slots=True)
 class UndefineSchedule:
+    tag: ClassVar[str] = "unschedule"
+
     at: int
     name: str
 
@@ -237,6 +288,8 @@ class UndefineSchedule:
 @dataclass(slots=True)
 class Forget:
     """Producer sessions have ended."""
+
+    tag: ClassVar[str] = "forget"
 
     at: int
     sessions: list[str]
@@ -256,7 +309,11 @@ Record = (
     | Return
     | Place
     | Trim
+    | Compact
     | Reset
     | Bind
     | Forget
 )
+
+RECORDS: tuple[type[Record], ...] = get_args(Record)
+"""All kinds of records; ``tag`` names each in the journal."""

@@ -1,4 +1,4 @@
-"""What a stream may let go of: by age, by bytes, by count, whichever comes first, in whole batches.
+"""What a stream may let go of: by age, by bytes, by count, whichever comes first, in whole batches; or by key (``compact.py``).
 
 Retention ignores groups unless ``keep_until_acked``: a stuck group must not fill the disk of everyone. What a group lost to it is counted.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .compact import LOOK_MS, compact, watch
 from .effect import Revoke
 from .record import Trim
 from .stream import Stream
@@ -15,12 +16,20 @@ from .subscription import Subscription
 if TYPE_CHECKING:
     from .machine import Machine
 
-LOOK_MS = 1000
-"""How often a stream with retention by age is looked at."""
+
+def look(machine: Machine, stream: Stream) -> None:
+    """Its time has come: let go of what the settings no longer keep."""
+    if stream.compaction is not None:
+        compact(machine, stream, stream.compaction)
+    else:
+        retain(machine, stream)
 
 
 def retain(machine: Machine, stream: Stream) -> None:
-    """Trim what the settings no longer keep, and see to the next look."""
+    """Trim what the settings no longer keep, and see to the next look. Compaction waits for that look."""
+    if stream.compaction is not None:
+        watch(machine, stream, stream.compaction)
+        return
     settings, log = stream.settings, stream.log
     first = log.first
     if settings.retention_count is not None and log.next - first > settings.retention_count:

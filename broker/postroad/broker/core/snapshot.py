@@ -16,7 +16,9 @@ from typing import Any
 import orjson
 
 from ..settings import QueueSettings, StreamSettings
+from .compaction import Compaction
 from .dedup import DedupWindow
+from .delayed import Delayed
 from .group import Group
 from .log import Log
 from .machine import Machine
@@ -25,6 +27,7 @@ from .queue import Queue
 from .schedule import Schedule
 from .state import State
 from .stream import GROUP_SEPARATOR, Stream
+from .stream_log import StreamLog
 from .topic.bindings import Binding, Bindings
 
 VERSION = 1
@@ -53,7 +56,9 @@ def take(machine: Machine) -> tuple[int, bytes]:
         streams.append({
             "name": stream.name, "number": stream.number, "settings": stream.settings.to_json(), "log": log, "parts": sizes,
             "published": stream.published_total, "trimmed": stream.trimmed_total, "dedup": stream.dedup.to_list(),
-            "groups": groups,
+            "groups": groups, "expiring": stream.expiring.rows(), "compacted": stream.compacted_total,
+            "trimmed_before": stream.trimmed_before,
+            "compaction": stream.compaction.to_json() if stream.compaction else None,
         })  # fmt: skip
     header = orjson.dumps({
         "version": VERSION, "position": state.position, "at": state.at, "epochs": state.epochs,
@@ -121,9 +126,16 @@ def restore(data: bytes | memoryview) -> State:
         state.queues[queue.name] = state.logs[queue.number] = queue
     for item in header["streams"]:
         stream = Stream(item["name"], item["number"], StreamSettings(**item["settings"]))
-        stream.log = Log.from_parts(item["log"], parts.take(item["parts"]))
+        stream.log = StreamLog.from_parts(item["log"], parts.take(item["parts"]))
         stream.published_total, stream.trimmed_total = item["published"], item["trimmed"]
         stream.dedup = DedupWindow.from_list(item["dedup"])
+        stream.expiring = Delayed.from_rows(item.get("expiring", []))
+        stream.compacted_total, stream.trimmed_before = (
+            item.get("compacted", 0),
+            item.get("trimmed_before", stream.log.first),
+        )
+        if (known := item.get("compaction")) is not None:
+            stream.compaction = Compaction.from_json(known)
         state.streams[stream.name] = state.stream_logs[stream.number] = stream
         for group_item in item["groups"]:
             group = _queue(group_item, stream)

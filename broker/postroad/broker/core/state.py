@@ -7,7 +7,7 @@ Nothing here depends on leases, connections or the clock: those are in ``machine
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..settings import QueueSettings, StreamSettings
@@ -17,8 +17,10 @@ from .ids import id_prefix
 from .producer import ProducerSession
 from .queue import Queue
 from .record import (
+    RECORDS,
     Bind,
     Boot,
+    Compact,
     Define,
     DefineGroup,
     DefineSchedule,
@@ -70,12 +72,8 @@ class State:
         self.retained: list[int] = []
         self.released: list[int] = []
         self._apply: dict[type, Callable[[Any, int], None]] = {
-            Publish: self._publish, Settle: self._settle, Return: self._return, Place: self._place,
-            Define: self._define, DefineStream: self._define_stream, DefineGroup: self._define_group,
-            Undefine: self._undefine, Pause: self._pause, Trim: self._trim, Reset: self._reset, Bind: self._bind,
-            DefineSchedule: self._define_schedule, UndefineSchedule: self._undefine_schedule,
-            Forget: self._forget, Boot: self._boot,
-        }  # fmt: skip
+            record: getattr(self, f"_{record.tag}") for record in RECORDS
+        }
 
     def apply(self, record: Record, position: int) -> None:
         """Take over one record. ``position`` must be the next one."""
@@ -97,6 +95,14 @@ class State:
         epochs = self.epochs
         return id_prefix(epochs[-1][1] if epochs[-1][0] <= position else self.epoch_of(position), position)
 
+    def references(self) -> Iterator[int]:
+        """Every journal position that is needed, with repetitions, for counting at start."""
+        for queue in self.logs.values():
+            if queue.stream is None:  # a group's messages are its stream's
+                yield from queue.log.references()
+        for stream in self.stream_logs.values():
+            yield from stream.log.references()
+
     def target(self, number: int) -> Queue | Stream:
         """The queue or stream with this number."""
         return self.logs.get(number) or self.stream_logs[number]
@@ -113,7 +119,10 @@ class State:
             everything = arrivals(record.sizes, attributes, record.at)
             for log, first, only in record.targets:
                 arrived = everything if only is None else arrivals(record.sizes, attributes, record.at, only)
-                self.target(log).append(first, arrived, position)
+                target = self.target(log)
+                target.append(first, arrived, position)
+                if isinstance(target, Stream) and target.compaction is not None:
+                    target.compaction.arrive(first, record, only)
                 self.retained.extend([position] * len(arrived.pieces))
             if record.digests is not None:
                 keys = attributes.get("dedup_keys") or [attributes.get("dedup_key")] * len(record.sizes)
@@ -187,21 +196,21 @@ class State:
             queue.settings, queue.dead_letter_of = settings, record.dead_letter_of
             queue.log.rows = settings.bytes_max is None
 
-    def _define_stream(self, record: DefineStream, position: int) -> None:
+    def _stream(self, record: DefineStream, position: int) -> None:
         stream = self.stream_logs.get(record.log)
         settings = StreamSettings(**record.settings)
         if stream is None:
             self._name(record.log, record.name)
             self.streams[record.name] = self.stream_logs[record.log] = Stream(record.name, record.log, settings)
         else:
-            stream.settings = settings
+            stream.change(settings)
 
-    def _define_group(self, record: DefineGroup, position: int) -> None:
+    def _group(self, record: DefineGroup, position: int) -> None:
         stream = self.stream_logs[record.log]
         name = f"{stream.name}{GROUP_SEPARATOR}{record.name}"
         self._name(record.group, name)
         group = Queue(name, record.group, QueueSettings(**record.settings), stream=stream)
-        group.group.start_at(record.start, stream.log.next)
+        stream.begin(group, record.start)
         stream.groups[record.name] = self.queues[name] = self.logs[record.group] = group
 
     def _name(self, number: int, name: str) -> None:
@@ -234,9 +243,15 @@ class State:
     def _trim(self, record: Trim, position: int) -> None:
         self.released.extend(self.stream_logs[record.log].trim(record.first))
 
+    def _compact(self, record: Compact, position: int) -> None:
+        stream = self.stream_logs[record.log]
+        self.released.extend(stream.take_out(record))
+        self.retained.extend(stream.log.pack())
+
     def _reset(self, record: Reset, position: int) -> None:
-        queue = self.logs[record.log]
-        queue.group.start_at(record.start, queue.log.next)
+        group = self.logs[record.log]
+        assert group.stream is not None, "only a group is reset"
+        group.stream.begin(group, record.start)
 
     def _bind(self, record: Bind, position: int) -> None:
         binding = Binding(record.pattern, record.log, tuple(record.headers), record.any_header)
@@ -245,14 +260,14 @@ class State:
         else:
             self.bindings.remove(binding)
 
-    def _define_schedule(self, record: DefineSchedule, position: int) -> None:
+    def _schedule(self, record: DefineSchedule, position: int) -> None:
         self.schedules[record.name] = Schedule(
             name=record.name, cron=record.cron, every_ms=record.every_ms, zone=record.zone, kind=record.kind,
             target=record.target, attributes=record.attributes, body=bytes.fromhex(record.body), paused=record.paused,
             next_at=record.next_at, last_at=record.last_at, fired=record.fired,
         )  # fmt: skip
 
-    def _undefine_schedule(self, record: UndefineSchedule, position: int) -> None:
+    def _unschedule(self, record: UndefineSchedule, position: int) -> None:
         del self.schedules[record.name]
 
     def _forget(self, record: Forget, position: int) -> None:

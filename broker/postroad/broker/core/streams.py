@@ -38,6 +38,7 @@ def reset_group(machine: Machine, command: ResetGroup) -> int:
             if subscription.ended:
                 machine.end(subscription)
     machine.commit(Reset(machine.now, group.number, start))
+    machine.watch_due(group)
     machine.dispatch(group)
     return start
 
@@ -55,9 +56,10 @@ def replay(machine: Machine, command: Replay) -> tuple[int, int]:
     log = stream.log
     first = max(command.first, log.first)
     last = min(command.last, log.next - 1, first + command.limit - 1)
+    kept = [sequence for a, b in log.kept(first, last) for sequence in range(a, b + 1)]
     entries = [
-        (queue.log.next + sequence - first, *log.locate(sequence), log.size_of(sequence), sequence, 0, 0)
-        for sequence in range(first, last + 1)
+        (at, *log.locate(sequence), log.size_of(sequence), sequence, 0, 0)
+        for at, sequence in enumerate(kept, queue.log.next)
     ]
     if entries:
         machine.commit(Place(machine.now, queue.number, "replayed", stream.number, entries))

@@ -8,7 +8,7 @@ from .command import Start, Tick
 from .consume import RESUME_MS, end_detached
 from .failure import Failed, fail
 from .record import Boot
-from .retention import retain
+from .retention import look, retain
 from .schedule import fire, watch
 from .sessions import end_session, expect_end
 from .subscription import Subscription
@@ -62,7 +62,7 @@ def tick(machine: Machine, command: Tick) -> None:
                 machine.dispatch(queue)
         elif kind == "retention":
             if (stream := machine.state.stream_logs.get(int(key))) is not None:
-                retain(machine, stream)
+                look(machine, stream)
         elif kind == "rate":
             if (queue := machine.state.logs.get(int(key))) is not None:
                 machine.dispatch(queue)

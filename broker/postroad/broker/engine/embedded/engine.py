@@ -19,6 +19,7 @@ from ...clock import Clock, SystemClock
 from ...core import command as c
 from ...core import snapshot
 from ...core.codec import decode, encode
+from ...core.compact import COMPACT_BYTES
 from ...core.machine import Machine
 from ...core.record import Publish, Record
 from ...core.stream import GROUP_SEPARATOR
@@ -68,6 +69,9 @@ CAPABILITIES = Capabilities(
     delay="native", dedup="native", producer_sessions="native", retry="native", dead_letter="native", redrive="native",
     peek="native", timeline="native", live_events="native", results="native", atomic_ack_publish="native",
     pause="native", cancel="native", priority="native", ordering_key="native", expiry="native", topics="native", streams="native",
+    schedules="native", search="native", edit="native",
+    length_max="native", bytes_max="native", overflow="native", concurrency_max="native", rate_max="native",
+    retention_ms="native", retention_count="native", retention_bytes="native", keep_until_acked="native", compaction="native",
 )  # fmt: skip
 
 
@@ -85,6 +89,7 @@ class EmbeddedEngine:
 
     name = "embedded"
     capabilities = CAPABILITIES
+    reasons: Mapping[str, str] = {}
 
     def __init__(
         self, files: Files, options: JournalOptions, *, clock: Clock | None = None, limits: Limits | None = None
@@ -127,9 +132,8 @@ class EmbeddedEngine:
         journal.begin()
         self.store, self.epoch = recovered.store, recovered.epoch
         self._clock = self._clock or SystemClock(machine.state.at)
-        for queue in machine.state.queues.values():
-            for position in queue.log.references():
-                journal.retain(position)
+        for position in machine.state.references():
+            journal.retain(position)
         machine.state.retained.clear()
         machine.state.released.clear()
         self._bodies = Bodies(journal, machine.state.id_prefix)
@@ -518,7 +522,8 @@ class EmbeddedEngine:
         if not self._is_open or self._failed is not None:
             return
         leased = sum(subscription.leases.count for subscription in self._machine.subscriptions.values())
-        if not self._journal.has_room(4096 + TICK_BYTES * leased, settle=True):
+        compacted = sum(stream.compaction is not None for stream in self._machine.state.streams.values())
+        if not self._journal.has_room(4096 + TICK_BYTES * leased + COMPACT_BYTES * compacted, settle=True):
             # What comes due would have no place in the journal, and the broker would end: it waits for space.
             self._timer = self._loop.call_later(FULL_RETRY_S, self._tick)
             return

@@ -81,14 +81,13 @@ class Operations:
             if found is None:
                 raise QueueNotFound(f'There is no stream named "{stream[:75]}".', stream=stream[:75])
             first, last = max(first, found.log.first), min(last, found.log.next - 1)
-            return {"count": max(last - first + 1, 0), "first": first, "last": last}
+            count = sum(b - a + 1 for a, b in found.log.kept(first, last))
+            return {"count": count, "first": first, "last": last}
         last = min(last, max(self._end_of(stream) - 1, 0))
         count = 0
         while first <= last:
             moved, first = await self._run(c.Replay(stream=stream, first=first, last=last, queue=queue, limit=CHUNK))
             count += moved
-            if not moved:
-                break
         return {"count": count}
 
     async def _schedule(self, do: str, args: Mapping[str, Any]) -> Json:

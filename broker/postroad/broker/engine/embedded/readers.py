@@ -119,9 +119,8 @@ class Readers:
         """Deliver more, if there is more and the socket has room; at most ``STEP`` messages a turn."""
         if reader.is_closed or reader.is_paused or reader.is_waiting or reader.offset >= reader.end:
             return
-        kept = reader.stream.log.first
-        trimmed = kept if reader.offset < kept else None
-        first = max(reader.offset, kept)
+        trimmed = reader.stream.trimmed(reader.offset)
+        first = max(reader.offset, reader.stream.log.first)
         last = min(reader.end, first + STEP) - 1
         if last < first:
             return
@@ -132,6 +131,7 @@ class Readers:
                 trimmed = None
                 if reader.is_paused:
                     return
+            reader.offset = last + 1  # behind the last message there may be a gap that compaction left
         except PostroadError as error:
             self.remove(reader)
             reader.sink.ended(error)

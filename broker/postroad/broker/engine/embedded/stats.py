@@ -41,7 +41,8 @@ class Stats:
         stats: Json = {
             "name": queue.name,
             "kind": "group" if queue.stream else "queue",
-            "ready": group.ready_count + group.order.parked.count,
+            "ready": group.ready_count,
+            "parked": group.order.parked.count,
             "delayed": group.delayed.members.count,
             "retrying": group.retrying.members.count,
             "leased": live.leased,
@@ -64,6 +65,7 @@ class Stats:
             stats["committed"] = group.floor
             stats["lag"] = group.unsettled + live.leased
             stats["trimmed_total"] = totals["trimmed"]
+            stats["compacted_total"] = totals["compacted"]
         return stats
 
     def of_name(self, name: str, at_ms: int) -> Json | None:
@@ -81,10 +83,11 @@ class Stats:
             "kind": "stream",
             "earliest": log.first,
             "next": log.next,
-            "messages": log.next - log.first,
+            "messages": log.count,
             "bytes": log.bytes,
             "published_total": stream.published_total,
             "trimmed_total": stream.trimmed_total,
+            "compacted_total": stream.compacted_total,
             "oldest_ms": max(at_ms - log.time_of(log.first), 0) if log.first < log.next else None,
             "settings": stream.settings.to_json(),
             "groups": [self.of(group, at_ms) for _, group in sorted(stream.groups.items())],
