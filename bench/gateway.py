@@ -18,7 +18,7 @@ import resource
 import socket
 import subprocess
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import uvloop
@@ -34,6 +34,7 @@ class NullEngine:
 
     name, durability, store, epoch, position, healthy = "null", "memory", "null", 1, 1, True
     capabilities = Capabilities()
+    reasons: ClassVar[dict[str, str]] = {}
 
     def publish(self, batch: PublishBatch, done: Any) -> None:
         done(Confirm(position=1, id_prefix="1-1-", count=len(batch.sizes)))

@@ -167,7 +167,7 @@ describe("names on the wire", () => {
   });
 
   it("leave users' content alone", () => {
-    const value = { body: { a_b: 1 }, headers: { x_y: "1" }, result: { c_d: 1 } };
+    const value = { body: { a_b: 1 }, headers: { x_y: "1" }, result: { c_d: 1 }, reasons: { dead_letter: "no" } };
 
     expect(fromWire(value)).toEqual(value);
   });

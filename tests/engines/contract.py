@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -438,13 +439,13 @@ class Contract:
         inbox = await desk.consume("s", group="one")
         await inbox.count(2)
         await inbox.ack_all()
-        for watcher, of in ((log, lambda state: [state["stream"]]), (everything, lambda state: state["streams"])):
 
-            def is_told(watcher: Log = watcher, of: Callable[[Json], list[Json]] = of) -> bool:
-                told = [stream for state in watcher.states if {"stream", "streams"} & state.keys() for stream in of(state)]
-                return bool(told) and (told[-1]["next"], told[-1]["groups"][0]["committed"]) == (2, 2)
+        def is_told(watcher: Any) -> bool:
+            told = [one for state in watcher.states for one in [*state.get("streams", ()), state.get("stream")] if one]
+            return bool(told) and (told[-1]["next"], told[-1]["groups"][0]["committed"]) == (2, 2)
 
-            await watcher.until(is_told)
+        for watcher in (log, everything):
+            await watcher.until(lambda watcher=watcher: is_told(watcher))
             assert all(queue["kind"] == "queue" for state in watcher.states for queue in state.get("queues", ()))
 
     @needs("streams", "redrive")
@@ -843,12 +844,26 @@ class Contract:
             "cancel": lambda: engine.operate("cancel", {"message": "x"}),
             "timeline": lambda: engine.query("message", {"message": "x"}),
             "live_events": lambda: desk.watch(),
+            "schedules": lambda: engine.operate("schedule", {"schedule": "s", "every_ms": 1000, "queue": "q"}),
+            "edit": lambda: engine.operate("edit", {"queue": "q", "message": "x", "with": 1}),
+            "length_max": lambda: engine.declare("limited", {"length_max": 1}),
+            "bytes_max": lambda: engine.declare("limited", {"bytes_max": 1}),
+            "overflow": lambda: engine.declare("limited", {"overflow": "drop_oldest"}),
+            "concurrency_max": lambda: engine.declare("limited", {"concurrency_max": 1}),
+            "rate_max": lambda: engine.declare("limited", {"rate_max": 1}),
+            "retention_ms": lambda: engine.declare("kept", {"retention_ms": 1000}, kind="stream"),
+            "retention_count": lambda: engine.declare("kept", {"retention_count": 1}, kind="stream"),
+            "retention_bytes": lambda: engine.declare("kept", {"retention_bytes": 1}, kind="stream"),
+            "keep_until_acked": lambda: engine.declare("kept", {"keep_until_acked": True}, kind="stream"),
         }
+        if engine.capabilities.peek != "unsupported":
+            attempts["search"] = lambda: engine.query("messages", {"queue": "q", "text": "x"})
         await engine.declare("q", {})
         for capability, attempt in attempts.items():
             if getattr(engine.capabilities, capability) == "unsupported":
-                with pytest.raises(Unsupported):
+                with pytest.raises(Unsupported) as refused:
                     await attempt()
+                assert refused.value.message == engine.reasons[capability], "who is refused reads the same as who asks before"
         await desk.publish("q", b"1")
         inbox = await desk.consume("q")
         await inbox.count(1)
@@ -856,6 +871,12 @@ class Contract:
             with pytest.raises(Unsupported):
                 await inbox.settle(completions=[Completion(number=1, publishes=[frame("q", b"2")])])
         assert (await inbox.ack(1)).lost == []
+
+    async def test_there_is_a_reason_for_what_is_unsupported_and_for_nothing_else(self, engine: Engine) -> None:
+        able = {item.name: getattr(engine.capabilities, item.name) for item in fields(engine.capabilities)}
+        assert set(able.values()) <= {"native", "emulated", "gateway-local", "unsupported"}
+        assert set(engine.reasons) == {name for name, level in able.items() if level == "unsupported"}
+        assert all(len(reason) <= 120 and reason.endswith(".") for reason in engine.reasons.values())
 
     async def test_a_refused_publish_stores_nothing(self, desk: Desk) -> None:
         with pytest.raises(PostroadError):

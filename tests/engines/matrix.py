@@ -6,16 +6,19 @@ from dataclasses import fields
 
 from postroad.broker.engine.embedded.engine import CAPABILITIES
 from postroad.broker.engine.engine import Capabilities
+from postroad.broker.engine.external import capabilities_of
 from postroad.broker.engine.rabbitmq import RabbitBackend
 from postroad.broker.engine.redis_streams import RedisBackend
+from postroad.broker.engine.sqs import SqsBackend
 
 
 def engines() -> dict[str, Capabilities]:
     return {
         "embedded": CAPABILITIES,
-        "redis": RedisBackend("redis://").capabilities,
-        "rabbitmq": RabbitBackend("amqp://").capabilities,
-        "rabbitmq, quorum": RabbitBackend("amqp://?queue_type=quorum").capabilities,
+        "redis": capabilities_of(RedisBackend("redis://")),
+        "rabbitmq": capabilities_of(RabbitBackend("amqp://")),
+        "rabbitmq, quorum": capabilities_of(RabbitBackend("amqp://?queue_type=quorum")),
+        "sqs": capabilities_of(SqsBackend("sqs://")),
     }
 
 

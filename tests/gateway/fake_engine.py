@@ -227,6 +227,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.capabilities = Capabilities(**{item.name: "native" for item in fields(Capabilities)})
+        self.reasons: dict[str, str] = {}
         self.queues: dict[str, FakeQueue] = {}
         self.messages: dict[str, FakeMessage] = {}
         self.watches: list[FakeWatch] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,20 @@ async def test_hello_tells_the_engine_its_limits_and_the_producer_session(alone:
     assert welcome["limits"]["body_bytes_max"] == 1_048_576
     assert welcome["session"] == {"id": "p1", "last_frame": 0}
     assert alone.session.state is State.READY
+
+
+async def test_who_asks_is_told_what_the_engine_cannot_do_and_why(engine: FakeEngine) -> None:
+    engine.capabilities = replace(engine.capabilities, dead_letter="unsupported")
+    engine.reasons = {"dead_letter": "It forgets."}
+    alone = Alone(engine)
+
+    (welcome,) = await alone.text(op="hello", id=0)
+    (overview,) = await alone.text(op="query", id=1, what="overview")
+
+    for told in (welcome, overview):
+        assert told["capabilities"]["dead_letter"] == "unsupported"
+        assert told["capabilities"]["retry"] == "native"
+        assert told["reasons"] == {"dead_letter": "It forgets."}
 
 
 @pytest.mark.parametrize(("given", "binary"), [("text", False), ("binary", True)])

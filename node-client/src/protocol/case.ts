@@ -2,7 +2,7 @@
 import { isRecord } from "./frame.js";
 
 /** Fields whose content belongs to users or is keyed by names of theirs: it passes unchanged. */
-const OPAQUE: ReadonlySet<string> = new Set(["body", "headers", "result", "capabilities"]);
+const OPAQUE: ReadonlySet<string> = new Set(["body", "headers", "result", "capabilities", "reasons"]);
 
 const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

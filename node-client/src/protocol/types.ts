@@ -34,6 +34,8 @@ export interface Welcome {
   /** `sync`: a confirm means synced to disk; `os`: written, not synced; `memory`: neither. */
   readonly durability: "sync" | "os" | "memory";
   readonly capabilities: Readonly<Record<string, "native" | "emulated" | "gateway-local" | "unsupported">>;
+  /** Why a capability is unsupported, in a sentence for people. */
+  readonly reasons?: Readonly<Record<string, string>>;
   readonly limits: Limits;
   readonly session?: { readonly id: string; readonly lastFrame: number };
   readonly now: number;
@@ -287,5 +289,7 @@ export interface Overview {
   readonly connections: number;
   readonly engine: string;
   readonly durability: Welcome["durability"];
+  readonly capabilities?: Welcome["capabilities"];
+  readonly reasons?: Welcome["reasons"];
   readonly uptimeMs: number;
 }

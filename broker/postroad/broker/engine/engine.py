@@ -26,7 +26,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What an engine can do: each field is ``native``, ``emulated``, ``gateway-local`` or ``unsupported``."""
+    """What an engine can do: each field is ``native``, ``emulated``, ``gateway-local`` or ``unsupported``.
+
+    From ``length_max`` on they are settings of queues, then of streams, that are refused where they are unsupported.
+    """
 
     delay: str = "unsupported"
     dedup: str = "unsupported"
@@ -43,9 +46,23 @@ class Capabilities:
     cancel: str = "unsupported"
     priority: str = "unsupported"
     ordering_key: str = "unsupported"
+    order: str = "native"
     expiry: str = "unsupported"
     topics: str = "unsupported"
     streams: str = "unsupported"
+    schedules: str = "unsupported"
+    search: str = "unsupported"
+    edit: str = "unsupported"
+    length_max: str = "unsupported"
+    bytes_max: str = "unsupported"
+    overflow: str = "unsupported"
+    concurrency_max: str = "unsupported"
+    rate_max: str = "unsupported"
+    retention_ms: str = "unsupported"
+    retention_count: str = "unsupported"
+    retention_bytes: str = "unsupported"
+    keep_until_acked: str = "unsupported"
+    compaction: str = "unsupported"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +139,7 @@ class DeliveryBatch:
         sizes: Length of each body, bytes, in order.
         bodies: Buffers whose concatenation is all bodies in order.
         attributes: As in ``PublishBatch.attributes`` (``type``/``types``, ``headers``, ``key``/``keys``,
-            ``priority``/``priorities``) and ``attempt``/``attempts``; absent when unused.
+            ``priority``/``priorities``), ``attempt``/``attempts`` and ``topic``/``topics``; absent when unused.
     """
 
     number: int
@@ -161,10 +178,15 @@ class LogLine:
 
 @dataclass(slots=True, kw_only=True)
 class Completion:
-    """Ack of one delivery with a result and further publishes, all in one record."""
+    """Ack with results and further publishes, all in one record, or none of it if a lease was lost.
+
+    Attributes:
+        others: Further deliveries that are acked with it: ``(number, result)``.
+    """
 
     number: int
     result: bytes | None = None
+    others: Sequence[tuple[int, bytes | None]] = ()
     publishes: list[PublishBatch] = field(default_factory=list)
 
 
@@ -343,6 +365,8 @@ class Engine(Protocol):
 
     name: str
     capabilities: Capabilities
+    reasons: Mapping[str, str]
+    """Capability → why it is unsupported, in a sentence for people; for those that are."""
     durability: str
     store: str
     epoch: int

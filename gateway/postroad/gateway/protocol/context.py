@@ -49,12 +49,19 @@ class SessionContext:
         limit = self.limits.body_bytes_max
         return min(limit, BROWSER_BODY_BYTES_MAX) if principal.is_browser else limit
 
+    def able(self) -> dict[str, Any]:
+        """What the engine can do, and why not."""
+        able = self.engine.capabilities
+        return {
+            "capabilities": {item.name: getattr(able, item.name) for item in fields(able)},
+            "reasons": dict(self.engine.reasons),
+        }
+
     def welcome(self, principal: Principal) -> dict[str, Any]:
         """The fields of ``welcome`` that are the same for every session."""
         engine = self.engine
         limits = {item.name: getattr(self.limits, item.name) for item in fields(self.limits)}
         limits["body_bytes_max"] = self.body_bytes_max(principal)
-        capabilities = {item.name: getattr(engine.capabilities, item.name) for item in fields(engine.capabilities)}
         return {
             "server": {"name": "postroad", "version": self.version},
             "protocol": 1,
@@ -62,7 +69,7 @@ class SessionContext:
             "epoch": engine.epoch,
             "engine": engine.name,
             "durability": engine.durability,
-            "capabilities": capabilities,
+            **self.able(),
             "limits": limits,
             "now": int(self.now() * 1000),
         }

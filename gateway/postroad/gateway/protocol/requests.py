@@ -230,7 +230,7 @@ async def ask(context: SessionContext, principal: Principal, what: object, reque
     elif checked in ("overview", "queues", "streams"):
         answer = visible_state(answer, principal)
         if checked == "overview":
-            answer = {**answer, "connections": context.connections()}
+            answer = {**answer, "connections": context.connections(), **context.able()}
     elif checked == "events" and not principal.may_all("peek"):
         visible = [event for event in answer["events"] if principal.may("peek", event.get("queue") or "")]
         answer = {**answer, "events": visible}

@@ -14,9 +14,10 @@ What the layer does for every backend:
   wake-ups come from there, from a bounded memory of the last records, on every gateway the same.
 - **Definitions** (``registry.py``): kept by the engine, copied here.
 
-What a backend cannot do it calls ``unsupported``, and the layer refuses it with ``Unsupported`` before anything is stored.
+What a backend cannot do it calls ``unsupported``, with a reason (``able.py``), and the layer refuses it with ``Unsupported`` before anything is stored.
 """
 
+from .able import capabilities_of, reasons_of
 from .backend import (
     Backend,
     Bury,
@@ -53,4 +54,6 @@ __all__ = [
     "Tail",
     "Target",
     "Verdicts",
+    "capabilities_of",
+    "reasons_of",
 ]

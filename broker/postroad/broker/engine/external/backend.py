@@ -7,7 +7,7 @@ itself; ``is_up`` says how it stands. What it cannot do it says in ``capabilitie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -213,6 +213,8 @@ class Backend(Protocol):
         flights: How many ``send`` calls may be under way at once; their order is kept.
         flight_messages: About how many messages one of them has at most.
         settings: Queue settings other than their default that it can keep; others are refused when declared.
+        stream_settings: The same of streams.
+        reasons: Capability → why it is unsupported, in a sentence for people.
     """
 
     name: str
@@ -224,6 +226,7 @@ class Backend(Protocol):
     flight_messages: int
     settings: frozenset[str]
     stream_settings: frozenset[str]
+    reasons: Mapping[str, str]
 
     async def open(self, tail: Tail, up: Callable[[], None]) -> None:
         """Connect. ``tail`` first gets what is still known of the past; ``up`` is called after each reconnect.

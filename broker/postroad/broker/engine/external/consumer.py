@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...core.runs import Runs
-from ...errors import PostroadError, Unsupported
+from ...errors import PostroadError
 from ..engine import ConsumerSink, ConsumeSpec, Done, Nack, Ranges, SettleBatch, Settled
 from ..message_logs import LINES_MAX, by_number
+from .able import refusal
 from .backend import Received, Send
 from .envelope import ranges_of, to_batch
 from .pending import Pending
@@ -174,9 +175,9 @@ class ExternalSubscription:
         """Raises: Unsupported; what refuses one of the publishes."""
         host = self.source.host
         if any(done.result is not None for done in batch.completions) and host.capabilities.results == "unsupported":
-            raise Unsupported("This engine keeps no results.", capability="results")
+            raise refusal(host.backend, "results")
         if any(done.publishes for done in batch.completions) and host.capabilities.atomic_ack_publish == "unsupported":
-            raise Unsupported("This engine cannot ack and publish as one.", capability="atomic_ack_publish")
+            raise refusal(host.backend, "atomic_ack_publish")
         return [[host.prepare(publish) for publish in done.publishes] for done in batch.completions]
 
     def _held(self, first: int, last: int, pending: Pending) -> tuple[list[int], int]:

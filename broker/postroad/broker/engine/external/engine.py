@@ -26,6 +26,7 @@ from ..engine import (
     WatchSink,
     WatchSpec,
 )  # fmt: skip
+from .able import capabilities_of, reasons_of
 from .backend import Backend, Definition, Send
 from .chronicle import Chronicle, Kept
 from .consumer import ExternalSubscription
@@ -57,7 +58,8 @@ class ExternalEngine:
     def __init__(self, backend: Backend, *, clock: Clock | None = None) -> None:
         self.backend = backend
         self.name = backend.name
-        self.capabilities = backend.capabilities
+        self.capabilities = capabilities_of(backend)
+        self.reasons: Mapping[str, str] = reasons_of(backend)
         self.epoch = 0
         self.node = "".join(secrets.choice(_DIGITS) for _ in range(8))
         self.registry = Registry(backend)

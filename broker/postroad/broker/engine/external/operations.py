@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from ...errors import InvalidRequest, InvalidState, QueueNotFound, Unsupported
+from ...errors import InvalidRequest, InvalidState, QueueNotFound
 from ...names import queue_name
 from ...settings import FOREVER
 from ..arguments import text_of
 from ..engine import Json
+from .able import refusal
 from .backend import Backend, Definition, Received, Send, Target
 from .envelope import ranges_of, split_id
 from .queries import Queries
@@ -62,8 +63,10 @@ class Operations:
             case "discard":
                 self._queries.able("cancel")
                 return await self._discard(await self._need(args), args.get("messages"))
-            case "edit" | "schedule" | "schedule_delete" | "schedule_pause" | "schedule_resume" | "schedule_run":
-                raise Unsupported(f"{self._backend.name} has no {do}.", field="do")
+            case "edit":
+                raise refusal(self._backend, "edit", field="do")
+            case "schedule" | "schedule_delete" | "schedule_pause" | "schedule_resume" | "schedule_run":
+                raise refusal(self._backend, "schedules", field="do")
         raise InvalidRequest(f'There is no operation "{do[:40]}".', field="do")
 
     async def _need(self, args: Mapping[str, Any]) -> Definition:

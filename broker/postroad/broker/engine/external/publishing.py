@@ -6,9 +6,10 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 
-from ...errors import InvalidRequest, OutcomeUnknown, PostroadError, QueueNotFound, Unavailable, Unroutable, Unsupported
+from ...errors import InvalidRequest, OutcomeUnknown, PostroadError, QueueNotFound, Unavailable, Unroutable
 from ...names import queue_name, topic_name
 from ..engine import Confirm, Done, Json, PublishBatch
+from .able import refusal
 from .backend import Backend, Send, Target
 from .chronicle import Chronicle
 from .envelope import to_send
@@ -131,9 +132,7 @@ class Publishing:
             if getattr(self._backend.capabilities, capability) == "unsupported":
                 for name in names:
                     if attributes.get(name) not in (None, 0) and attributes.get(name) != [None] * len(batch.sizes):
-                        raise Unsupported(
-                            f"{self._backend.name} has no {capability}.", capability=capability, field=name
-                        )
+                        raise refusal(self._backend, capability, field=name)
         count = len(batch.sizes)
         if batch.kind == "topic":
             self._able("topics")
@@ -192,4 +191,4 @@ class Publishing:
 
     def _able(self, capability: str) -> None:
         if getattr(self._backend.capabilities, capability) == "unsupported":
-            raise Unsupported(f"{self._backend.name} has no {capability}.", capability=capability)
+            raise refusal(self._backend, capability)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import Gone, InvalidRequest, MessageNotFound, PostroadError, Unsupported
+from ...errors import Gone, InvalidRequest, MessageNotFound, PostroadError
 from ..arguments import integer_of, shown_body, text_of
 from ..engine import Json
+from .able import refusal
 from .backend import Backend, Received
 from .chronicle import Chronicle
 from .envelope import id_of, split_id
@@ -78,7 +79,7 @@ class Queries:
     def able(self, capability: str) -> None:
         """Raises: Unsupported."""
         if getattr(self._backend.capabilities, capability) == "unsupported":
-            raise Unsupported(f"{self._backend.name} has no {capability}.", capability=capability)
+            raise refusal(self._backend, capability)
 
     async def queues(self) -> list[Json]:
         return [await self._stats.of(definition) for definition in self._registry.names("queue")]
@@ -112,7 +113,7 @@ class Queries:
         if wanted not in STATES:
             raise InvalidRequest(f"state must be one of {', '.join(STATES)}.", field="state")
         if any(args.get(field) is not None for field in ("text", "headers", "key")):
-            raise Unsupported(f"{self._backend.name} cannot search messages.", field="text")
+            raise refusal(self._backend, "search", field="text")
         if wanted == "dead" and definition.dead_letter_of is None:
             target = self._registry.dead_letter_name(name)
             found = self._registry.find(target, "queue") if target else None

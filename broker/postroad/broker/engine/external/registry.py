@@ -8,10 +8,11 @@ from zlib import crc32
 
 from ...core.topic.bindings import Binding, Bindings, check_filter
 from ...core.topic.pattern import check_pattern
-from ...errors import Conflict, InvalidRequest, PostroadError, QueueNotFound, Unsupported
+from ...errors import Conflict, InvalidRequest, PostroadError, QueueNotFound
 from ...names import NAME_LENGTH_MAX, queue_name
 from ...settings import QueueSettings, StreamSettings
 from ..engine import Json
+from .able import refusal
 from .backend import Backend, Definition
 
 GROUP_SEPARATOR = "/"
@@ -130,7 +131,7 @@ class Registry:
             able = self._backend.settings
         for name, value in settings.items():
             if value != defaults[name] and name not in able:
-                raise Unsupported(f"{self._backend.name} cannot keep {name}.", field=f"settings.{name}")
+                raise refusal(self._backend, name, field=f"settings.{name}")
         return settings
 
     async def change(self, definition: Definition, **changes: object) -> Definition:

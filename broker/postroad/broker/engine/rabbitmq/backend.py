@@ -39,6 +39,17 @@ def capabilities(*, priority: bool) -> Capabilities:
     )  # fmt: skip
 
 
+REASONS = {
+    "dedup": "RabbitMQ remembers no messages that it has handed on.",
+    "peek": "RabbitMQ shows messages only by handing them out.",
+    "atomic_ack_publish": "RabbitMQ takes an ack and a publish one by one; a crash between them would tear them apart.",
+    "cancel": "RabbitMQ cannot take a single message out of a queue.",
+    "priority": "Quorum queues of RabbitMQ have no priorities.",
+    "ordering_key": "RabbitMQ cannot hold back the messages of one key while one of them is at work.",
+    "streams": "Streams on RabbitMQ are not made yet.",
+}
+
+
 class RabbitBackend:
     """See ``external.Backend``.
 
@@ -53,6 +64,7 @@ class RabbitBackend:
     durability = "sync"
     settings = frozenset(("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms"))
     stream_settings: frozenset[str] = frozenset()
+    reasons = REASONS
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -52,6 +52,7 @@ class RedisBackend:
         ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
     )
     stream_settings = frozenset(("retention_ms", "retention_count"))
+    reasons: Mapping[str, str] = {}
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
