@@ -18,6 +18,8 @@ _BACKENDS = {
     "rediss": ("redis_streams", "RedisBackend", "redis", "redis"),
     "amqp": ("rabbitmq", "RabbitBackend", "rabbitmq", "aiormq"),
     "amqps": ("rabbitmq", "RabbitBackend", "rabbitmq", "aiormq"),
+    "kafka": ("kafka", "KafkaBackend", "kafka", "confluent_kafka"),
+    "sqs": ("sqs", "SqsBackend", "sqs", "aiobotocore"),
 }
 """Scheme → module, class, the extra that brings its client library, and that library."""
 
