@@ -1,6 +1,7 @@
 """Another gateway on the same engine, in a process of its own, to be killed: consumes a queue and acks every second message.
 
-Prints ``ready``, and the id of every message whose ack was confirmed.
+Prints ``ready``, ``?`` and the id of every message that it is about to ack, and the id of every message whose ack was confirmed: of those in
+between the engine may have taken the ack or not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ async def main(url: str, queue: str) -> None:
         fresh = await inbox.fresh(seen)
         seen += len(fresh)
         done = [message for message in fresh if message.number % 2]
+        for message in done:
+            print(f"?{message.id}", flush=True)
         await inbox.ack(*(message.number for message in done))
         for message in done:
             print(message.id, flush=True)
