@@ -258,3 +258,24 @@ async def test_dead_letters_of_a_long_name_are_listed(rig: Rig) -> None:
     answer = await rig.engine.query("messages", {"queue": name, "state": "dead"})
 
     assert [message["state"] for message in answer["messages"]] == ["dead"]
+
+
+async def test_a_batch_is_done_in_one_record_and_each_message_has_its_result(rig: Rig) -> None:
+    await rig.publish([b"1", b"2", b"3"])
+    worker = await rig.consume()
+    await rig.got(worker, 3)
+    batch = PublishBatch(queue="next", sizes=[2], bodies=b"up")
+    done = Completion(number=1, result=b'{"n":1}', others=[(2, None), (3, b"3")], publishes=[batch])
+
+    settled = await rig.settle(worker, completions=[done])
+
+    assert settled.lost == []
+    messages = [await rig.message(worker.ids[number]) for number in (1, 2, 3)]
+    assert [(message["state"], message["result"]) for message in messages] == [
+        ("done", {"n": 1}), ("done", None), ("done", 3),
+    ]  # fmt: skip
+    acks = {message["timeline"][-1]["position"] for message in messages}
+    assert len(acks) == 1
+    after = await rig.crashed().start()
+    assert ((await after.stats())["acked_total"], (await after.stats("next"))["ready"]) == (3, 1)
+    await after.engine.close()

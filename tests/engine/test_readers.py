@@ -415,3 +415,23 @@ async def test_schedules_are_listed_paused_resumed_run_and_deleted(rig: Rig) -> 
     assert (row["next_at"], row["fired"], row["queue"], row["body"]) == (first["next_at"], 1, "q", "hi")
     assert (await rig.engine.query("schedules", {}))["schedules"] == []
     assert (await rig.stats())["ready"] == 1
+
+
+# Times
+
+
+async def test_a_time_is_told_as_an_offset(rig: Rig) -> None:
+    start = rig.clock.now_ms()
+    await to(rig, "s", [b"a", b"b"])
+    rig.pass_time(1000)
+    await to(rig, "s", [b"c"])
+
+    async def at(ms: int) -> int:
+        return int((await rig.engine.query("offset", {"stream": "s", "at": start + ms}))["offset"])
+
+    assert [await at(ms) for ms in (-5000, 0, 1, 1000, 1001)] == [0, 0, 2, 2, 3]
+    for asked in ({"stream": "s"}, {"stream": "s", "at": -1}, {"stream": "s", "at": "now"}):
+        with pytest.raises(InvalidRequest):
+            await rig.engine.query("offset", asked)
+    with pytest.raises(QueueNotFound):
+        await rig.engine.query("offset", {"stream": "none", "at": 0})

@@ -244,7 +244,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(worker=workers, acks=st.lists(st.tuples(numbers, st.integers(0, 3)), max_size=2), begun=st.none() | numbers,
           nack=st.none() | st.tuples(numbers, st.integers(0, 1), st.none() | delays, st.booleans()),
           release=st.none() | numbers, extend=st.none() | st.tuples(numbers, st.integers(0, 2)),
-          done=st.none() | numbers, progress=st.none() | numbers)  # fmt: skip
+          done=st.none() | st.tuples(numbers, st.integers(0, 2)), progress=st.none() | numbers)  # fmt: skip
     def say_anything(
         self, worker: int, acks: Any, begun: Any, nack: Any, release: Any, extend: Any, done: Any, progress: Any
     ) -> None:
@@ -257,7 +257,8 @@ class QueueMachine(RuleBasedStateMachine):
             command.extends, command.lease_ms = [(extend[0], extend[0] + extend[1])], 5000
         if done is not None:
             publish = c.PublishMessages(queue="a", sizes=[1])
-            command.completions = [c.Complete(number=done, result=1, publishes=[publish])]
+            others = [(done[0] + k, k) for k in range(1, done[1] + 1)]
+            command.completions = [c.Complete(number=done[0], result=1, others=others, publishes=[publish])]
         if progress is not None:
             command.progress = [(progress, 50, None)]
         self._say(worker, command)
@@ -277,23 +278,26 @@ class QueueMachine(RuleBasedStateMachine):
         if command.begun is not None:
             worker.begun = max(worker.begun, min(command.begun, worker.next_number - 1))
         held = {number for owner, number in model.leases if owner == id}
-        acks = [*command.acks, *((done.number, done.number) for done in command.completions)]
-        nacks = [(nack.first, nack.last) for nack in command.nacks]
-        wanted = [*acks, *nacks, *command.releases, *command.extends]
+        wanted = [
+            *(("ack", *ack) for ack in command.acks),
+            *(("done", done.number, done.number + len(done.others)) for done in command.completions),
+            *(("nack", nack.first, nack.last) for nack in command.nacks),
+            *(("release", *release) for release in command.releases),
+            *(("extend", *extend) for extend in command.extends),
+        ]
         lost: list[int] = []
         settled: list[int] = []
         done: set[int] = set()
         now_settled = set(worker.settled)
-        for at, (first, last) in enumerate(wanted):
-            for number in range(first, last + 1):
-                if number not in held:
-                    lost.append(number)
-                    continue
-                if at < len(wanted) - len(command.extends):
-                    held.discard(number)
-                    done.add(number)
-                if at < len(acks) + len(nacks):
-                    now_settled.add(number)
+        for kind, first, last in wanted:
+            numbers = range(first, last + 1)
+            lost += [number for number in numbers if number not in held]
+            if kind == "done" and not held.issuperset(numbers):
+                continue  # all or nothing
+            if kind != "extend":
+                now_settled |= held.intersection(numbers) if kind != "release" else set()
+                done |= held.intersection(numbers)
+                held -= set(numbers)
         settled = [number for number in lost if number in now_settled]
         lost = [number for number in lost if number not in now_settled]
         extended = [n for first, last in command.extends for n in range(first, last + 1) if n in held]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from core_rig import Core
 from postroad.broker.core import command as c
-from postroad.broker.errors import QueueFull
+from postroad.broker.errors import Conflict, QueueFull
 
 # Overflow
 
@@ -261,3 +261,38 @@ def test_without_a_limit_again_everything_goes() -> None:
     core.run(c.Declare(queue="q", settings={"rate_max": None}, update=True))
 
     assert len(core.sequences(worker)) == 50
+
+
+@pytest.mark.parametrize("limit", [{"length_max": 2}, {"bytes_max": 20}], ids=["length", "bytes"])
+def test_what_is_there_already_is_answered_though_the_queue_is_full(limit: dict[str, int]) -> None:
+    core = Core()
+    core.declare(**limit)
+    first = core.publish(2, dedup_keys=["a", "b"], digests=[1, 2])
+
+    again = core.publish(2, dedup_keys=["a", "b"], digests=[1, 2])
+
+    assert again.duplicates == {0: (first.position, 0), 1: (first.position, 1)}
+    assert core.counts() == {"ready": 2}
+    with pytest.raises(QueueFull):
+        core.publish(2, dedup_keys=["a", "c"], digests=[1, 3])
+    with pytest.raises(Conflict):
+        core.publish(1, dedup_key="a", digests=[9])
+
+
+def test_only_what_is_new_needs_room() -> None:
+    core = Core()
+    core.declare(length_max=3)
+    core.publish(2, dedup_keys=["a", "b"], digests=[1, 2])
+
+    core.publish(4, dedup_keys=["a", "b", "c", "c"], digests=[1, 2, 3, 3])
+
+    assert core.counts() == {"ready": 3}
+
+
+def test_duplicates_of_a_topic_are_answered_though_a_target_is_full() -> None:
+    core = Core()
+    core.declare(length_max=1)
+    core.bind("t", "q")
+    core.publish(1, "t", kind="topic", dedup_key="a", digests=[1])
+
+    assert core.publish(1, "t", kind="topic", dedup_key="a", digests=[1]).duplicates is not None

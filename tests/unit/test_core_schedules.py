@@ -8,7 +8,8 @@ import pytest
 from core_rig import START_MS, Core
 from postroad.broker.core import command as c
 from postroad.broker.core import schedule as schedules
-from postroad.broker.core.record import Publish
+from postroad.broker.core.event import event_of
+from postroad.broker.core.record import Publish, RefuseSchedule
 from postroad.broker.core.schedule import Schedule
 from postroad.broker.errors import InvalidRequest, InvalidState, LimitExceeded, QueueNotFound
 
@@ -248,3 +249,49 @@ def test_there_is_an_end_to_how_many_there_may_be(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(LimitExceeded):
         declare(core, "c")
     declare(core, "a", every_ms=60_000)
+
+
+def test_a_refused_firing_is_told_and_remembered_until_one_is_published_again() -> None:
+    core = Core()
+    core.declare(length_max=1)
+    core.publish(1)
+    declare(core)
+
+    to(core, FIRST)
+
+    refused = core.records[-1]
+    assert isinstance(refused, RefuseSchedule)
+    error = {"at": core.at, "code": "queue-full", "message": '"q" holds 1 messages and may hold 1.'}
+    assert (of(core).last_error, of(core).fired) == (error, 0)
+    event = event_of(refused, 9, core.machine.state)
+    assert event is not None
+    assert (event["kind"], event["queue"], event["schedule"], event["due"]) == (
+        "refused",
+        "q",
+        "hourly",
+        FIRST + HOUR_MS,
+    )
+    assert event["reason"].startswith("queue-full: ")
+
+    core.restart(from_snapshot=True)
+    assert of(core).last_error == error
+    core.restart()
+    change(core, "pause")
+    change(core, "resume")
+    assert of(core).last_error == error
+
+    core.run(c.Purge(queue="q"))
+    to(core, of(core).next_at)
+    assert (of(core).last_error, of(core).fired) == (None, 1)
+
+
+def test_a_schedule_that_is_declared_anew_has_no_error() -> None:
+    core = Core()
+    core.declare(length_max=1)
+    core.publish(1)
+    declare(core)
+    to(core, FIRST)
+
+    declare(core)
+
+    assert of(core).last_error is None

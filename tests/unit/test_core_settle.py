@@ -226,3 +226,55 @@ def test_begun_is_never_more_than_was_delivered(core: Core) -> None:
     core.settle(1, begun=1_000_000)
 
     assert core.machine.subscriptions[1].begun == 10
+
+
+def done_together(numbers: list[int], *publishes: c.PublishMessages, results: list[Any] | None = None) -> c.Complete:
+    given = dict(zip(numbers, results or [None] * len(numbers), strict=True))
+    others = [(number, given[number]) for number in numbers[1:]]
+    return c.Complete(number=numbers[0], result=given[numbers[0]], others=others, publishes=list(publishes))
+
+
+def test_a_batch_is_done_with_its_results_and_publishes_in_one_settle(core: Core) -> None:
+    before = len(core.records)
+
+    reply = core.settle(1, completions=[done_together([2, 3, 7], message("q"), results=[{"n": 2}, None, 7])])
+
+    assert (reply.lost, reply.settled, [p is not None for p in reply.published]) == ([], [], [True])
+    settle, publish = core.records[before:]
+    assert isinstance(settle, Settle)
+    assert (settle.runs[0][:2], settle.runs[1][:2]) == ((1, 2), (6, 6))
+    assert settle.results == {1: {"n": 2}, 6: 7}
+    assert type(publish).__name__ == "Publish"
+    assert core.counts() == {"acked": 3, "leased": 8}  # the new one was handed out at once
+
+
+def test_a_batch_of_which_one_lease_is_lost_does_nothing_and_keeps_the_others(core: Core) -> None:
+    core.settle(1, releases=[(3, 3)])
+    before = len(core.records)
+
+    reply = core.settle(1, completions=[done_together([2, 3, 4], message("next"), results=[1, 2, 3])])
+
+    assert (reply.lost, reply.published) == ([(3, 3)], [None])
+    assert len(core.records) == before
+    assert "next" not in core.machine.state.queues
+    assert core.ack(1, 2, 4).lost == []
+
+
+def test_a_batch_that_is_said_again_was_settled_before(core: Core) -> None:
+    batch = done_together([1, 2], message("next"))
+    core.settle(1, completions=[batch])
+
+    reply = core.settle(1, completions=[batch])
+
+    assert (reply.lost, reply.settled, reply.published) == ([], [(1, 2)], [None])
+    assert core.counts("next") == {"ready": 1}
+
+
+def test_a_batch_whose_publish_is_refused_is_not_done(core: Core) -> None:
+    core.declare("full", length_max=1)
+    core.publish(1, "full")
+
+    with pytest.raises(QueueFull):
+        core.settle(1, completions=[done_together([1, 2], message("full"))])
+
+    assert core.counts() == {"leased": 10}

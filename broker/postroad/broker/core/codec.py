@@ -28,6 +28,7 @@ _NAMES: dict[str, str] = {
     "undefine": "log at name",
     "pause": "log at on=paused why=reason",
     "schedule": " ".join(field.name for field in fields(DefineSchedule)),
+    "refuse": "at name target next_at code message",
     "unschedule": "at name",
     "forget": "at ids=sessions",
     "boot": "at epoch",
@@ -46,7 +47,7 @@ _TYPES: dict[str, type] = {type.tag: type for type in RECORDS}
 _ROWS = frozenset(("entries", "runs", "headers"))
 """Attributes that are lists of tuples."""
 
-_ADDED = frozenset(("priorities", "keys"))
+_ADDED = frozenset(("priorities", "keys", "last_error"))
 """Fields that older journals do not have; left out while they say nothing."""
 
 

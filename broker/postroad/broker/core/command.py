@@ -95,10 +95,14 @@ class NackRange:
 
 @dataclass(slots=True, kw_only=True)
 class Complete:
-    """Ack of one delivery with a result and further publishes. Reply part: none of it if the lease is lost."""
+    """Ack with results and further publishes, of one delivery or several: ``others`` are ``(number, result)``.
+
+    Reply part: none of it if one of the leases is lost; those that are not stay.
+    """
 
     number: int
     result: Any = None
+    others: Sequence[tuple[int, Any]] = ()
     publishes: list[PublishMessages] = field(default_factory=list)
 
 

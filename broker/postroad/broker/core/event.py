@@ -17,6 +17,7 @@ from .record import (
     Place,
     Publish,
     Record,
+    RefuseSchedule,
     Reset,
     Return,
     Settle,
@@ -93,6 +94,9 @@ def event_of(record: Record, position: int, state: State) -> dict[str, Any] | No
             return event | ({"reason": record.reason} if record.reason else {})
         case DefineSchedule():
             return event | {"kind": "scheduled", "queue": record.target, "schedule": record.name, "due": record.next_at}
+        case RefuseSchedule():
+            return event | {"kind": "refused", "queue": record.target, "schedule": record.name, "due": record.next_at,
+                            "reason": f"{record.code}: {record.message}"}  # fmt: skip
         case UndefineSchedule():
             return event | {"kind": "unscheduled", "queue": None, "schedule": record.name}
         case Boot():

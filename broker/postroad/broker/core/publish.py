@@ -50,13 +50,15 @@ def check(machine: Machine, commands: Sequence[PublishMessages]) -> None:
             if created.setdefault(command.queue, command.kind) != command.kind:
                 raise Conflict(f'"{command.queue}" cannot be both queue and stream.', queue=command.queue)
             check_count(machine, len(created))
+        again = frozenset[int]()
+        if command.digests is not None:
+            known = keys.setdefault((command.kind, command.queue), {})
+            again = frozenset(_duplicates(machine, command, routes, known))
         for target, only in routes:
             if isinstance(target, Queue):
-                _check_room(machine, target, command, only, added)
+                _check_room(machine, target, command, only, again, added)
             elif _WAITING.intersection(attributes):
                 raise InvalidRequest("A stream keeps the order of publishing: no delay, no priority.", field="delay_ms")
-        if command.digests is not None:
-            _duplicates(machine, command, routes, keys.setdefault((command.kind, command.queue), {}))
 
 
 def store(machine: Machine, command: PublishMessages) -> Published:
@@ -107,13 +109,19 @@ def _routes(machine: Machine, command: PublishMessages) -> Routes:
 
 
 def _check_room(
-    machine: Machine, queue: Queue, command: PublishMessages, only: list[int] | None, added: dict[str, tuple[int, int]]
-) -> None:
+    machine: Machine, queue: Queue, command: PublishMessages, only: list[int] | None, again: frozenset[int],
+    added: dict[str, tuple[int, int]],
+) -> None:  # fmt: skip
+    """Whether a queue has room for those messages of a command that are not there already (``again``)."""
     settings = queue.settings
     if (settings.length_max is None and settings.bytes_max is None) or settings.overflow != "reject":
         return
     count, size = added.get(queue.name, (0, 0))
     sizes = command.sizes if only is None else [command.sizes[index] for index in only]
+    if again:
+        sizes = [command.sizes[index] for index in (range(len(command.sizes)) if only is None else only) if index not in again]
+        if not sizes:
+            return
     count, size = count + len(sizes), size + sum(sizes)
     added[queue.name] = count, size
     unsettled = queue.group.unsettled + machine.live_of(queue).leased

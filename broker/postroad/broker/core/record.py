@@ -275,6 +275,21 @@ class DefineSchedule:
     next_at: int
     last_at: int
     fired: int
+    last_error: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class RefuseSchedule:
+    """A firing was refused: nothing was published, and the schedule fires next at ``next_at``. ``target``: what it publishes to."""
+
+    tag: ClassVar[str] = "refuse"
+
+    at: int
+    name: str
+    target: str
+    next_at: int
+    code: str
+    message: str
 
 
 @dataclass(slots=True)
@@ -301,6 +316,7 @@ Record = (
     | DefineStream
     | DefineGroup
     | DefineSchedule
+    | RefuseSchedule
     | Undefine
     | UndefineSchedule
     | Pause

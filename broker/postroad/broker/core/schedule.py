@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidState, LimitExceeded, PostroadError, QueueNotFound
 from . import command as c
 from .cron import check_schedule, next_time
-from .record import DefineSchedule, UndefineSchedule
+from .record import DefineSchedule, RefuseSchedule, UndefineSchedule
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -28,6 +28,7 @@ class Schedule:
         publish: Where to and with what attributes.
         body: Of the message; at most 64 KiB, kept in memory.
         next_at: When it fires next, milliseconds. last_at: when it last did; 0: never.
+        last_error: Why the last firing was refused: ``at``, ``code``, ``message``; None once one has been published again.
     """
 
     name: str
@@ -42,10 +43,11 @@ class Schedule:
     next_at: int
     last_at: int = 0
     fired: int = 0
+    last_error: dict[str, Any] | None = None
 
     def to_record(self, at: int) -> DefineSchedule:
         return DefineSchedule(at, self.name, self.cron, self.every_ms, self.zone, self.kind, self.target, self.attributes,
-                              self.body.hex(), self.paused, self.next_at, self.last_at, self.fired)  # fmt: skip
+                              self.body.hex(), self.paused, self.next_at, self.last_at, self.fired, self.last_error)  # fmt: skip
 
 
 def declare_schedule(machine: Machine, command: c.DeclareSchedule) -> int:
@@ -101,10 +103,8 @@ def fire(machine: Machine, name: str) -> None:
         return
     if schedule.next_at <= machine.now:
         following = next_time(schedule.cron, schedule.every_ms, schedule.zone, machine.now)
-        if _publish(machine, schedule, following) is not None:
-            record = schedule.to_record(machine.now)
-            record.next_at = following
-            machine.commit(record)
+        if (error := _publish(machine, schedule, following)) is not None:
+            machine.commit(RefuseSchedule(machine.now, name, schedule.target, following, error.code, error.message))
     watch(machine, name)
 
 

@@ -11,6 +11,7 @@ from .effect import Progressed
 from .failure import Failed, fail
 from .lease import Lease, missing
 from .publish import check, store
+from .runs import Runs
 from .subscription import Subscription
 
 if TYPE_CHECKING:
@@ -86,12 +87,21 @@ def _complete(
     published: list[Published | None],
 ) -> list[Lease]:  # fmt: skip
     """Ack with result and publishes: records of one command, so one atomic batch of the journal."""
-    leases = _take(subscription, completion.number, completion.number, lost)
-    if not leases:
+    done = {completion.number: completion.result, **dict(completion.others)}
+    numbers = Runs((number, number) for number in sorted(done))
+    gone = [gap for first, last in numbers for gap in missing(first, last, subscription.leases.within(first, last))]
+    if gone:
+        lost.extend(gone)
         published.extend(None for _ in completion.publishes)
-        return leases
-    results = {leases[0].sequence: completion.result} if completion.result is not None else None
-    machine.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results)
+        return []
+    leases = [lease for first, last in numbers for lease in subscription.leases.take(first, last)]
+    results = {
+        lease.sequence + offset: done[lease.number + offset]
+        for lease in leases
+        for offset in range(lease.count)
+        if done[lease.number + offset] is not None
+    }
+    machine.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results or None)
     published.extend(store(machine, publish) for publish in completion.publishes)
     return leases
 

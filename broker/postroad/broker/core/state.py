@@ -30,6 +30,7 @@ from .record import (
     Place,
     Publish,
     Record,
+    RefuseSchedule,
     Reset,
     Return,
     Settle,
@@ -133,6 +134,7 @@ class State:
         if record.schedule is not None and (schedule := self.schedules.get(record.schedule[0])) is not None:
             schedule.last_at, schedule.next_at = record.at, record.schedule[1]
             schedule.fired += 1
+            schedule.last_error = None
         if record.producer is not None:
             session, frame = record.producer
             producer = self.producers.get(session)
@@ -264,8 +266,13 @@ class State:
         self.schedules[record.name] = Schedule(
             name=record.name, cron=record.cron, every_ms=record.every_ms, zone=record.zone, kind=record.kind,
             target=record.target, attributes=record.attributes, body=bytes.fromhex(record.body), paused=record.paused,
-            next_at=record.next_at, last_at=record.last_at, fired=record.fired,
+            next_at=record.next_at, last_at=record.last_at, fired=record.fired, last_error=record.last_error,
         )  # fmt: skip
+
+    def _refuse(self, record: RefuseSchedule, position: int) -> None:
+        schedule = self.schedules[record.name]
+        schedule.next_at = record.next_at
+        schedule.last_error = {"at": record.at, "code": record.code, "message": record.message}
 
     def _unschedule(self, record: UndefineSchedule, position: int) -> None:
         del self.schedules[record.name]

@@ -352,7 +352,10 @@ class EmbeddedEngine:
         if nacked and (subscription := self._machine.subscriptions.get(command.subscription)) is not None:
             nacked = min(nacked, subscription.leases.count)
         size = sum(map(size_of, batches)) + TICK_BYTES * nacked + 64 * len(command.acks) + 4096
-        size += sum(len(orjson.dumps(done.result)) for done in command.completions if done.result is not None)
+        for completion in command.completions:
+            size += 32 * len(completion.others)
+            results = (completion.result, *(result for _, result in completion.others))
+            size += sum(len(orjson.dumps(result)) for result in results if result is not None)
         if self._failed is not None or not self._is_open:
             done(Unavailable("The broker is stopping."))
             return

@@ -10,7 +10,7 @@ import orjson
 
 from ...errors import InvalidRequest
 
-NOT_HERE = ("delay_ms", "dedup_key")
+NOT_HERE = ("delay_ms", "deliver_at", "dedup_key")
 """Better refused than silently dropped: a schedule has its own times, and an edited message is new."""
 
 ATTRIBUTES = ("headers", "priority", "key", "expire_ms")

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core.codec import decode
-from ...core.declare import dead_letter_name
+from ...core.declare import dead_letter_name, offset_of
 from ...core.machine import Machine
 from ...core.queue import Queue
 from ...core.record import Place
 from ...core.runs import Runs
+from ...core.stream import Stream
 from ...errors import InvalidRequest, PostroadError, QueueNotFound
 from ...journal import Journal
+from ...settings import FOREVER
 from ..arguments import integer_of, shown_body, text_of
 from ..engine import Json
 from ..message_logs import MessageLogs
@@ -31,7 +33,7 @@ SEARCH_MAX = 10_000
 
 SEARCH_STEP = 200
 BROWSE_BODY_BYTES = 64 * 1024
-STATES = ("ready", "delayed", "leased", "dead")
+STATES = ("ready", "parked", "delayed", "leased", "dead")
 
 
 class Queries:
@@ -72,10 +74,9 @@ class Queries:
             case "streams":
                 return {"streams": self.streams()}
             case "stream":
-                stream = self._machine.state.streams.get(text_of(args, "stream"))
-                if stream is None:
-                    raise QueueNotFound(f'There is no stream named "{text_of(args, "stream")[:75]}".')
-                return {"stream": self._stats.of_stream(stream, self._machine.now)}
+                return {"stream": self._stats.of_stream(self._stream(text_of(args, "stream")), self._machine.now)}
+            case "offset":
+                return {"offset": self.offset_at(text_of(args, "stream"), args.get("at"))}
             case "schedules":
                 return {"schedules": self.schedules()}
             case "bindings":
@@ -115,6 +116,23 @@ class Queries:
         streams = self._machine.state.streams
         return [self._stats.of_stream(streams[name], self._machine.now) for name in sorted(streams)]
 
+    def _stream(self, name: str) -> Stream:
+        """Raises: QueueNotFound."""
+        stream = self._machine.state.streams.get(name)
+        if stream is None:
+            raise QueueNotFound(f'There is no stream named "{name[:75]}".', stream=name[:75])
+        return stream
+
+    def offset_at(self, name: str, at: object) -> int:
+        """Offset of a stream's first message that was published at this time or later; of the next one, if there is none.
+
+        Raises:
+            QueueNotFound, InvalidRequest.
+        """
+        if type(at) is not int or not 0 <= at <= FOREVER:
+            raise InvalidRequest("at must be a time in milliseconds.", field="at")
+        return offset_of(self._stream(name), ("at", at))
+
     def schedules(self) -> list[Json]:
         return [
             {
@@ -127,6 +145,7 @@ class Queries:
                 "next_at": None if schedule.paused else schedule.next_at,
                 "last_at": schedule.last_at or None,
                 "fired": schedule.fired,
+                "last_error": schedule.last_error,
                 **shown_body(schedule.attributes.get("type", "json"), schedule.body),
             }
             for _, schedule in sorted(self._machine.state.schedules.items())
@@ -311,8 +330,10 @@ class Queries:
                     for held in subscription.leases:
                         members.add(held.sequence, held.sequence + held.count - 1)
             return members
-        sources = [*group.ready.values()] if wanted != "delayed" else []
-        if wanted != "ready":
+        sources = [*group.ready.values()] if wanted not in ("delayed", "parked") else []
+        if wanted in ("parked", "dead"):
+            sources.append(group.order.parked)
+        if wanted in ("delayed", "dead"):
             sources += [group.delayed.members, group.retrying.members]
         for runs in sources:
             for first, last in runs:

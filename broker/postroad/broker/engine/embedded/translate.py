@@ -33,7 +33,10 @@ def settle_command(subscription: int, batch: SettleBatch) -> c.SettleDeliveries:
         progress=[(p.number, p.percent, p.note) for p in batch.progress],
         completions=[
             c.Complete(
-                number=done.number, result=result_of(done.result), publishes=[to_command(p) for p in done.publishes]
+                number=done.number,
+                result=result_of(done.result),
+                others=[(number, result_of(result)) for number, result in done.others],
+                publishes=[to_command(p) for p in done.publishes],
             )
             for done in batch.completions
         ],
