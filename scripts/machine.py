@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import engines
+import jars
 from step import Failed, Progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,17 +124,26 @@ def provide_chromium() -> None:
 TEST_PROGRAMS = {
     **{program: package for entry in engines.ENGINES.values() for program, package in entry.programs.items()},
     "ffmpeg": "ffmpeg",
+    "java": "default-jre-headless",
+    "mvn": "maven",
 }
 """Program → package: servers of the engines, and what an example drives. Tests start their own, on free ports."""
+
+TEST_JARS = ("elasticmq",)
+"""Servers that come by Maven: folders in ``tests/engines/``."""
 
 
 def provide_test_programs() -> None:
     """Install what some tests drive where that is allowed. They decide themselves what its absence means."""
     missing = _missing(TEST_PROGRAMS)
-    if not missing:
-        return
-    if not can_install() or not install(f"{', '.join(missing)} (apt)", missing):
+    if missing and not (can_install() and install(f"{', '.join(missing)} (apt)", missing)):
         print(f"! Without {', '.join(missing)} some tests are skipped (and fail when CI=true).", flush=True)
+    for name in TEST_JARS:
+        if not jars.is_there(name):
+            with Progress(f"{name} (Maven)"):
+                jars.copy(name)
+        if not jars.is_there(name):
+            print(f"! Maven could not bring {name}: its tests are skipped (and fail when CI=true).", flush=True)
 
 
 def provide_engine(engine: str) -> None:
