@@ -54,8 +54,8 @@ def a_commit_skips_a_hole(patch: pytest.MonkeyPatch) -> None:
 
     def hasty(self: Group, first: int, last: int, log: Log) -> None:
         settle(self, first, last, log)
-        if len(self.settled.firsts) > 1:
-            self.floor = self.settled.firsts[0]
+        if len(self.settled) > 1:
+            self.floor = self.settled.first
 
     patch.setattr(Group, "settle", hasty)
 

@@ -67,7 +67,7 @@ def dispatch(machine: Machine, live: Live) -> None:
     if settings.concurrency_max is not None or settings.rate_max is not None:
         _dispatch_limited(machine, live)
         return
-    while ready := group.ready_count:
+    while group.has_ready:
         if len(consumers) == 1:
             room = consumers[0].room
             if room <= 0:
@@ -78,17 +78,17 @@ def dispatch(machine: Machine, live: Live) -> None:
         if not hungry:
             return
         hungry.sort(key=lambda subscription: (-subscription.room, subscription.served))
-        share = -(-ready // len(hungry))
+        share = -(-group.ready_count // len(hungry))
         for subscription in hungry:
             wanted = min(share, subscription.room)
-            while wanted > 0 and group.ready_count:
+            while wanted > 0 and group.has_ready:
                 wanted -= _grant(machine, live, subscription, wanted)
 
 
 def _dispatch_limited(machine: Machine, live: Live) -> None:
     """Like ``dispatch``, one round at a time, within the queue's own limits."""
     settings, group = live.queue.settings, live.queue.group
-    while group.ready_count:
+    while group.has_ready:
         allowed = 1 << 62
         if settings.concurrency_max is not None:
             allowed = settings.concurrency_max - live.leased

@@ -49,6 +49,10 @@ class Group:
         return sum(runs.count for runs in self.ready.values())
 
     @property
+    def has_ready(self) -> bool:
+        return any(runs.count for runs in self.ready.values())
+
+    @property
     def unsettled(self) -> int:
         """Ready, parked, delayed and retrying; not what is leased."""
         waiting = self.delayed.members.count + self.retrying.members.count + self.order.parked.count
@@ -159,7 +163,7 @@ class Group:
                 if following is not None:
                     self.add_ready(following, following, 0)
         for runs in self.ready.values():
-            if runs:
+            if runs and runs.first <= last:
                 runs.remove(first, last)
         for waiting in (self.delayed, self.retrying, self.expiring):
             if waiting.members:
@@ -179,7 +183,7 @@ class Group:
             self.floor = last + 1
             return
         settled.add(first, last)
-        if settled.firsts[0] == self.floor:
+        if settled.first == self.floor:
             self.floor = settled.take(1 << 62)[1] + 1
 
     def unsettled_within(self, first: int, last: int) -> Iterator[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..errors import LeaseLost
@@ -107,15 +108,18 @@ def _complete(
 
 
 def _runs(leases: list[Lease]) -> list[tuple[int, int, int]]:
-    """Leases as ``(first, last, granted_at)``, neighbours of one grant joined."""
+    """Leases as ``(first, last, granted_at)`` by sequence, neighbours of one time joined: priorities are granted out of order."""
     runs: list[tuple[int, int, int]] = []
-    for lease in leases:
+    for lease in sorted(leases, key=_sequence) if len(leases) > 1 else leases:
         last = lease.sequence + lease.count - 1
         if runs and runs[-1][1] + 1 == lease.sequence and runs[-1][2] == lease.granted_at:
             runs[-1] = (runs[-1][0], last, lease.granted_at)
         else:
             runs.append((lease.sequence, last, lease.granted_at))
     return runs
+
+
+_sequence = attrgetter("sequence")
 
 
 def _reply(subscription: Subscription, lost: list[tuple[int, int]], published: list[Published | None]) -> SettleReply:

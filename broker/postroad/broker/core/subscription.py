@@ -55,5 +55,5 @@ class Subscription:
 
     def note_settled(self, first: int, last: int) -> None:
         self.settled.add(first, last)
-        while len(self.settled.firsts) > SETTLED_RUNS_KEPT:
+        while len(self.settled) > SETTLED_RUNS_KEPT:
             self.settled.take(1 << 62)

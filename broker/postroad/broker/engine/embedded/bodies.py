@@ -31,7 +31,7 @@ class Stored:
         topic: The topic it was published to, if it was one.
     """
 
-    __slots__ = ("_offsets", "at", "attributes", "bodies", "prefix", "sizes", "topic")
+    __slots__ = ("_offsets", "_view", "at", "attributes", "bodies", "prefix", "sizes", "topic")
 
     def __init__(
         self, prefix: str, at: int, sizes: list[int], attributes: dict[str, Any], bodies: Buffer, topic: str | None
@@ -43,6 +43,7 @@ class Stored:
         self.attributes = attributes
         self.bodies = bodies
         self._offsets: list[int] | None = None
+        self._view = memoryview(b"")
 
     @property
     def cost(self) -> int:
@@ -56,7 +57,8 @@ class Stored:
             return self.bodies
         if self._offsets is None:
             self._offsets = list(accumulate(self.sizes, initial=0))
-        return memoryview(self.bodies)[self._offsets[index] : self._offsets[index + count]]
+            self._view = memoryview(self.bodies)
+        return self._view[self._offsets[index] : self._offsets[index + count]]
 
     def attribute(self, scalar: str, column: str, index: int) -> Any:
         value = self.attributes.get(column)
@@ -79,7 +81,7 @@ class Bodies:
             _, oldest = self._cache.popitem(last=False)
             self._room += oldest.cost
 
-    def get(self, position: int, prefix: str) -> Stored:
+    def get(self, position: int) -> Stored:
         """The record at ``position``.
 
         Raises:
@@ -88,25 +90,25 @@ class Bodies:
         """
         stored = self._cache.get(position)
         if stored is None:
-            stored = self._fetch(position, prefix)
+            stored = self._fetch(position)
         return stored
 
-    def _fetch(self, position: int, prefix: str) -> Stored:
+    def _fetch(self, position: int) -> Stored:
         """Read the record, and take along what lies behind it: a backlog is drained in order."""
         try:
             run = self._journal.read_run(position, READ_BYTES)
         except OSError as error:
             raise Corrupt(f"The record at position {position} cannot be read.", position=position) from error
-        wanted = self._stored(position, prefix, run[0])
+        wanted = self._stored(position, run[0])
         for row in reversed(run[1:]):
             if row[1].startswith(PUBLISH) and row[0] not in self._cache:
-                self.put(row[0], self._stored(position, self._prefix_of(row[0]), row))
+                self.put(row[0], self._stored(row[0], row))
         self.put(position, wanted)
         return wanted
 
-    def _stored(self, position: int, prefix: str, row: tuple[int, bytes, memoryview]) -> Stored:
+    def _stored(self, position: int, row: tuple[int, bytes, memoryview]) -> Stored:
         _, header, bodies = row
         record = decode(header)
         if not isinstance(record, Publish):
             raise Corrupt(f"The record at position {position} is no publish.", position=position)
-        return Stored(prefix, record.at, record.sizes, record.attributes, bodies, record.topic)
+        return Stored(self._prefix_of(position), record.at, record.sizes, record.attributes, bodies, record.topic)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...core.effect import Deliver
-from ...core.state import State
 from ..engine import Buffer, DeliveryBatch, Run
 from .bodies import Bodies, Stored
 
@@ -21,7 +20,7 @@ _SCALARS = (("type", "types"), ("attempt", "attempts"), ("priority", "priorities
 _COLUMNS = {"type": "types", "headers": "headers", "key": "keys", "priority": "priorities"}
 
 
-def batches(grants: list[Deliver], state: State, bodies: Bodies) -> Iterator[DeliveryBatch]:
+def batches(grants: list[Deliver], bodies: Bodies) -> Iterator[DeliveryBatch]:
     """Join consecutive grants of one subscription into batches of bounded size.
 
     Raises:
@@ -31,7 +30,7 @@ def batches(grants: list[Deliver], state: State, bodies: Bodies) -> Iterator[Del
     for grant in grants:
         number = grant.number
         for position, index, count, sequence in grant.pieces:
-            stored = bodies.get(position, state.id_prefix(position))
+            stored = bodies.get(position)
             while count:
                 if builder is not None and (builder.is_full or builder.next_number != number):
                     yield builder.batch()

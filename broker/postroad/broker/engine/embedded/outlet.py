@@ -104,7 +104,7 @@ class Outlet:
         if grants[0].number < (first := self._firsts[subscription]):
             grants = [grant for grant in grants if grant.number >= first]
         try:
-            made = list(batches(grants, self._machine.state, self._bodies))
+            made = list(batches(grants, self._bodies))
         except PostroadError as error:
             parts = [part for grant in grants for part in by_record(grant)]
             if len(parts) > 1:  # those of other records are innocent

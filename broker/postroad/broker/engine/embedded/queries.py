@@ -212,7 +212,7 @@ class Queries:
             if sequence < queue.log.first or queue.group.is_settled(sequence):
                 continue
             position, index = queue.log.locate(sequence)
-            stored = self._bodies.get(position, self._machine.state.id_prefix(position))
+            stored = self._bodies.get(position)
             if matching.fits(stored, index):
                 messages.append(self.row(queue, sequence))
                 if len(messages) == limit:
@@ -232,7 +232,7 @@ class Queries:
             self.add_lease(story)
         found = message_json(id, publish, index, stories, self._machine)
         if body:
-            stored = self._bodies.get(position, self._machine.state.id_prefix(position))
+            stored = self._bodies.get(position)
             found["headers"] = stored.attribute("headers", "headers", index)
             found["key"] = stored.attribute("key", "keys", index)
             found |= shown_body(found["type"], stored.cut(index, 1))
@@ -260,7 +260,7 @@ class Queries:
         row: Json = {"id": f"{state.id_prefix(position)}{index}", "queue": queue.name, "sequence": sequence}
         group = queue.group
         try:
-            stored = self._bodies.get(position, state.id_prefix(position))
+            stored = self._bodies.get(position)
         except PostroadError as error:
             return row | {"state": "unreadable", "reason": error.message}
         kind = stored.attribute("type", "types", index) or "json"

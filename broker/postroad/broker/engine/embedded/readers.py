@@ -153,7 +153,7 @@ class Readers:
             grant = Deliver(
                 0, stream.number, 0, first, last - first + 1, list(stream.log.pieces(first, last)), None, 0, ""
             )
-            self._shared = (place, list(batches([grant], self._machine.state, self._bodies)))
+            self._shared = (place, list(batches([grant], self._bodies)))
         return self._shared[1]
 
     def _forget(self) -> None:

@@ -206,7 +206,7 @@ class ExternalSubscription:
                 end += 1
             self._settled.add(numbers[at], numbers[end])
             at = end + 1
-        while len(self._settled.firsts) > SETTLED_RUNS_KEPT:
+        while len(self._settled) > SETTLED_RUNS_KEPT:
             self._settled.take(1 << 62)
 
     def _nack(self, nack: Nack, pending: Pending) -> None:
