@@ -11,7 +11,7 @@ import { Reader, type ReadOptions } from "./read/reader.js";
 import { type Named, nameOf, type StreamDefinition } from "./schema/define.js";
 
 /** A stream takes neither delay nor priority. */
-export type StreamPublishOptions = Omit<PublishOptions, "delayMs" | "priority">;
+export type StreamPublishOptions = Omit<PublishOptions, "delayMs" | "deliverAt" | "priority">;
 
 export interface StreamOptions {
   /** Whether publishing and consuming declare the stream and the group with defaults. @defaultValue `true` */

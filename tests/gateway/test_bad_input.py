@@ -217,6 +217,30 @@ BAD: list[tuple[str, dict[str, Any], str, str | None]] = [
         "invalid-request",
         "progress[0].note",
     ),
+    (
+        "deliver_at and delay",
+        {"op": "publish", "queue": "a", "messages": [{"body": 1, "delay_ms": 1, "deliver_at": 1}]},
+        "invalid-request",
+        "deliver_at",
+    ),
+    (
+        "deliver_at too far",
+        {"op": "publish", "queue": "a", "deliver_at": 2**52, "messages": [{"body": 1}]},
+        "invalid-request",
+        "deliver_at",
+    ),
+    (
+        "deliver_at of a stream",
+        {"op": "publish", "stream": "s", "deliver_at": 1, "messages": [{"body": 1}]},
+        "invalid-request",
+        "delays_ms",
+    ),
+    (
+        "deliver_at with a key",
+        {"op": "publish", "queue": "a", "messages": [{"body": 1, "key": "k", "deliver_at": 2_000_000_000_000}]},
+        "invalid-request",
+        "delay_ms",
+    ),
     ("settle log number", {"op": "settle", "sub": 5, "log": [{"text": "x"}]}, "invalid-request", "log[0].number"),
     ("settle log text", {"op": "settle", "sub": 5, "log": [{"number": 1}]}, "invalid-request", "log[0].text"),
     (
@@ -364,7 +388,7 @@ JSON = st.recursive(
 FIELDS = (
     "queue", "sub", "messages", "prefetch", "ack", "nack", "release", "extend", "begun", "progress", "log", "done", "what",
     "do", "settings", "message", "capability", "last", "from", "held", "resume", "frame", "declare", "keys", "headers",
-    "delay_ms", "delays_ms", "type", "types", "priority", "limit", "state", "after", "client", "session", "token",
+    "delay_ms", "delays_ms", "deliver_at", "delivers_at", "type", "types", "priority", "limit", "state", "after", "client", "session", "token",
     "format", "consumer", "lease_ms", "update", "reason", "dedup_keys", "expires_ms",
 )  # fmt: skip
 OPS = ["hello", "publish", "settle", *requests.AT_ONCE, *requests.WAITING]

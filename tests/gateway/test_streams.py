@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,26 @@ async def test_a_delivered_message_tells_its_topic(real: Running, format: str) -
     assert [message["topic"] for message in received["messages"]] == ["orders.created"] * 2
     assert [message["topic"] for message in browsed["messages"]] == ["orders.created"] * 2
     assert [message.get("topic") for message in peeked["messages"]] == ["orders.created", "orders.created", None]
+
+
+async def test_a_time_of_delivery_is_a_delay_from_when_the_frame_comes(real: Running) -> None:
+    at = int(time.time() * 1000) + 3_600_000
+    async with connected(real) as client, httpx2.AsyncClient(base_url=real.url, trust_env=False) as http:
+        messages = [
+            {"body": 1, "deliver_at": at},
+            {"body": 2},
+            {"body": 3, "deliver_at": 5},
+            {"body": 4, "delay_ms": 60_000},
+        ]
+        assert (await http.post("/v1/queues/q/messages", json={"messages": messages})).status_code == 201
+        frame = {"op": "publish", "queue": "q", "sizes": [1, 1], "delivers_at": [at, None]}
+        await client.send(bodies=b"56", id=1, **frame)
+        await client.receive()
+        await client.send(bodies=b"7", id=2, op="publish", queue="q", sizes=[1], deliver_at=at)
+        await client.receive()
+        delayed = (await http.get("/v1/queues/q/messages?state=delayed")).json()["messages"]
+        ready = (await http.get("/v1/queues/q/messages")).json()["messages"]
+
+    assert [message["body"] for message in ready] == [2, 3, 6]
+    assert [message["body"] for message in delayed] == [1, 4, 5, 7]
+    assert all(abs(message["due"] - at) < 60_000 for message in delayed if message["body"] != 4)

@@ -3,6 +3,7 @@ const NAMES = {
   type: "types",
   headers: "headers",
   delay_ms: "delays_ms",
+  deliver_at: "delivers_at",
   dedup_key: "dedup_keys",
   priority: "priorities",
   key: "keys",

@@ -12,11 +12,13 @@ export interface PublishOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Not delivered before that long from now: 0 to 10 years. */
   readonly delayMs?: number;
+  /** Instead of `delayMs`: not delivered before that time, a Date or milliseconds since the epoch, at most 10 years ahead. */
+  readonly deliverAt?: Date | number;
   /** The same key within 5 minutes is not stored again: 1 to 200 bytes. */
   readonly dedupKey?: string;
   /** 0 to 9, higher first. @defaultValue 0 */
   readonly priority?: number;
-  /** Ordering key, 1 to 128 bytes: one message of a key is in flight at a time, in order. Excludes delay and priority. */
+  /** Ordering key, 1 to 128 bytes: one message of a key is in flight at a time, in order. Excludes delay, time of delivery and priority. */
   readonly key?: string;
   /** Not delivered after that long from now. */
   readonly expireMs?: number;
@@ -30,19 +32,23 @@ const TEN_YEARS_MS = 315_576_000_000;
 
 /** @throws InvalidRequest or LimitExceeded, naming the field. */
 export function checkAttributes(options: PublishOptions, limits: Limits): Attributes {
-  const { type, headers, delayMs, dedupKey, priority, key, expireMs } = options;
+  const { type, headers, delayMs, deliverAt, dedupKey, priority, key, expireMs } = options;
   if (headers !== undefined) checkHeaders(headers, limits);
   integer("delayMs", delayMs, 0, TEN_YEARS_MS);
+  const at = deliverAt instanceof Date ? deliverAt.getTime() : deliverAt;
+  integer("deliverAt", at, 0, Date.now() + TEN_YEARS_MS);
+  if (at !== undefined && delayMs !== undefined) throw invalid("deliverAt", "Give either delayMs or deliverAt.");
   integer("priority", priority, 0, 9);
   integer("expireMs", expireMs, 1, Number.MAX_SAFE_INTEGER);
   bytes("dedupKey", dedupKey, 200);
   bytes("key", key, 128);
-  if (key !== undefined && (delayMs !== undefined || priority !== undefined))
+  if (key !== undefined && (delayMs !== undefined || at !== undefined || priority !== undefined))
     throw invalid("key", "A key excludes delay and priority.");
   return {
     type: type === "json" ? undefined : type,
     headers,
     delay_ms: delayMs,
+    deliver_at: at,
     dedup_key: dedupKey,
     priority,
     key,
@@ -51,7 +57,8 @@ export function checkAttributes(options: PublishOptions, limits: Limits): Attrib
 }
 
 /** @throws InvalidRequest for what a stream does not take. */
-export function checkForStream({ delayMs, priority }: PublishOptions): void {
+export function checkForStream({ delayMs, deliverAt, priority }: PublishOptions): void {
+  if (deliverAt !== undefined) throw invalid("deliverAt", "A stream takes no time of delivery.");
   if (delayMs !== undefined) throw invalid("delayMs", "A stream takes no delay.");
   if (priority !== undefined) throw invalid("priority", "A stream takes no priority.");
 }

@@ -14,6 +14,7 @@ export interface FakeMessage {
   readonly priority: unknown;
   readonly topic?: string | undefined;
   readonly delayMs?: unknown;
+  readonly deliverAt?: unknown;
   readonly dedupKey?: unknown;
   readonly expireMs?: unknown;
   attempt: number;
@@ -55,10 +56,11 @@ export function readPublish({ header, bodies }: ReceivedFrame): Omit<FakeMessage
   if (Array.isArray(header["messages"])) {
     return (header["messages"] as readonly Header[]).map((message) => {
       const { headers, key, priority, delay_ms: delayMs, dedup_key: dedupKey, expire_ms: expireMs } = message;
+      const deliverAt = message["deliver_at"];
       const type = message["type"] as string | undefined;
       return {
         ...{ body: inlineBody(type, message["body"]), type, headers, key, priority },
-        ...{ delayMs, dedupKey, expireMs, attempt: 1 },
+        ...{ delayMs, deliverAt, dedupKey, expireMs, attempt: 1 },
       };
     });
   }
@@ -69,6 +71,7 @@ export function readPublish({ header, bodies }: ReceivedFrame): Omit<FakeMessage
     key: attributeAt(header["key"], header["keys"], index),
     priority: attributeAt(header["priority"], header["priorities"], index),
     delayMs: attributeAt(header["delay_ms"], header["delays_ms"], index),
+    deliverAt: attributeAt(header["deliver_at"], header["delivers_at"], index),
     dedupKey: attributeAt(header["dedup_key"], header["dedup_keys"], index),
     expireMs: attributeAt(header["expire_ms"], header["expires_ms"], index),
     attempt: 1,

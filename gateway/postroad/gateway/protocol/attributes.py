@@ -1,7 +1,11 @@
-"""Attributes of published messages: a scalar for the whole frame, or a column with an entry a message (docs §4)."""
+"""Attributes of published messages: a scalar for the whole frame, or a column with an entry a message (docs §4).
+
+``deliver_at`` is a delay from when the frame arrives: engines know only ``delay_ms``.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,10 +22,15 @@ def columns_of(frame: Mapping[str, Any], count: int, limits: Limits) -> dict[str
     """The attributes that a binary frame carries, checked.
 
     Raises:
-        InvalidRequest: a wrong type or value, a column of another length than ``count``, or an ordering key together
-            with a delay or a priority.
+        InvalidRequest: a wrong type or value, a column of another length than ``count``, an ordering key together
+            with a delay or a priority, or a delay together with ``deliver_at``.
         LimitExceeded: a message's headers are too many or too large.
     """
+    return _together(_checked(frame, count, limits), count, limits)
+
+
+def _checked(frame: Mapping[str, Any], count: int, limits: Limits) -> dict[str, Any]:
+    """Each attribute for itself."""
     found: dict[str, Any] = {}
     for field in frame.keys() & _FIELDS:
         value = frame[field]
@@ -33,9 +42,28 @@ def columns_of(frame: Mapping[str, Any], count: int, limits: Limits) -> dict[str
         else:
             _check_column(field, value, count, limits)
         found[field] = value
+    return found
+
+
+def _together(found: dict[str, Any], count: int, limits: Limits) -> dict[str, Any]:
+    """What attributes mean to each other."""
+    if "deliver_at" in found or "delivers_at" in found:
+        _delay_until(found, count, limits)
     if ("key" in found or "keys" in found) and not _EXCLUDED_BY_KEY.isdisjoint(found):
         _check_keys_alone(found, count)
     return found
+
+
+def _delay_until(found: dict[str, Any], count: int, limits: Limits) -> None:
+    now_ms = int(time.time() * 1000)
+    due, delays = _column(found, "deliver_at", count), _column(found, "delay_ms", count)
+    if any(at is not None and delay is not None for at, delay in zip(due, delays, strict=True)):
+        raise InvalidRequest("A message has either delay_ms or deliver_at.", field="deliver_at")
+    if any(at is not None and at - now_ms > limits.delay_ms_max for at in due):
+        raise invalid("deliver_at", f"at most {limits.delay_ms_max} milliseconds ahead")
+    for name in ("deliver_at", "delivers_at", "delay_ms"):
+        found.pop(name, None)
+    found["delays_ms"] = [delay if at is None else max(at - now_ms, 0) for at, delay in zip(due, delays, strict=True)]
 
 
 def columns_from_messages(frame: Mapping[str, Any], messages: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
@@ -43,7 +71,7 @@ def columns_from_messages(frame: Mapping[str, Any], messages: list[dict[str, Any
 
     Raises: as ``columns_of``; fields are named ``messages[i].field``.
     """
-    columns = columns_of({field: frame[field] for field in frame.keys() & _FIELDS}, len(messages), limits)
+    columns = _checked(frame, len(messages), limits)
     for scalar, column in COLUMNS.items():
         if scalar == "type" or not any(message.get(scalar) is not None for message in messages):
             continue
@@ -58,9 +86,7 @@ def columns_from_messages(frame: Mapping[str, Any], messages: list[dict[str, Any
                 check(value, f"messages[{index}].{scalar}", limits)
                 entries[index] = value
         columns[column] = entries
-    if "key" in columns or "keys" in columns:
-        _check_keys_alone(columns, len(messages))
-    return columns
+    return _together(columns, len(messages), limits)
 
 
 def _check_column(field: str, value: object, count: int, limits: Limits) -> None:
@@ -134,14 +160,15 @@ SCALARS: dict[str, Check] = {
     "type": _type,
     "headers": _headers,
     "delay_ms": _integer(0, lambda limits: limits.delay_ms_max),
+    "deliver_at": _integer(0, lambda limits: JSON_INT_MAX),
     "dedup_key": _string(200),
     "priority": _integer(0, lambda limits: 9),
     "key": _string(128),
     "expire_ms": _integer(1, lambda limits: JSON_INT_MAX),
 }
 COLUMNS = {
-    "type": "types", "headers": "headers", "delay_ms": "delays_ms", "dedup_key": "dedup_keys",
-    "priority": "priorities", "key": "keys", "expire_ms": "expires_ms",
+    "type": "types", "headers": "headers", "delay_ms": "delays_ms", "deliver_at": "delivers_at",
+    "dedup_key": "dedup_keys", "priority": "priorities", "key": "keys", "expire_ms": "expires_ms",
 }  # fmt: skip
 _SCALAR_OF = {column: scalar for scalar, column in COLUMNS.items()}
 _FIELDS = frozenset(SCALARS) | frozenset(_SCALAR_OF)

@@ -255,7 +255,9 @@ export class TestStore {
       if (target.groups.size === 0) this.placed(message.id, target);
       return;
     }
-    const delay = typeof message.delayMs === "number" && message.delayMs > 0 ? this.now + message.delayMs : undefined;
+    const at = typeof message.deliverAt === "number" ? message.deliverAt : undefined;
+    const due = at ?? this.now + (typeof message.delayMs === "number" ? message.delayMs : 0);
+    const delay = due > this.now ? due : undefined;
     const expire = target.settings.expire_ms;
     const expiresAt = message.expiresAt ?? (expire === null ? undefined : this.now + expire);
     target.add({ ...message, expiresAt }, target.nextSequence, delay);
