@@ -1,6 +1,6 @@
 """Publishing through Postroad against the engine's own Python client used directly, at its best, in the same run.
 
-    python bench/engines.py [redis] [rabbitmq] [--messages 20000] [--size 100] [--rounds 5]
+    python bench/engines.py [redis] [rabbitmq] [sqs] [--messages 20000] [--size 100] [--rounds 5]
     python bench/engines.py --matrix
 
 Each round measures both, one after the other; printed are medians and their ratio. The servers are started on free ports.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from desk import Desk, frame
 from postroad.broker.engine.engine import Confirm, Engine
 from postroad.broker.engine.open import open_engine
 from servers import Rabbit, Redis, Server
+from sqs_server import ENVIRONMENT, ElasticMq
 
 FRAME = 200
 """Messages in one publish frame: what the Node client puts into one tick's frame under load."""
@@ -105,6 +107,32 @@ async def rabbitmq_directly(server: Server, bodies: list[bytes]) -> float:
     return taken
 
 
+async def sqs_directly(server: Server, bodies: list[bytes]) -> float:
+    """aiobotocore: batches of ten, 64 of them in flight."""
+    from aiobotocore.config import AioConfig
+    from aiobotocore.session import get_session
+
+    config = AioConfig(max_pool_connections=64, parameter_validation=False)
+    endpoint = f"http://127.0.0.1:{server.port}"
+    flying = asyncio.Semaphore(64)
+    async with get_session().create_client(
+        "sqs", region_name="eu-central-1", endpoint_url=endpoint, config=config
+    ) as client:
+        url = (await client.create_queue(QueueName="direct"))["QueueUrl"]
+
+        async def send(part: list[bytes]) -> None:
+            entries = [{"Id": str(at), "MessageBody": body.decode()} for at, body in enumerate(part)]
+            async with flying:
+                answer = await client.send_message_batch(QueueUrl=url, Entries=entries)
+            assert len(answer["Successful"]) == len(part)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(send(bodies[first : first + 10]) for first in range(0, len(bodies), 10)))
+        taken = time.perf_counter() - began
+        await client.delete_queue(QueueUrl=url)
+    return taken
+
+
 async def measured(
     name: str, server: Server, url: str, directly: Callable[[Server, list[bytes]], Awaitable[float]], args: Any
 ) -> dict[str, Any]:
@@ -137,6 +165,7 @@ async def main(args: Any) -> None:
     engines: dict[str, tuple[type[Server], Any]] = {
         "redis": (Redis, redis_directly),
         "rabbitmq": (Rabbit, rabbitmq_directly),
+        "sqs": (ElasticMq, sqs_directly),
     }
     for name in args.engines or engines:
         kind, directly = engines[name]
@@ -150,6 +179,7 @@ async def main(args: Any) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.update(ENVIRONMENT)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engines", nargs="*")
     parser.add_argument("--messages", type=int, default=20_000)

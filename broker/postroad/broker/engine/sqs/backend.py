@@ -59,7 +59,7 @@ class SqsBackend:
     name = "sqs"
     capabilities = CAPABILITIES
     flights = 4
-    flight_messages = 200
+    flight_messages = 100
     durability = "sync"
     settings = frozenset(("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms"))
     stream_settings: frozenset[str] = frozenset()
