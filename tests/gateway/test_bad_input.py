@@ -256,6 +256,17 @@ BAD: list[tuple[str, dict[str, Any], str, str | None]] = [
         "log[0].level",
     ),
     ("settle done", {"op": "settle", "sub": 5, "done": [{}]}, "invalid-request", "done[0].number"),
+    *(
+        (f"settle done {name}", {"op": "settle", "sub": 5, "done": [done]}, "invalid-request", f"done[0].{field}")
+        for name, field, done in (
+            ("numbers", "numbers", {"numbers": [1]}),
+            ("no numbers", "numbers", {"numbers": []}),
+            ("too many numbers", "numbers", {"numbers": [[1, 10**12]]}),
+            ("a number twice", "numbers", {"numbers": [[1, 3], [3, 3]]}),
+            ("number and numbers", "numbers", {"number": 1, "numbers": [[1, 1]]}),
+            ("results", "results", {"numbers": [[1, 2]], "results": [1]}),
+        )
+    ),
     (
         "settle result",
         {"op": "settle", "sub": 5, "done": [{"number": 1, "result": "x" * 65_536}]},

@@ -62,7 +62,10 @@ QUEUE_SETTINGS = fields(
     expire_ms=NUMBER, concurrency_max=NUMBER, rate_max=NUMBER, length_max=NUMBER, bytes_max=NUMBER,
     overflow=some("reject", "drop_oldest", "dead_letter", "explode"),
 )  # fmt: skip
-STREAM_SETTINGS = fields(retention_ms=NUMBER, retention_bytes=NUMBER, retention_count=NUMBER, keep_until_acked=FLAG)
+STREAM_SETTINGS = fields(
+    retention_ms=NUMBER, retention_bytes=NUMBER, retention_count=NUMBER, keep_until_acked=FLAG, compaction=FLAG,
+    tombstone_ms=NUMBER,
+)  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/queues/{queue}": QUEUE_SETTINGS,
     "PUT /v1/streams/{stream}": STREAM_SETTINGS,
@@ -99,7 +102,7 @@ QUERY = {
     "wait_ms": {"type": "string", "enum": ["0", "1", "20", "x", "-1"]},
     "max": {"type": "string", "enum": ["0", "1", "100", "101", "1.5"]},
     "lease_ms": {"type": "string", "enum": ["100", "1", "99999999999", ""]},
-    "state": {"type": "string", "enum": ["ready", "delayed", "leased", "dead", "all"]},
+    "state": {"type": "string", "enum": ["ready", "parked", "delayed", "leased", "dead", "all"]},
     "from": {"type": "string", "enum": ["earliest", "latest", "0", "@0", "@", "-1", "{}"]},
     "update": {"type": "string", "enum": ["true", "false", "1"]},
 }

@@ -192,3 +192,86 @@ async def test_a_time_of_delivery_is_a_delay_from_when_the_frame_comes(real: Run
     assert [message["body"] for message in ready] == [2, 3, 6]
     assert [message["body"] for message in delayed] == [1, 4, 5, 7]
     assert all(abs(message["due"] - at) < 60_000 for message in delayed if message["body"] != 4)
+
+
+TOMBSTONE = {"type": "text", "body": "", "headers": {"postroad-tombstone": "true"}}
+
+
+async def test_a_stream_with_compaction_is_read_as_a_table_over_http(real: Running) -> None:
+    settings = {"compaction": True, "tombstone_ms": 0}
+    rows = [{"key": "a", "body": 1}, {"key": "b", "body": 2}, {"key": "a", "body": 3}, {"key": "b", **TOMBSTONE}]
+    async with connected(real) as client, httpx2.AsyncClient(base_url=real.url, trust_env=False) as http:
+        made = await http.put("/v1/streams/prices", json=settings)
+        again = await http.put("/v1/streams/prices", json=settings)
+        await client.ask(1, op="watch", sub=1, stream="prices")
+        await http.post("/v1/streams/prices/messages", json={"messages": rows})
+        async with asyncio.timeout(30):
+            while (await client.until(op="event"))["events"][-1]["kind"] != "compacted":
+                pass
+        shown = (await http.get("/v1/streams/prices")).json()["stream"]
+        page = (await http.get("/v1/streams/prices/messages?from=0")).json()
+
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert [(message["offset"], message["key"], message["body"]) for message in page["messages"]] == [(2, "a", 3)]
+    assert "trimmed" not in page
+    assert (shown["earliest"], shown["next"], shown["compacted_total"]) == (2, 4, 3)
+
+
+async def test_a_time_is_asked_for_as_an_offset(real: Running) -> None:
+    async with connected(real) as client, httpx2.AsyncClient(base_url=real.url, trust_env=False) as http:
+        await client.ask(1, op="publish", stream="clicks", messages=[{"body": 1}, {"body": 2}])
+
+        first = await client.ask(2, op="query", what="offset", stream="clicks", at=0)
+        end = (await http.get(f"/v1/streams/clicks/offset?at={int(time.time() * 1000) + 60_000}")).json()
+        refused = [(await http.get(f"/v1/streams/clicks/offset{query}")).json() for query in ("", "?at=soon")]
+
+    assert (first["offset"], end["offset"]) == (0, 2)
+    assert [answer["code"] for answer in refused] == ["invalid-request"] * 2
+
+
+async def test_a_batch_is_done_as_one_or_not_at_all(real: Running) -> None:
+    async with connected(real) as client:
+        await client.ask(1, op="publish", queue="jobs", messages=[{"body": n} for n in range(4)])
+        await client.ask(2, op="consume", sub=1, queue="jobs")
+        await client.until(op="deliver")
+        await client.ask(3, op="settle", sub=1, ack=[[4, 4]])
+        publish = [{"queue": "next", "messages": [{"body": "sum"}]}]
+
+        none = await client.ask(4, op="settle", sub=1, done=[{"numbers": [[1, 4]], "publish": publish}])
+        done = {"numbers": [[1, 2], [3, 3]], "results": [{"n": 1}, None, 3], "publish": publish}
+        whole = await client.ask(5, op="settle", sub=1, done=[done])
+        stats = [
+            (await client.ask(6 + n, op="query", what="queue", queue=q))["queue"]
+            for n, q in enumerate(("jobs", "next"))
+        ]
+
+    assert (none["settled"], none.get("lost", [])) == ([[4, 4]], [])
+    assert (whole.get("settled"), whole.get("lost")) == (None, None)
+    assert (stats[0]["acked_total"], stats[0]["leased"], stats[1]["ready"]) == (4, 0, 1)
+
+
+async def test_a_schedule_whose_firing_was_refused_says_why(real: Running) -> None:
+    async with connected(real) as client:
+        await client.ask(1, op="declare", queue="small", settings={"length_max": 1})
+        await client.ask(2, op="publish", queue="small", messages=[{"body": 1}])
+        await client.ask(3, op="watch", sub=1, queue="small")
+        await client.ask(
+            4, op="operate", do="schedule", schedule="often", every_ms=1000, queue="small", message={"body": 2}
+        )
+        async with asyncio.timeout(30):
+            told: list[dict[str, Any]] = []
+            while not told:
+                told = [event for event in (await client.until(op="event"))["events"] if event["kind"] == "refused"]
+        async with httpx2.AsyncClient(base_url=real.url, trust_env=False) as http:
+            (listed,) = (await http.get("/v1/schedules")).json()["schedules"]
+
+    assert (told[0]["schedule"], told[0]["queue"]) == ("often", "small")
+    assert (listed["last_error"]["code"], listed["fired"]) == ("queue-full", 0)
+
+
+@pytest.mark.parametrize("setting", ["length_max", "bytes_max"])
+async def test_limits_of_a_queue_are_refused_on_a_group_by_name(real: Running, setting: str) -> None:
+    async with connected(real) as client:
+        refused = await client.ask(1, op="declare", stream="clicks", group="g", settings={setting: 5})
+
+    assert (refused["code"], refused["field"]) == ("invalid-request", f"settings.{setting}")

@@ -144,23 +144,51 @@ def log_text(item: Mapping[str, Any], prefix: str) -> tuple[str, str]:
 
 
 def _done(item: Mapping[str, Any], field: str, limits: Limits, body_bytes_max: int) -> Completion:
-    result = orjson.dumps(item["result"]) if item.get("result") is not None else None
-    if result is not None and len(result) > limits.result_bytes_max:
-        raise LimitExceeded(
-            f"A result may have {limits.result_bytes_max} bytes of JSON.",
-            limit="result_bytes_max",
-            value=limits.result_bytes_max,
-        )
+    numbers, results = _done_numbers(item, field, limits)
     frames = objects(item.get("publish", []), f"{field}.publish")
     if any("frame" in frame for frame in frames):
         raise InvalidRequest(
             "A publish inside done is not numbered: it is part of the settle.", field=f"{field}.publish"
         )
     return Completion(
-        number=required(integer(item, "number", 1, JSON_INT_MAX, f"{field}."), f"{field}.number"),
-        result=result,
+        number=numbers[0],
+        result=results[0],
+        others=list(zip(numbers[1:], results[1:], strict=True)),
         publishes=[_publish(frame, limits, body_bytes_max) for frame in frames],
     )
+
+
+def _done_numbers(item: Mapping[str, Any], field: str, limits: Limits) -> tuple[list[int], list[bytes | None]]:
+    """The deliveries that are done together, and the result of each: ``number`` and ``result``, or ``numbers`` and ``results``."""
+    if "numbers" not in item:
+        number = required(integer(item, "number", 1, JSON_INT_MAX, f"{field}."), f"{field}.number")
+        return [number], [_result(item.get("result"), limits)]
+    found = ranges(item["numbers"], f"{field}.numbers")
+    count = sum(last - first + 1 for first, last in found)
+    if "number" in item or not 1 <= count <= limits.prefetch_max:
+        raise invalid(f"{field}.numbers", f"1 to {limits.prefetch_max} delivery numbers, instead of number")
+    numbers = sorted(number for first, last in found for number in range(first, last + 1))
+    if len(set(numbers)) < count:
+        raise invalid(f"{field}.numbers", "each number once")
+    results = item.get("results")
+    if results is None:
+        return numbers, [None] * count
+    if type(results) is not list or len(results) != count:
+        raise invalid(
+            f"{field}.results", f"an array with a result, or null, for each of the {count} numbers, in their order"
+        )
+    return numbers, [_result(result, limits) for result in results]
+
+
+def _result(value: object, limits: Limits) -> bytes | None:
+    result = orjson.dumps(value) if value is not None else None
+    if result is not None and len(result) > limits.result_bytes_max:
+        raise LimitExceeded(
+            f"A result may have {limits.result_bytes_max} bytes of JSON.",
+            limit="result_bytes_max",
+            value=limits.result_bytes_max,
+        )
+    return result
 
 
 def _publish(frame: Mapping[str, Any], limits: Limits, body_bytes_max: int) -> PublishBatch:

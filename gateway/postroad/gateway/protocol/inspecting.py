@@ -17,7 +17,8 @@ PAGE_MAX, PAGE_DEFAULT = 200, 50
 EVENTS_MAX = 1000
 
 QUERIES = (
-    "overview", "queues", "queue", "messages", "message", "logs", "events", "streams", "stream", "schedules", "bindings",
+    "overview", "queues", "queue", "messages", "message", "logs", "events", "streams", "stream", "offset", "schedules",
+    "bindings",
 )  # fmt: skip
 OPERATIONS: dict[str, Verb] = {
     "redrive": "redrive", "discard": "redrive", "purge": "manage", "cancel": "manage", "pause": "manage",
@@ -26,7 +27,7 @@ OPERATIONS: dict[str, Verb] = {
 }  # fmt: skip
 """Operation → the right it needs."""
 
-STATES = ("ready", "delayed", "leased", "dead")
+STATES = ("ready", "parked", "delayed", "leased", "dead")
 
 
 def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -46,8 +47,10 @@ def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
         if after is not None:
             args["after"] = after
         args |= _search(request)
-    elif what == "stream":
+    elif what in ("stream", "offset"):
         args["stream"] = queue_of(request, "stream")
+        if what == "offset":
+            args["at"] = required(integer(request, "at", 0, JSON_INT_MAX), "at")
     elif what in ("message", "logs"):
         args["message"] = message_id(request, "message")
     elif what == "events":

@@ -26,7 +26,7 @@ class ApiRoute:
     success: int = 200
 
 
-_PAGE = {"state": "ready, delayed, leased or dead", "after": "a sequence", "limit": "at most 200, default 50"}
+_PAGE = {"state": "ready, parked, delayed, leased or dead", "after": "a sequence", "limit": "at most 200, default 50"}
 _EVENTS = {"queue": "only of this queue", "last": "start with the last n events, at most 1,000"}
 _RECEIVE = {
     "max": "messages, 1 to 100, default 1",
@@ -80,6 +80,7 @@ ROUTES = (
     ApiRoute("DELETE", _GROUP, streams.delete_stream, "Delete a group"),
     ApiRoute("POST", _STREAM_MESSAGES, messages.publish_to_stream, "Publish", {}, "messages as in a text frame", 201),
     ApiRoute("GET", _STREAM_MESSAGES, streams.read, "Read", _READ),
+    ApiRoute("GET", "/v1/streams/{stream}/offset", streams.offset, "A time as an offset", {"at": "milliseconds"}),
     ApiRoute("POST", f"{_GROUP}/receive", receive.receive_of_group, "Long-poll for messages", _RECEIVE, "empty"),
     ApiRoute("POST", f"{_GROUP}/reset", streams.operation("reset"), "Go on from another place", {}, "to"),
     ApiRoute("POST", "/v1/streams/{stream}/replay", streams.operation("replay"), "Copy to a queue", {}, _REPLAY),

@@ -41,6 +41,14 @@ async def show_stream(request: Request) -> Response:
 
 
 @api
+async def offset(request: Request) -> Response:
+    """Where the messages published at a time, or later, begin."""
+    at = number_in_query(request, "at", 0, JSON_INT_MAX)
+    asked = {"stream": _stream(request), "at": at}
+    return Json(await ask(server_of(request).context, principal_of(request), "offset", asked))
+
+
+@api
 async def declare_stream(request: Request) -> Response:
     """A stream, or with a group in the path that group. 201 when it was made, 200 when it was there."""
     principal, stream = principal_of(request), _stream(request)

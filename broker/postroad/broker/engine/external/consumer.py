@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...core.runs import Runs
-from ...errors import PostroadError
+from ...errors import PostroadError, Unsupported
 from ..engine import ConsumerSink, ConsumeSpec, Done, Nack, Ranges, SettleBatch, Settled
 from ..message_logs import LINES_MAX, by_number
 from .able import refusal
@@ -178,6 +178,8 @@ class ExternalSubscription:
             raise refusal(host.backend, "results")
         if any(done.publishes for done in batch.completions) and host.capabilities.atomic_ack_publish == "unsupported":
             raise refusal(host.backend, "atomic_ack_publish")
+        if any(done.others for done in batch.completions):
+            raise Unsupported("This engine settles each message for itself; a batch cannot be done as one.")
         return [[host.prepare(publish) for publish in done.publishes] for done in batch.completions]
 
     def _held(self, first: int, last: int, pending: Pending) -> tuple[list[int], int]:

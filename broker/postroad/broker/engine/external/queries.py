@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import Gone, InvalidRequest, MessageNotFound, PostroadError
+from ...errors import Gone, InvalidRequest, MessageNotFound, PostroadError, Unsupported
 from ..arguments import integer_of, shown_body, text_of
 from ..engine import Json
 from .able import refusal
@@ -53,6 +53,8 @@ class Queries:
                 self.able("streams")
                 stream = await self._registry.need(text_of(args, "stream"), "stream")
                 return {"stream": await self._stats.of_stream(stream)}
+            case "offset":
+                raise Unsupported("This engine cannot tell the offset of a time.")
             case "queue":
                 return await self.queue(text_of(args, "queue"))
             case "bindings":

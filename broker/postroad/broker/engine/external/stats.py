@@ -68,6 +68,7 @@ class Stats:
             "name": name,
             "kind": "group" if definition.kind == "group" else "queue",
             "ready": counts.ready,
+            "parked": None,
             "delayed": counts.delayed,
             "retrying": counts.retrying,
             "leased": counts.leased if counts.leased is not None else source.leased if source else 0,
