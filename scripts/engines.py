@@ -6,6 +6,8 @@ Read by ``bootstrap.py``, so it keeps to the standard library and to what old Py
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +27,7 @@ class Entry(NamedTuple):
     programs: What it needs on the PATH, each with the package of the system that brings it.
     url: What the URL of a server that runs already looks like.
     options: How the demo wants it: as durable as the embedded engine.
+    jars: Folder in ``tests/engines/`` whose pom says what Maven has to bring.
     """
 
     module: str
@@ -32,6 +35,7 @@ class Entry(NamedTuple):
     programs: dict[str, str]
     url: str
     options: dict[str, object]
+    jars: str = ""
 
 
 ENGINES = {
@@ -40,6 +44,14 @@ ENGINES = {
     ),
     "rabbitmq": Entry(
         "servers", "Rabbit", {"rabbitmq-server": "rabbitmq-server"}, "amqp://guest:guest@127.0.0.1:5672/", {}
+    ),
+    "kafka": Entry(
+        "kafka_server",
+        "Kafka",
+        {"java": "default-jre-headless", "mvn": "maven"},
+        "kafka://127.0.0.1:9092",
+        {"flush": True},
+        "kafka",
     ),
 }
 
@@ -59,6 +71,12 @@ def url_like(engine: str) -> str:
 
 def names() -> str:
     return ", ".join([EMBEDDED, *ENGINES])
+
+
+def missing_programs(programs: dict[str, str]) -> dict[str, str]:
+    """Those that are not on this machine, with their packages."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/rabbitmq/bin"
+    return {program: package for program, package in programs.items() if shutil.which(program, path=path) is None}
 
 
 def server_of(engine: str, folder: Path) -> Server:

@@ -129,13 +129,13 @@ TEST_PROGRAMS = {
 }
 """Program → package: servers of the engines, and what an example drives. Tests start their own, on free ports."""
 
-TEST_JARS = ("elasticmq",)
+TEST_JARS = ("elasticmq", "kafka")
 """Servers that come by Maven: folders in ``tests/engines/``."""
 
 
 def provide_test_programs() -> None:
     """Install what some tests drive where that is allowed. They decide themselves what its absence means."""
-    missing = _missing(TEST_PROGRAMS)
+    missing = list(engines.missing_programs(TEST_PROGRAMS).values())
     if missing and not (can_install() and install(f"{', '.join(missing)} (apt)", missing)):
         print(f"! Without {', '.join(missing)} some tests are skipped (and fail when CI=true).", flush=True)
     for name in TEST_JARS:
@@ -155,22 +155,22 @@ def provide_engine(engine: str) -> None:
     if not engines.is_known(engine):
         raise Failed(f"There is no engine {engine!r}; there are: {engines.names()}, and URLs of servers that run.")
     entry = engines.ENGINES.get(engine)
-    missing = [] if entry is None else _missing(entry.programs)
+    programs = entry.programs if entry is not None else {}
+    missing = list(engines.missing_programs(programs).values())
     if missing and can_install():
         install(f"{', '.join(missing)} (apt)", missing)
-        missing = [] if entry is None else _missing(entry.programs)
+        missing = list(engines.missing_programs(programs).values())
     if missing:
         raise Failed(
             f"ENGINE={engine} starts a server of its own, and {', '.join(missing)} is not installed.\n"
             f"Install it: sudo apt-get install {' '.join(missing)}\n"
             f"Or use a server that runs already, by its URL: make demo ENGINE={engines.url_like(engine)}"
         )
-
-
-def _missing(programs: dict[str, str]) -> list[str]:
-    """The packages of the programs that are not on this machine."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/lib/rabbitmq/bin"
-    return [package for program, package in programs.items() if shutil.which(program, path=path) is None]
+    if entry is not None and entry.jars and not jars.is_there(entry.jars):
+        with Progress(f"{entry.jars} (Maven)"):
+            done = jars.copy(entry.jars)
+        if not done:
+            raise Failed(f"Maven could not bring {entry.jars}; its log is .build/maven-{entry.jars}.log.")
 
 
 def _text(version: tuple[int, int]) -> str:

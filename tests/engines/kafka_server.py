@@ -1,37 +1,34 @@
-"""Apache Kafka for a test: one node in KRaft mode, from the jars of ``scripts/kafka_jars.py``."""
+"""Apache Kafka: one node in KRaft mode, from the jars that ``scripts/jars.py`` copies. Standard library only, as ``servers.py``."""
 
 from __future__ import annotations
 
-import os
+import socket
+import struct
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-import pytest
-from servers import Server, free_port, need
+from servers import Missing, Server, free_port, need
 
 HERE = Path(__file__).parent / "kafka"
 JARS = Path(__file__).parents[2] / ".build" / "kafka"
 
 
-def jars() -> Path:
-    if not (JARS / "complete").exists():
-        said = "the jars of Kafka are not there: python scripts/kafka_jars.py"
-        if os.environ.get("CI"):
-            pytest.fail(said)
-        pytest.skip(said)
-    return JARS
-
-
 class Kafka(Server):
-    def __init__(self, folder: Path) -> None:
+    """Args:
+    flush: Topics of Postroad sync every record.
+    """
+
+    def __init__(self, folder: Path, *, flush: bool = False) -> None:
         super().__init__(folder)
         self._controller_port = free_port()
-        self.url = f"kafka://127.0.0.1:{self.port}"
+        self.url = f"kafka://127.0.0.1:{self.port}" + ("?flush=1" if flush else "")
+        if not (JARS / "complete").exists():
+            raise Missing("Kafka is not there (Maven brings it)")
         self._java = [
             need("java"), "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-            f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}", "-cp", f"{jars()}/*",
+            f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}", "-cp", f"{JARS}/*",
         ]  # fmt: skip
 
     def command(self) -> list[str]:
@@ -71,15 +68,10 @@ num.io.threads=2
 log.cleaner.dedupe.buffer.size=4194304
 """
 
-    def answers(self) -> bool:
+    def greets(self, probe: socket.socket) -> bool:
         """It takes part: a node that was only just started knows of no brokers, not even itself."""
-        from confluent_kafka import KafkaException
-        from confluent_kafka.admin import AdminClient
-
-        if not super().answers():
-            return False
-        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}", "log_level": 0})
-        try:
-            return bool(admin.list_topics(timeout=1).brokers)
-        except KafkaException:
-            return False
+        # Metadata, version 0: who is there, and what is known of one topic.
+        request = struct.pack(">hhihih5s", 3, 0, 1, -1, 1, 5, b"probe")
+        probe.sendall(struct.pack(">i", len(request)) + request)
+        answer = probe.recv(4096)
+        return len(answer) >= 12 and struct.unpack_from(">i", answer, 8)[0] > 0

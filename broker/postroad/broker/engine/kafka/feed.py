@@ -69,7 +69,8 @@ class KafkaFeed:
     async def take(self, most: int) -> list[Received]:
         log = await self._opened()
         if not self._kept:
-            self._kept = await log.take(most)
+            fresh = await log.take(most)
+            self._kept += fresh  # meanwhile there may be more: see ``keep``
         taken, self._kept = self._kept[:most], self._kept[most:]
         try:
             return await log.received(taken)
