@@ -1,6 +1,6 @@
 """Publishing through Postroad against the engine's own Python client used directly, at its best, in the same run.
 
-    python bench/engines.py [redis] [rabbitmq] [sqs] [--messages 20000] [--size 100] [--rounds 5]
+    python bench/engines.py [redis] [rabbitmq] [kafka] [sqs] [--messages 20000] [--size 100] [--rounds 5]
     python bench/engines.py --matrix
 
 Each round measures both, one after the other; printed are medians and their ratio. The servers are started on free ports.
@@ -23,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engines"))
 
 from desk import Desk, frame
+from kafka_server import Kafka
 from postroad.broker.engine.engine import Confirm, Engine
 from postroad.broker.engine.open import open_engine
 from servers import Rabbit, Redis, Server
@@ -85,6 +86,37 @@ async def redis_directly(server: Server, bodies: list[bytes]) -> float:
     taken = time.perf_counter() - began
     await client.delete("direct")
     await client.aclose()
+    return taken
+
+
+async def kafka_directly(server: Server, bodies: list[bytes]) -> float:
+    """confluent-kafka's Producer with acks from all: librdkafka batches by itself, as much as does it good."""
+    from confluent_kafka import Producer
+    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.cimpl import NewTopic
+
+    servers = {"bootstrap.servers": f"127.0.0.1:{server.port}"}
+    admin = AdminClient(servers)
+    topic = f"direct{time.monotonic_ns()}"
+    await asyncio.to_thread(admin.create_topics([NewTopic(topic, 1)])[topic].result)
+    producer = Producer(
+        {**servers, "enable.idempotence": True, "acks": "all", "queue.buffering.max.messages": 1_000_000}
+    )
+    producer.produce(topic, b"first", partition=0)
+    producer.flush()
+    failed: list[object] = []
+
+    def delivered(error: object, message: object) -> None:
+        if error is not None:
+            failed.append(error)
+
+    began = time.perf_counter()
+    for body in bodies:
+        producer.produce(topic, body, partition=0, on_delivery=delivered)
+    producer.flush()
+    taken = time.perf_counter() - began
+    assert not failed, failed[0]
+    await asyncio.to_thread(admin.delete_topics([topic])[topic].result)
     return taken
 
 
@@ -165,6 +197,7 @@ async def main(args: Any) -> None:
     engines: dict[str, tuple[type[Server], Any]] = {
         "redis": (Redis, redis_directly),
         "rabbitmq": (Rabbit, rabbitmq_directly),
+        "kafka": (Kafka, kafka_directly),
         "sqs": (ElasticMq, sqs_directly),
     }
     for name in args.engines or engines:

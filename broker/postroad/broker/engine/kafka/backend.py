@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -62,6 +62,9 @@ class KafkaBackend:
         ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
     )
     stream_settings = frozenset(("retention_ms", "retention_count"))
+    reasons: Mapping[str, str] = {
+        "atomic_ack_publish": "Kafka cannot say in one step that an ack came in time and publish what depends on it.",
+    }
     reasons = REASONS
 
     def __init__(self, url: str) -> None:
