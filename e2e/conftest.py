@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, BrowserType, expect
 from services import Services
 from stage import Stage, running_stage, tails
 
+pytest_plugins = ["on_engines"]
 WORKERS = 2
 #: How long a person would wait for anything here, on a busy machine.
 PATIENCE_MS = 15_000
@@ -33,10 +34,12 @@ def browser_type_launch_args(browser_type: BrowserType, browser_type_launch_args
 
 
 @pytest.fixture(scope="session")
-def stage(browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The demo of this run, with a data folder of its own. It is started only if there is a browser."""
-    folder: Path = tmp_path_factory.mktemp("demo")
-    with running_stage(folder) as stage:
+def stage(
+    browser_type_launch_args: dict[str, Any], engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """The demo of this run on one engine, with a data folder of its own. It is started only if there is a browser."""
+    folder: Path = tmp_path_factory.mktemp(f"demo-{engine}")
+    with running_stage(folder, engine=engine) as stage:
         yield stage
 
 

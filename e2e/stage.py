@@ -14,8 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "web" / "demo" / "dist" / "stage.js"
-START_SECONDS = 60
-STOP_SECONDS = 20
+START_SECONDS = 90
+STOP_SECONDS = 40
 TAIL_LINES = 15
 
 
@@ -29,6 +29,7 @@ class Stage:
         control: Faults: mail server down, workers killed, broker restarted.
         catcher: The mail catcher's pages.
         smtp: Where workers send mail to.
+        engine: What stores and delivers: ``embedded``, ``redis``, …
         logs: One file a process.
     """
 
@@ -37,6 +38,7 @@ class Stage:
     control: str
     catcher: str
     smtp: str
+    engine: str
     logs: Path
 
     @property
@@ -45,10 +47,11 @@ class Stage:
 
 
 @contextmanager
-def running_stage(folder: Path, *, is_fast: bool = True) -> Iterator[Stage]:
+def running_stage(folder: Path, *, is_fast: bool = True, engine: str = "embedded") -> Iterator[Stage]:
     """Start it with its data in ``folder``, and stop it in order.
 
     Args:
+        engine: One whose server is started as well, or ``embedded``.
         is_fast: Letters and retries take no longer than needed; otherwise they go at the pace of a visitor.
 
     Raises:
@@ -58,7 +61,7 @@ def running_stage(folder: Path, *, is_fast: bool = True) -> Iterator[Stage]:
     logs = folder / "logs"
     logs.mkdir(parents=True)
     command = ["node", str(SCRIPT), "--no-open", "--data", str(folder / "data"), "--ready-file", str(ready)]
-    command += ["--fast"] if is_fast else []
+    command += ["--engine", engine, *(["--fast"] if is_fast else [])]
     with (logs / "stage.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
     try:
@@ -69,6 +72,7 @@ def running_stage(folder: Path, *, is_fast: bool = True) -> Iterator[Stage]:
             control=told["stage"],
             catcher=told["catcher"],
             smtp=told["smtp"],
+            engine=told["engine"],
             logs=logs,
         )
     finally:

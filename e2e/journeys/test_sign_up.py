@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from complaints import Complaints
 from pages.front import FrontPage
 from pages.message import MessagePage
@@ -11,7 +12,10 @@ from pages.queue import QueuePage
 from playwright.sync_api import Page, expect
 from services import Services
 
+pytestmark = pytest.mark.any_engine
 
+
+@pytest.mark.every_engine
 def test_a_sign_up_is_followed_live_until_its_letter_is_read(page: Page, services: Services) -> None:
     front = FrontPage(page)
     front.open()
@@ -56,7 +60,8 @@ def test_progress_is_shown_while_the_letter_is_on_its_way(page: Page, services: 
     expect(front.your_message).to_contain_text("The letter is in the mailbox")
 
 
-def test_the_page_of_a_message_has_its_steps_its_body_and_its_result(page: Page, services: Services) -> None:
+@pytest.mark.needs("timeline", "results")
+def test_the_page_of_a_message_has_its_steps_and_its_result(page: Page, services: Services) -> None:
     front = FrontPage(page)
     front.open()
     message = front.signed_up("Ada Lovelace", "ada@example.org")
@@ -68,9 +73,24 @@ def test_the_page_of_a_message_has_its_steps_its_body_and_its_result(page: Page,
     expect(shown.heading).to_contain_text(message)
     expect(shown.main).to_contain_text("1 of 5")
     expect(shown.steps.filter(has_text="Done by worker-")).to_be_visible()
-    expect(shown.main).to_contain_text('"email": "ada@example.org"')
     expect(shown.main).to_contain_text("messageId")
     assert services.message(message)["state"] == "done"
+
+
+@pytest.mark.needs("peek")
+def test_the_body_of_a_message_stays_on_its_page_when_the_message_is_done(page: Page, services: Services) -> None:
+    services.operate("emails", "pause")
+    front = FrontPage(page)
+    front.open()
+    message = front.signed_up("Annie Easley", "annie@example.org")
+    shown = MessagePage(page, message)
+    shown.open()
+    expect(shown.main).to_contain_text('"email": "annie@example.org"')
+
+    services.operate("emails", "resume")
+
+    expect(shown.steps.filter(has_text="Done by worker-")).to_be_visible()
+    expect(shown.main).to_contain_text('"email": "annie@example.org"')
 
 
 def test_the_events_of_a_sign_up_are_in_the_feed_of_its_queue(page: Page) -> None:

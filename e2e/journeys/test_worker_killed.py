@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from pages.front import FrontPage
 from pages.message import MessagePage
 from playwright.sync_api import Page, expect
 from services import Services
+
+pytestmark = pytest.mark.any_engine
 
 
 def test_a_letter_of_a_killed_worker_is_finished_by_another(page: Page, services: Services) -> None:

@@ -3,6 +3,8 @@ import { Link, Route, Switch } from "wouter";
 import type { Config } from "./api/config.js";
 import { Demo } from "./api/demo.js";
 import { DemoPage } from "./features/demo/page.js";
+import { Needs } from "./features/engine/needs.js";
+import { EnginePage } from "./features/engine/page.js";
 import { MessagePage } from "./features/message/page.js";
 import { OverviewPage } from "./features/overview/page.js";
 import { QueuePage } from "./features/queue/page.js";
@@ -29,14 +31,29 @@ export function App({ config }: { config: Config }): ReactNode {
         </Route>
         <Route path="/queues/:name">{({ name }) => <QueuePage key={name} name={decodeURIComponent(name)} />}</Route>
         <Route path="/streams">
-          <StreamsPage />
+          <Needs capability="streams" title="Streams">
+            <StreamsPage />
+          </Needs>
         </Route>
-        <Route path="/streams/:name">{({ name }) => <StreamPage key={name} name={decodeURIComponent(name)} />}</Route>
+        <Route path="/streams/:name">
+          {({ name }) => (
+            <Needs capability="streams" title={decodeURIComponent(name)}>
+              <StreamPage key={name} name={decodeURIComponent(name)} />
+            </Needs>
+          )}
+        </Route>
         <Route path="/topics">
-          <TopicsPage />
+          <Needs capability="topics" title="Topics">
+            <TopicsPage />
+          </Needs>
         </Route>
         <Route path="/schedules">
-          <SchedulesPage />
+          <Needs capability="schedules" title="Schedules">
+            <SchedulesPage />
+          </Needs>
+        </Route>
+        <Route path="/engine">
+          <EnginePage />
         </Route>
         <Route path="/messages/:id">{({ id }) => <MessagePage key={id} id={decodeURIComponent(id)} />}</Route>
         <Route>

@@ -126,6 +126,11 @@ it.each([
   expect(stepTone({ at: 1, ...step })).toBe(tone);
 });
 
+it("says what a confirm of this broker is worth", () => {
+  expect(stepTitle({ at: 1, kind: "published", queue: "emails" }, "os")).toBe("In the queue emails, written to disk");
+  expect(stepTitle({ at: 1, kind: "published" }, "memory")).toBe("In the queue, in memory");
+});
+
 it("makes addresses that a name cannot break out of", () => {
   expect(queuePath("emails.dead")).toBe("/queues/emails.dead");
   expect(messagePath("3-t1-0/../x")).toBe("/messages/3-t1-0%2F..%2Fx");

@@ -18,12 +18,16 @@ const TONES: Record<TimelineEntry["kind"], StepTone> = {
 
 export const stepTone = (step: TimelineEntry): StepTone => TONES[step.kind] ?? "queued";
 
+/** What a confirm means, by durability. */
+const CONFIRMED = { sync: "synced to disk", os: "written to disk", memory: "in memory" } as const;
+export type Durability = keyof typeof CONFIRMED;
+
 /** One step of a message's life, said to a person; the reason is shown beneath. */
-export function stepTitle(step: TimelineEntry): string {
+export function stepTitle(step: TimelineEntry, durability: Durability = "sync"): string {
   const who = step.consumer ?? "a worker";
   switch (step.kind) {
     case "published":
-      return `In the queue${step.queue ? ` ${step.queue}` : ""}, synced to disk`;
+      return `In the queue${step.queue ? ` ${step.queue}` : ""}, ${CONFIRMED[durability]}`;
     case "delivered":
       return `Delivered to ${who}${(step.attempt ?? 1) > 1 ? `, attempt ${step.attempt}` : ""}`;
     case "progress":

@@ -5,7 +5,6 @@ export interface LinkState {
   readonly state: "open" | "connecting" | "lost" | "closed";
   /** When the data on the page was last live; null while it is. */
   readonly lostAt: number | null;
-  readonly durability: string | null;
 }
 
 /** Short interruptions are not worth a banner. */
@@ -29,5 +28,5 @@ export function useLink(): LinkState {
     return () => clearTimeout(timer);
   }, [open, wasOpen]);
   const state = open ? "open" : connection.status === "closed" ? "closed" : wasOpen ? "lost" : "connecting";
-  return { state, lostAt, durability: connection.welcome?.durability ?? null };
+  return { state, lostAt };
 }

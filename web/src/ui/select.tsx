@@ -5,17 +5,19 @@ interface Props extends SelectHTMLAttributes<HTMLSelectElement> {
   readonly label: string;
   /** Value and what is shown for it. */
   readonly options: readonly (readonly [string, string])[];
+  /** Why some cannot be chosen, by value. */
+  readonly off?: Readonly<Record<string, string | null>>;
 }
 
 /** A labelled choice. */
-export function SelectField({ label, options, ...rest }: Props): ReactNode {
+export function SelectField({ label, options, off = {}, ...rest }: Props): ReactNode {
   const id = useId();
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
       <select id={id} {...rest}>
         {options.map(([value, shown]) => (
-          <option key={value} value={value}>
+          <option key={value} value={value} disabled={Boolean(off[value])} title={off[value] ?? undefined}>
             {shown}
           </option>
         ))}

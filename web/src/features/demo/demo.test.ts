@@ -3,7 +3,7 @@ import type { Mail } from "../../api/demo.js";
 import type { QueueEvent } from "../../live/types.js";
 import { type Stop, stopOf, towards } from "./stops.js";
 import { lanesOf } from "./traffic.js";
-import { LETTERS_MAX, merge } from "./use_mailbox.js";
+import { LETTERS_MAX, merge, NOTHING } from "./use_mailbox.js";
 import { brief } from "./your_message.js";
 
 it.each([
@@ -71,11 +71,11 @@ describe("the mailbox", () => {
     subject: "",
     text: "",
     html: null,
-    message: null,
+    message: `message-${id}`,
   });
 
   it("shows letters once, newest first, also when they are told twice", () => {
-    const view = merge({ letters: [letter(2)], total: 2, status: "live" }, [letter(1), letter(2), letter(3)]);
+    const view = merge({ ...NOTHING, letters: [letter(2)], total: 2 }, [letter(1), letter(2), letter(3)]);
 
     expect(view.letters.map((one) => one.id)).toEqual([3, 2, 1]);
     expect(view.total).toBe(3);
@@ -84,10 +84,11 @@ describe("the mailbox", () => {
   it("keeps a bounded number of them", () => {
     const many = Array.from({ length: LETTERS_MAX + 50 }, (_, n) => letter(n + 1));
 
-    const view = merge({ letters: [], total: 0, status: "live" }, many);
+    const view = merge(NOTHING, many);
 
     expect(view.letters).toHaveLength(LETTERS_MAX);
     expect(view.letters[0]?.id).toBe(LETTERS_MAX + 50);
+    expect(view.messages.has(many[0]?.message ?? "")).toBe(true);
   });
 });
 

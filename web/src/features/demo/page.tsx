@@ -52,7 +52,7 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
     timeline: message.timeline,
     failure: message.error === undefined ? null : message.error.message,
   };
-  const arrived = shown !== null && box.letters.some((mail) => mail.message === shown.id);
+  const arrived = shown !== null && box.messages.has(shown.id);
   const at = useTravel(shown?.id ?? null, stopOf(followed.state, followed.percent));
   const workers = stage.state?.processes.filter((one) => one.kind === "worker" && one.status === "running").length ?? 0;
   const brokerUp =

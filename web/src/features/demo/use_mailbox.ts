@@ -4,20 +4,25 @@ import { getJson } from "../../api/http.js";
 
 /** How many letters the page keeps; the catcher has more. */
 export const LETTERS_MAX = 100;
+const MESSAGES_MAX = 5_000;
 /** Letters that arrive together are shown together. */
 const TOGETHER_MS = 100;
 
 export interface MailboxView {
   /** Newest first. */
   readonly letters: readonly Mail[];
+  /** The messages whose letters came, also of those that newer ones have pushed out. */
+  readonly messages: ReadonlySet<string>;
   /** All that ever came. */
   readonly total: number;
   readonly status: "loading" | "live" | "lost";
 }
 
+export const NOTHING: MailboxView = { letters: [], messages: new Set(), total: 0, status: "loading" };
+
 /** The mailbox, live: the newest letters, then each that arrives. */
 export function useMailbox(demo: Demo): MailboxView {
-  const [view, setView] = useState<MailboxView>({ letters: [], total: 0, status: "loading" });
+  const [view, setView] = useState<MailboxView>(NOTHING);
   const waiting = useRef<Mail[]>([]);
 
   useEffect(() => {
@@ -52,5 +57,7 @@ export function useMailbox(demo: Demo): MailboxView {
 export function merge(was: MailboxView, fresh: readonly Mail[]): MailboxView {
   const byId = new Map([...was.letters, ...fresh].map((mail) => [mail.id, mail]));
   const letters = [...byId.values()].sort((a, b) => b.id - a.id).slice(0, LETTERS_MAX);
-  return { ...was, letters, total: Math.max(was.total, letters[0]?.id ?? 0) };
+  const came = fresh.flatMap(({ message }) => (message === null ? [] : [message]));
+  const messages = new Set([...was.messages, ...came].slice(-MESSAGES_MAX));
+  return { ...was, letters, messages, total: Math.max(was.total, letters[0]?.id ?? 0) };
 }

@@ -1,6 +1,7 @@
 import { type ReactNode, useState } from "react";
 import { counted } from "../../format/number.js";
 import { useClient } from "../../live/client.js";
+import { useCannot } from "../../live/engine.js";
 import { useAllQueues } from "../../live/queues.js";
 import { useAct } from "../../live/rights.js";
 import type { MessageInfo } from "../../live/types.js";
@@ -19,6 +20,7 @@ export function MessageActions({ message }: { message: MessageInfo }): ReactNode
   const mq = useClient();
   const redriving = useAct("redrive", message.queue);
   const cancelling = useAct("manage", message.queue);
+  const [cannotRedrive, cannotEdit, cannotCancel] = [useCannot("redrive"), useCannot("edit"), useCannot("cancel")];
   const [dialog, setDialog] = useState<"edit" | "letter" | "cancel" | null>(null);
   const close = (): void => setDialog(null);
   // An edited copy goes not to the dead letters, but to the queue they came from.
@@ -41,12 +43,12 @@ export function MessageActions({ message }: { message: MessageInfo }): ReactNode
   return (
     <>
       {isDead && (
-        <Button kind="primary" busy={redriving.busy} refused={redriving.refused} onClick={redrive}>
+        <Button kind="primary" busy={redriving.busy} refused={cannotRedrive ?? redriving.refused} onClick={redrive}>
           Redrive
         </Button>
       )}
       {isDead && message.body !== undefined && message.type !== "bytes" && (
-        <Button refused={redriving.refused} onClick={() => setDialog("letter")}>
+        <Button refused={cannotEdit ?? redriving.refused} onClick={() => setDialog("letter")}>
           Edit and redrive
         </Button>
       )}
@@ -54,7 +56,7 @@ export function MessageActions({ message }: { message: MessageInfo }): ReactNode
         <Button onClick={() => setDialog("edit")}>Edit and publish again</Button>
       )}
       {OPEN_STATES.includes(message.state) && (
-        <Button kind="danger" refused={cancelling.refused} onClick={() => setDialog("cancel")}>
+        <Button kind="danger" refused={cannotCancel ?? cancelling.refused} onClick={() => setDialog("cancel")}>
           Cancel message
         </Button>
       )}

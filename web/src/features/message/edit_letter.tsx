@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { messagePath } from "../../format/address.js";
 import { jsonError } from "../../format/body.js";
@@ -7,9 +7,8 @@ import { useClient } from "../../live/client.js";
 import { useAct } from "../../live/rights.js";
 import type { MessageInfo } from "../../live/types.js";
 import { useQuery } from "../../live/use_query.js";
-import { Button } from "../../ui/button.js";
-import { Failure } from "../../ui/confirm.js";
 import { Dialog } from "../../ui/dialog.js";
+import { DialogForm } from "../../ui/dialog_form.js";
 import { TextArea } from "../../ui/text_area.js";
 import { ErrorView, Skeleton } from "../../ui/views.js";
 
@@ -50,9 +49,8 @@ function Form({ queue, origin, id, close, done, letter }: Props & { id: string; 
   const bodyWrong = isText ? null : jsonError(body);
   const parsed = parseHeaders(headers);
   const headersWrong = typeof parsed === "string" ? parsed : null;
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (bodyWrong !== null || typeof parsed === "string" || act.busy) return;
+  const submit = (): void => {
+    if (typeof parsed === "string") return;
     const options = {
       ...(isText ? { type: "text" as const } : {}),
       ...(Object.keys(parsed).length === 0 ? {} : { headers: parsed }),
@@ -74,7 +72,13 @@ function Form({ queue, origin, id, close, done, letter }: Props & { id: string; 
       });
   };
   return (
-    <form className="dialog-content" onSubmit={submit}>
+    <DialogForm
+      act={act}
+      wrong={bodyWrong !== null || headersWrong !== null}
+      submit={submit}
+      close={close}
+      label={`Redrive to ${origin}`}
+    >
       {letter.reason && (
         <p className="muted">
           It was set aside because of <code>{letter.reason}</code>
@@ -93,19 +97,6 @@ function Form({ queue, origin, id, close, done, letter }: Props & { id: string; 
         error={headersWrong}
         onChange={(event) => setHeaders(event.target.value)}
       />
-      <Failure text={act.failure} />
-      <div className="dialog-actions">
-        <Button onClick={close}>Cancel</Button>
-        <Button
-          kind="primary"
-          type="submit"
-          busy={act.busy}
-          disabled={bodyWrong !== null || headersWrong !== null}
-          refused={act.refused}
-        >
-          Redrive to {origin}
-        </Button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }

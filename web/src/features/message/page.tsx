@@ -5,6 +5,7 @@ import { pretty } from "../../format/body.js";
 import { bytes } from "../../format/bytes.js";
 import { duration } from "../../format/duration.js";
 import { useClient, useSocketUrl } from "../../live/client.js";
+import { type EngineView, useEngine } from "../../live/engine.js";
 import { usePlacePath } from "../../live/links.js";
 import type { MessageInfo } from "../../live/types.js";
 import { useQuery } from "../../live/use_query.js";
@@ -20,11 +21,22 @@ import { Placements } from "./placements.js";
 import { Timeline } from "./timeline.js";
 import "./message.css";
 
+const ENDED: readonly MessageInfo["state"][] = ["done", "dead", "expired", "purged", "cancelled"];
+
 /** How long a message took from its first step to its last, when it has ended. */
 function took(message: MessageInfo): number | null {
-  if (!["done", "dead", "expired", "purged", "cancelled"].includes(message.state)) return null;
+  if (!ENDED.includes(message.state)) return null;
   const last = message.timeline.at(-1)?.at;
   return last === undefined ? null : last - message.publishedAt;
+}
+
+/** Why there is no body to show. */
+function bodyless(state: MessageInfo["state"], engine: EngineView | null): string {
+  const cannot = engine?.capabilities.find(({ name }) => name === "peek")?.reason ?? null;
+  if (cannot !== null) return cannot;
+  if (engine !== null && engine.name !== "embedded" && ENDED.includes(state))
+    return `The ${engine.name} engine keeps no body of a message that is settled.`;
+  return "The body is not shown to those who may only follow the message.";
 }
 
 /** One message: what happened to it, what is in it, and how to publish it again. */
@@ -36,7 +48,10 @@ export function MessagePage({ id }: { id: string }): ReactNode {
   // The watch never carries body and headers: they are read once, and again when the state changes.
   const read = useQuery(`${id} ${live.state ?? ""}`, () => mq.message(id));
   const first = useQuery(id, () => mq.message(id));
-  const message = read.data ?? first.data;
+  const engine = useEngine();
+  const latest = read.data ?? first.data;
+  // Engines other than the embedded one forget a body when the message is settled: what was read before stays.
+  const message = latest?.body === undefined && latest !== undefined ? { ...first.data, ...latest } : latest;
   const head = (actions: ReactNode): ReactNode => (
     <PageHead
       actions={actions}
@@ -129,7 +144,7 @@ export function MessagePage({ id }: { id: string }): ReactNode {
           )}
           {message.body === undefined ? (
             <Panel title="Body">
-              <p className="muted">The body is not shown to those who may only follow the message.</p>
+              <p className="muted">{bodyless(now.state, engine)}</p>
             </Panel>
           ) : (
             <Code

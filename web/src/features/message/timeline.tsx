@@ -2,6 +2,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { duration } from "../../format/duration.js";
 import { stepTitle, stepTone } from "../../format/step.js";
 import { clock, exact } from "../../format/time.js";
+import { useDurability } from "../../live/engine.js";
 import type { TimelineEntry } from "../../live/types.js";
 import { Shape } from "../../ui/state.js";
 import "./timeline.css";
@@ -34,6 +35,7 @@ interface Props {
 
 /** The life of a message as an ordered list: what, how long after the step before, and why. */
 export function Timeline({ steps, label = "Timeline", before, after }: Props): ReactNode {
+  const durability = useDurability();
   const hidden = Math.max(0, steps.length - STEPS_MAX);
   const shown = hidden === 0 ? steps : [...steps.slice(0, 10), ...steps.slice(steps.length - STEPS_MAX + 10)];
   return (
@@ -46,7 +48,7 @@ export function Timeline({ steps, label = "Timeline", before, after }: Props): R
           <li key={`${step.at}-${step.kind}-${step.attempt ?? 0}-${step.percent ?? 0}`} className="step">
             <Shape tone={stepTone(step)} />
             <span className="step-title">
-              {stepTitle(step)}
+              {stepTitle(step, durability)}
               {step.kind === "retrying" && step.due !== undefined && (
                 <span className="retrying step-due">
                   , {last ? <Countdown to={step.due} /> : <>again after {duration(step.due - step.at)}</>}

@@ -9,6 +9,7 @@ import { useAllStreams } from "../../live/streams.js";
 import { useQuery } from "../../live/use_query.js";
 import { Tag } from "../../ui/state.js";
 import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/views.js";
+import { DURABILITY } from "../engine/page.js";
 import { Feed } from "../feed/feed.js";
 import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
 import { attention, byAttention, waiting } from "../queues/sort.js";
@@ -18,13 +19,6 @@ import { StreamTable } from "../streams/table.js";
 import { TotalRates } from "./total_rates.js";
 import "../queues/queues.css";
 import "./overview.css";
-
-/** What each durability promises, in words. */
-const DURABILITY: Readonly<Record<string, string>> = {
-  sync: "every confirm is synced to disk",
-  os: "confirms are written, not synced: a power cut may lose some",
-  memory: "nothing is on disk: a restart loses everything",
-};
 
 const SHOWN_MAX = 10;
 

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { messagePath } from "../../format/address.js";
 import { jsonError } from "../../format/body.js";
@@ -6,11 +6,11 @@ import { counted } from "../../format/number.js";
 import { headerLines, parseHeaders } from "../../format/parse.js";
 import { topicError } from "../../format/pattern.js";
 import { useClient } from "../../live/client.js";
+import { useCannot } from "../../live/engine.js";
 import { useAct } from "../../live/rights.js";
 import type { MessageInfo } from "../../live/types.js";
-import { Button } from "../../ui/button.js";
-import { Failure } from "../../ui/confirm.js";
 import { Dialog } from "../../ui/dialog.js";
+import { DialogForm } from "../../ui/dialog_form.js";
 import { Field } from "../../ui/field.js";
 import { TextArea } from "../../ui/text_area.js";
 import { type Destination, send } from "./send.js";
@@ -43,6 +43,7 @@ function Form({ to, close, like }: Omit<Props, "open">): ReactNode {
   const [topic, setTopic] = useState(to.name);
   const name = to.kind === "topic" ? topic : to.name;
   const act = useAct("publish", name);
+  const [cannotDelay, cannotRank, cannotOrder] = [useCannot("delay"), useCannot("priority"), useCannot("ordering_key")];
   const [body, setBody] = useState(() => JSON.stringify(like?.body ?? example(to.name), null, 2));
   const [headers, setHeaders] = useState(headerLines(like?.headers));
   const [copies, setCopies] = useState("1");
@@ -57,14 +58,13 @@ function Form({ to, close, like }: Omit<Props, "open">): ReactNode {
   const manyWrong = !Number.isInteger(many) || many < 1 || many > COUNT_MAX;
   const wrong = bodyWrong !== null || headersWrong !== null || topicWrong !== null || manyWrong;
 
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (wrong || act.busy || typeof parsed === "string") return;
+  const submit = (): void => {
+    if (typeof parsed === "string") return;
     const value: unknown = JSON.parse(body);
     const options = {
-      ...(delay === "" ? {} : { delayMs: Math.round(Number(delay) * 1_000) }),
-      ...(priority === "" ? {} : { priority: Number(priority) }),
-      ...(key === "" ? {} : { key }),
+      ...(delay === "" || cannotDelay !== null ? {} : { delayMs: Math.round(Number(delay) * 1_000) }),
+      ...(priority === "" || cannotRank !== null ? {} : { priority: Number(priority) }),
+      ...(key === "" || cannotOrder !== null ? {} : { key }),
       ...(Object.keys(parsed).length === 0 ? {} : { headers: parsed }),
     };
     void act
@@ -80,7 +80,7 @@ function Form({ to, close, like }: Omit<Props, "open">): ReactNode {
       .then((done) => done && close());
   };
   return (
-    <form className="dialog-content" onSubmit={submit}>
+    <DialogForm act={act} wrong={wrong} submit={submit} close={close} label="Publish">
       {to.kind === "topic" && (
         <Field
           label="Topic"
@@ -114,6 +114,7 @@ function Form({ to, close, like }: Omit<Props, "open">): ReactNode {
               label="Delay, s"
               inputMode="decimal"
               placeholder="none"
+              off={cannotDelay}
               value={delay}
               onChange={(event) => setDelay(event.target.value)}
             />
@@ -121,20 +122,20 @@ function Form({ to, close, like }: Omit<Props, "open">): ReactNode {
               label="Priority"
               inputMode="numeric"
               placeholder="0"
+              off={cannotRank}
               value={priority}
               onChange={(event) => setPriority(event.target.value)}
             />
           </>
         )}
-        <Field label="Ordering key" placeholder="none" value={key} onChange={(event) => setKey(event.target.value)} />
+        <Field
+          label="Ordering key"
+          placeholder="none"
+          off={cannotOrder}
+          value={key}
+          onChange={(event) => setKey(event.target.value)}
+        />
       </div>
-      <Failure text={act.failure} />
-      <div className="dialog-actions">
-        <Button onClick={close}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={act.busy} disabled={wrong} refused={act.refused}>
-          Publish
-        </Button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }

@@ -4,21 +4,19 @@ import { messagePath } from "../../format/address.js";
 import { preview } from "../../format/body.js";
 import { counted } from "../../format/number.js";
 import { useClient } from "../../live/client.js";
+import { useCannot } from "../../live/engine.js";
 import { useAct } from "../../live/rights.js";
 import type { ListedMessage } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { ReadOnly } from "../../ui/read_only.js";
 import { Ago } from "../../ui/time.js";
-import { Empty, ErrorView, Panel, Skeleton } from "../../ui/views.js";
+import { Empty } from "../../ui/views.js";
 import { EditLetter } from "../message/edit_letter.js";
 import { Timeline } from "../message/timeline.js";
-import { type Search, searchFields } from "./search.js";
-import { SearchBox } from "./search_box.js";
-import { SearchedSoFar } from "./searched.js";
+import { Browsed, useBrowsing } from "./browsed.js";
 import { useBrowse } from "./use_browse.js";
 
-const LIMIT = 50;
 const NONE: ReadonlySet<string> = new Set();
 
 /** When and why a message was set aside. */
@@ -32,17 +30,18 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
   const mq = useClient();
   const [selected, setSelected] = useState(NONE);
   const [opened, setOpened] = useState<string | null>(null);
-  const [pointed, setPointed] = useState(false);
   const [discarding, setDiscarding] = useState(false);
   const act = useAct("redrive", queue);
-  const { busy, refused } = act;
-  const [search, setSearch] = useState<Search | null>(null);
+  const cannotEdit = useCannot("edit");
+  const cannotRedrive = useCannot("redrive");
+  const { busy } = act;
+  const refused = cannotRedrive ?? act.refused;
   const [editing, setEditing] = useState<string | null>(null);
-  const fields = search === null ? null : searchFields(search);
-  const held = pointed || selected.size > 0 || fields !== null || editing !== null;
-  const list = useBrowse(`${queue} ${JSON.stringify(fields)}`, String(total), held && !busy, (after) =>
-    mq.queue(queue).peek({ ...fields, state: "ready", limit: LIMIT, ...(after === null ? {} : { after }) }),
+  const held = !busy && (selected.size > 0 || editing !== null);
+  const browsing = useBrowsing(queue, String(total), held, (fields, page) =>
+    mq.queue(queue).peek({ ...fields, ...page, state: "ready" }),
   );
+  const { list } = browsing;
   const messages = list.messages ?? [];
   const chosen = messages.filter((message) => selected.has(message.id)).map((message) => message.id);
 
@@ -64,115 +63,90 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
     setSelected(next);
   };
   return (
-    <Panel
-      title="Dead letters"
-      flush
-      className="live"
-      aside={
-        <div className="filters">
-          {list.changed && (
-            <button type="button" className="pill" onClick={list.refresh}>
-              Changed: show
-            </button>
-          )}
-          <SearchBox search={search} set={setSearch} />
-          {chosen.length > 0 && (
-            <>
-              <Button className="small" data-key="r" busy={busy} refused={refused} onClick={() => redrive(chosen)}>
-                Redrive {chosen.length} selected
-              </Button>
-              <Button
-                className="small"
-                kind="danger"
-                disabled={busy}
-                refused={refused}
-                onClick={() => setDiscarding(true)}
-              >
-                Discard {chosen.length} selected
-              </Button>
-            </>
-          )}
-          <Button
-            className="small"
-            kind="primary"
-            busy={busy}
-            disabled={total === 0}
-            refused={refused}
-            onClick={() => redrive(null)}
-          >
-            Redrive all
-          </Button>
-        </div>
-      }
-    >
-      <ReadOnly reason={refused} />
-      {fields !== null && <SearchedSoFar list={list} />}
-      {list.error !== null && list.messages === null ? (
-        <ErrorView title="The dead letters could not be read" error={list.error} retry={list.refresh} />
-      ) : list.messages === null ? (
-        <Skeleton rows={5} label="Loading dead letters" />
-      ) : messages.length === 0 && fields !== null ? null : messages.length === 0 ? (
-        <Empty title="No dead letters">
-          A message lands here when its last attempt has failed. It keeps its id, its body and the reason, and can be
-          sent back.
-        </Empty>
-      ) : (
-        <div
-          className="table-wrap rows"
-          onPointerEnter={() => setPointed(true)}
-          onPointerLeave={() => setPointed(false)}
-        >
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">
-                  <input
-                    type="checkbox"
-                    aria-label="Select all shown"
-                    checked={chosen.length === messages.length}
-                    onChange={(event) =>
-                      setSelected(event.target.checked ? new Set(messages.map((message) => message.id)) : NONE)
-                    }
-                  />
-                </th>
-                <th scope="col">Id</th>
-                <th scope="col">Reason</th>
-                <th scope="col" className="num">
-                  Attempts
-                </th>
-                <th scope="col">Set aside</th>
-                <th scope="col">Body</th>
-                <th scope="col">
-                  <span className="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {messages.map((message) => (
-                <Row
-                  key={message.id}
-                  message={message}
-                  selected={selected.has(message.id)}
-                  opened={opened === message.id}
-                  busy={busy}
+    <>
+      <Browsed
+        title="Dead letters"
+        what="dead letters"
+        browsing={browsing}
+        note={<ReadOnly reason={act.refused} />}
+        empty={
+          <Empty title="No dead letters">
+            A message lands here when its last attempt has failed. It keeps its id, its body and the reason, and can be
+            sent back.
+          </Empty>
+        }
+        blind="How many there are is known, and they can be sent back or purged together."
+        tools={
+          <>
+            {chosen.length > 0 && (
+              <>
+                <Button className="small" data-key="r" busy={busy} refused={refused} onClick={() => redrive(chosen)}>
+                  Redrive {chosen.length} selected
+                </Button>
+                <Button
+                  className="small"
+                  kind="danger"
+                  disabled={busy}
                   refused={refused}
-                  toggle={() => toggle(message.id)}
-                  open={() => setOpened(opened === message.id ? null : message.id)}
-                  redrive={() => redrive([message.id])}
-                  edit={() => setEditing(message.id)}
-                />
-              ))}
-            </tbody>
-          </table>
-          {list.more && fields === null && (
-            <p className="table-more">
-              <Button className="small" onClick={list.loadMore}>
-                Show {LIMIT} more
-              </Button>
-            </p>
-          )}
-        </div>
-      )}
+                  onClick={() => setDiscarding(true)}
+                >
+                  Discard {chosen.length} selected
+                </Button>
+              </>
+            )}
+            <Button
+              className="small"
+              kind="primary"
+              busy={busy}
+              disabled={total === 0}
+              refused={refused}
+              onClick={() => redrive(null)}
+            >
+              Redrive all
+            </Button>
+          </>
+        }
+        head={
+          <>
+            <th scope="col">
+              <input
+                type="checkbox"
+                aria-label="Select all shown"
+                checked={chosen.length === messages.length}
+                onChange={(event) =>
+                  setSelected(event.target.checked ? new Set(messages.map((message) => message.id)) : NONE)
+                }
+              />
+            </th>
+            <th scope="col">Id</th>
+            <th scope="col">Reason</th>
+            <th scope="col" className="num">
+              Attempts
+            </th>
+            <th scope="col">Set aside</th>
+            <th scope="col">Body</th>
+            <th scope="col">
+              <span className="visually-hidden">Actions</span>
+            </th>
+          </>
+        }
+      >
+        {messages.map((message) => (
+          <Row
+            key={message.id}
+            message={message}
+            selected={selected.has(message.id)}
+            opened={opened === message.id}
+            busy={busy}
+            refused={refused}
+            uneditable={cannotEdit ?? refused}
+            toggle={() => toggle(message.id)}
+            open={() => setOpened(opened === message.id ? null : message.id)}
+            redrive={() => redrive([message.id])}
+            edit={() => setEditing(message.id)}
+          />
+        ))}
+      </Browsed>
       <EditLetter
         queue={queue}
         origin={origin}
@@ -208,7 +182,7 @@ export function DeadLetters({ queue, origin, total }: { queue: string; origin: s
           </div>
         </div>
       </Dialog>
-    </Panel>
+    </>
   );
 }
 
@@ -218,13 +192,25 @@ interface RowProps {
   readonly opened: boolean;
   readonly busy: boolean;
   readonly refused: string | null;
+  readonly uneditable: string | null;
   readonly toggle: () => void;
   readonly open: () => void;
   readonly redrive: () => void;
   readonly edit: () => void;
 }
 
-function Row({ message, selected, opened, busy, refused, toggle, open, redrive, edit }: RowProps): ReactNode {
+function Row({
+  message,
+  selected,
+  opened,
+  busy,
+  refused,
+  uneditable,
+  toggle,
+  open,
+  redrive,
+  edit,
+}: RowProps): ReactNode {
   const { at, reason } = death(message);
   return (
     <>
@@ -261,7 +247,7 @@ function Row({ message, selected, opened, busy, refused, toggle, open, redrive, 
               <Button
                 className="small"
                 disabled={busy}
-                refused={refused}
+                refused={uneditable}
                 aria-label={`Edit and redrive ${message.id}`}
                 onClick={edit}
               >

@@ -8,6 +8,7 @@ import { duration } from "../../format/duration.js";
 import { count } from "../../format/number.js";
 import { rate } from "../../format/rate.js";
 import { useClient, useSocketUrl } from "../../live/client.js";
+import { useCannot } from "../../live/engine.js";
 import { HISTORY_SLOTS, HISTORY_SPAN, useRates } from "../../live/history.js";
 import { useAct } from "../../live/rights.js";
 import { useQuery } from "../../live/use_query.js";
@@ -37,6 +38,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
   const url = useSocketUrl();
   const manage = useAct("manage", name);
   const publish = useAct("publish", name);
+  const cannotPause = useCannot("pause");
   const queue = useQueue(name);
   const history = useRates(name);
   const detail = useQuery(name, () => mq.queue(name).details(), ASK_EVERY_MS);
@@ -105,7 +107,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
             >
               Publish
             </Button>
-            <Button data-key="p" busy={manage.busy} refused={manage.refused} onClick={togglePause}>
+            <Button data-key="p" busy={manage.busy} refused={cannotPause ?? manage.refused} onClick={togglePause}>
               {paused ? <Play size={15} aria-hidden="true" /> : <Pause size={15} aria-hidden="true" />}{" "}
               {paused ? "Resume" : "Pause"}
             </Button>

@@ -3,8 +3,15 @@ import { SEARCHED, type Search, type Searched, searchFields } from "./search.js"
 
 const HINT: Record<Searched, string> = { body: "text in the body", header: "region: eu", key: "the whole key" };
 
+interface Props {
+  readonly search: Search | null;
+  readonly set: (search: Search | null) => void;
+  /** Why this engine cannot search. */
+  readonly off: string | null;
+}
+
 /** Looks for messages: what is typed is asked for by Enter, since every search reads bodies from disk. */
-export function SearchBox({ search, set }: { search: Search | null; set: (search: Search | null) => void }): ReactNode {
+export function SearchBox({ search, set, off }: Props): ReactNode {
   const id = useId();
   const [within, setWithin] = useState<Searched>(search?.within ?? "body");
   const [text, setText] = useState(search?.text ?? "");
@@ -21,6 +28,8 @@ export function SearchBox({ search, set }: { search: Search | null; set: (search
       <select
         id={`${id}-in`}
         className="select"
+        disabled={off !== null}
+        title={off ?? undefined}
         value={within}
         onChange={(event) => setWithin(event.target.value as Searched)}
       >
@@ -36,13 +45,21 @@ export function SearchBox({ search, set }: { search: Search | null; set: (search
         className="input"
         type="search"
         data-search
-        placeholder={HINT[within]}
+        disabled={off !== null}
+        title={off ?? undefined}
+        aria-describedby={off === null ? undefined : `${id}-off`}
+        placeholder={off === null ? HINT[within] : "no search on this engine"}
         value={text}
         onChange={(event) => {
           setText(event.target.value);
           if (event.target.value === "") set(null);
         }}
       />
+      {off !== null && (
+        <span id={`${id}-off`} className="visually-hidden">
+          {off}
+        </span>
+      )}
     </form>
   );
 }

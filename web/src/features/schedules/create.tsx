@@ -1,19 +1,17 @@
 import type { ScheduleSpec } from "postroad";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { jsonError } from "../../format/body.js";
 import { parseDuration } from "../../format/parse.js";
 import { relative } from "../../format/time.js";
 import { useClient } from "../../live/client.js";
-import { useAllQueues } from "../../live/queues.js";
 import { useAct } from "../../live/rights.js";
-import { useAllStreams } from "../../live/streams.js";
-import { Button } from "../../ui/button.js";
-import { Failure } from "../../ui/confirm.js";
 import { Dialog } from "../../ui/dialog.js";
+import { DialogForm } from "../../ui/dialog_form.js";
 import { Field } from "../../ui/field.js";
 import { SelectField } from "../../ui/select.js";
 import { Suggest } from "../../ui/suggest.js";
 import { TextArea } from "../../ui/text_area.js";
+import { type Target, TargetFields, targetFields } from "../target/target.js";
 import { cronError, everyError, zones } from "./when.js";
 
 interface Props {
@@ -33,38 +31,29 @@ export function CreateSchedule({ open, ...rest }: Props): ReactNode {
   );
 }
 
-type Kind = "queue" | "stream" | "topic";
 const ZONES = zones();
 
 function Form({ close, done, taken }: Omit<Props, "open">): ReactNode {
   const mq = useClient();
-  const { queues } = useAllQueues();
-  const { streams } = useAllStreams();
   const [name, setName] = useState("");
   const [rule, setRule] = useState<"cron" | "every">("cron");
   const [cron, setCron] = useState("0 3 * * *");
   const [zone, setZone] = useState(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
   const [every, setEvery] = useState("5 min");
-  const [kind, setKind] = useState<Kind>("queue");
-  const [target, setTarget] = useState("");
+  const [target, setTarget] = useState<Target>({ kind: "queue", name: "" });
   const [body, setBody] = useState('{\n  "hello": "world"\n}');
   const [paused, setPaused] = useState(false);
   const act = useAct("manage", name.trim());
   const everyMs = parseDuration(every);
   const ruleWrong = rule === "cron" ? cronError(cron) : everyError(everyMs);
   const bodyWrong = jsonError(body);
-  const wrong = name.trim() === "" || target.trim() === "" || ruleWrong !== null || bodyWrong !== null;
+  const wrong = name.trim() === "" || target.name === "" || ruleWrong !== null || bodyWrong !== null;
   const replaces = taken.includes(name.trim());
-  const names = { queue: queues.map((one) => one.name), stream: streams.map((one) => one.name), topic: [] }[kind];
 
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (wrong || act.busy) return;
-    const to = target.trim();
-    const where = kind === "queue" ? { queue: to } : kind === "stream" ? { stream: to } : { topic: to };
+  const submit = (): void => {
     const when = rule === "cron" ? { cron: cron.trim(), zone } : { everyMs: everyMs ?? 0 };
     const message = { body: JSON.parse(body) as unknown };
-    const spec: ScheduleSpec = { ...when, ...where, message, paused };
+    const spec: ScheduleSpec = { ...when, ...targetFields(target), message, paused };
     void act
       .run(() => mq.schedule(name.trim(), spec), {
         done: ({ nextAt }) =>
@@ -79,7 +68,13 @@ function Form({ close, done, taken }: Omit<Props, "open">): ReactNode {
       });
   };
   return (
-    <form className="dialog-content" onSubmit={submit}>
+    <DialogForm
+      act={act}
+      wrong={wrong}
+      submit={submit}
+      close={close}
+      label={replaces ? `Replace ${name.trim()}` : "Create schedule"}
+    >
       <Field
         label="Name"
         className="mono"
@@ -121,30 +116,17 @@ function Form({ close, done, taken }: Omit<Props, "open">): ReactNode {
         )}
       </div>
       {rule === "cron" && <Suggest label="Zone" value={zone} set={setZone} names={ZONES} />}
-      <div className="field-row">
-        <SelectField
-          label="Publishes to a"
-          options={[
-            ["queue", "queue"],
-            ["stream", "stream"],
-            ["topic", "topic"],
-          ]}
-          value={kind}
-          onChange={(event) => setKind(event.target.value as Kind)}
-        />
-        <Suggest label="Target" value={target} set={setTarget} names={names} placeholder="its name" />
-      </div>
+      <TargetFields
+        label="Publishes to a"
+        kinds={["queue", "stream", "topic"]}
+        placeholder="its name"
+        target={target}
+        set={setTarget}
+      />
       <TextArea label="Body, JSON" value={body} error={bodyWrong} onChange={(event) => setBody(event.target.value)} />
       <label className="check">
         <input type="checkbox" checked={paused} onChange={(event) => setPaused(event.target.checked)} /> Paused at first
       </label>
-      <Failure text={act.failure} />
-      <div className="dialog-actions">
-        <Button onClick={close}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={act.busy} disabled={wrong} refused={act.refused}>
-          {replaces ? `Replace ${name.trim()}` : "Create schedule"}
-        </Button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }

@@ -1,9 +1,8 @@
-import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import { counted } from "../../format/number.js";
 import { useAct } from "../../live/rights.js";
-import { Button } from "../../ui/button.js";
-import { Failure } from "../../ui/confirm.js";
 import { Dialog } from "../../ui/dialog.js";
+import { DialogForm } from "../../ui/dialog_form.js";
 import { Field } from "../../ui/field.js";
 import { SelectField } from "../../ui/select.js";
 import { changes, parsedOf, type SettingField, textOf, type Values } from "./fields.js";
@@ -39,9 +38,7 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
   const wrong = fields.some((field) => "error" in parsedOf(field, texts[field.name] ?? ""));
   const changed = changes(fields, was, texts);
   const many = Object.keys(changed).length;
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (wrong || many === 0 || act.busy) return;
+  const submit = (): void => {
     void act
       .run(() => save(changed), { done: () => `${counted(many, "setting")} of ${name} changed.` })
       .then((done) => {
@@ -51,7 +48,13 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
       });
   };
   return (
-    <form className="dialog-content" onSubmit={submit}>
+    <DialogForm
+      act={act}
+      wrong={wrong || many === 0}
+      submit={submit}
+      close={close}
+      label={many === 0 ? "Nothing changed" : `Change ${counted(many, "setting")}`}
+    >
       <div className="settings-fields">
         {fields.map((field) => (
           <Setting
@@ -62,14 +65,7 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
           />
         ))}
       </div>
-      <Failure text={act.failure} />
-      <div className="dialog-actions">
-        <Button onClick={close}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={act.busy} disabled={wrong || many === 0} refused={act.refused}>
-          {many === 0 ? "Nothing changed" : `Change ${counted(many, "setting")}`}
-        </Button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }
 

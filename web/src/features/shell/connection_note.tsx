@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { useEngine } from "../../live/engine.js";
 import { useLink } from "../../live/link.js";
 import { Shape } from "../../ui/state.js";
 
@@ -12,14 +13,18 @@ const WORDS = {
 /** The state of the connection, and what a confirm of this broker is worth. */
 export function ConnectionNote(): ReactNode {
   const link = useLink();
+  const engine = useEngine();
   const [tone, word] = WORDS[link.state];
   return (
     <div className="link-note" title={word}>
       <Shape tone={tone} />
       <span className="link-text" role="status" aria-label="Connection">
         {word}
-        {link.durability !== null && (
-          <small>{link.durability === "sync" ? "each confirm is on disk" : `durability: ${link.durability}`}</small>
+        {engine !== null && (
+          <small>
+            {engine.name === "embedded" ? "" : `${engine.name}: `}
+            {engine.durability === "sync" ? "each confirm is on disk" : `durability ${engine.durability}`}
+          </small>
         )}
       </span>
     </div>

@@ -9,6 +9,7 @@ import {
   PanelLeftClose,
   PanelLeftOpen,
   ScrollText,
+  Server,
   Split,
   Sun,
 } from "lucide-react";
@@ -16,6 +17,7 @@ import { type ReactNode, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { queuePath } from "../../format/address.js";
 import { count } from "../../format/number.js";
+import { useCannot } from "../../live/engine.js";
 import type { QueueStats } from "../../live/types.js";
 import { waiting } from "../queues/sort.js";
 import { ConnectionNote } from "./connection_note.js";
@@ -57,16 +59,19 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
     }
   };
   const overview = demo ? "/overview" : "/";
-  const link = (to: string, icon: ReactNode, label: string): ReactNode => (
+  const cannot = { streams: useCannot("streams"), topics: useCannot("topics"), schedules: useCannot("schedules") };
+  // A page that this engine has nothing for is still there, and says why.
+  const link = (to: string, icon: ReactNode, label: string, off: string | null = null): ReactNode => (
     <li>
       <Link
         href={to}
-        className="nav-link"
+        className={off === null ? "nav-link" : "nav-link off"}
         aria-current={path === to ? "page" : path.startsWith("/streams/") && to === "/streams" ? "true" : undefined}
-        title={label}
+        title={off ?? label}
         onClick={() => setUnfolded(false)}
       >
         {icon} <span className="nav-text">{label}</span>
+        {off !== null && <span className="visually-hidden">: {off}</span>}
       </Link>
     </li>
   );
@@ -101,9 +106,10 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
           {demo && link("/", <Inbox size={18} aria-hidden="true" />, "Sign-up demo")}
           {link(overview, <Gauge size={18} aria-hidden="true" />, "Overview")}
           {link("/queues", <List size={18} aria-hidden="true" />, "Queues")}
-          {link("/streams", <ScrollText size={18} aria-hidden="true" />, "Streams")}
-          {link("/topics", <Split size={18} aria-hidden="true" />, "Topics")}
-          {link("/schedules", <CalendarClock size={18} aria-hidden="true" />, "Schedules")}
+          {link("/streams", <ScrollText size={18} aria-hidden="true" />, "Streams", cannot.streams)}
+          {link("/topics", <Split size={18} aria-hidden="true" />, "Topics", cannot.topics)}
+          {link("/schedules", <CalendarClock size={18} aria-hidden="true" />, "Schedules", cannot.schedules)}
+          {link("/engine", <Server size={18} aria-hidden="true" />, "Engine")}
         </ul>
         {queues.length > 0 && (
           <ul className="nav-queues" aria-label="All queues">

@@ -53,6 +53,9 @@ export function Palette({ open, close, demo, queues, streams, chooseTheme, help 
             <Command.Item value="Schedules cron" onSelect={run(() => go("/schedules"))}>
               Schedules
             </Command.Item>
+            <Command.Item value="Engine capabilities durability" onSelect={run(() => go("/engine"))}>
+              Engine
+            </Command.Item>
           </Command.Group>
           {queues.length > 0 && (
             <Command.Group heading="Queues">

@@ -1,6 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { clock } from "../../format/time.js";
+import { DurabilityContext, useEngine } from "../../live/engine.js";
 import { rates } from "../../live/history.js";
 import { useLink } from "../../live/link.js";
 import { useAllQueues } from "../../live/queues.js";
@@ -20,6 +21,7 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
   const { queues } = useAllQueues();
   const { streams } = useAllStreams();
   const link = useLink();
+  const durability = useEngine()?.durability ?? "sync";
   const [theme, chooseTheme] = useTheme();
   const [dialog, setDialog] = useState<"palette" | "help" | null>(null);
   const [path] = useLocation();
@@ -68,7 +70,7 @@ export function Shell({ demo, children }: { demo: boolean; children: ReactNode }
             itself when the broker answers.
           </p>
         )}
-        {children}
+        <DurabilityContext value={durability}>{children}</DurabilityContext>
       </main>
       <Palette
         open={dialog === "palette"}

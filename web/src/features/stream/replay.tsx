@@ -1,13 +1,12 @@
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { count, counted } from "../../format/number.js";
 import { placeOf } from "../../format/place.js";
 import { useClient } from "../../live/client.js";
 import { useAllQueues } from "../../live/queues.js";
 import { useAct } from "../../live/rights.js";
 import type { StreamStats } from "../../live/types.js";
-import { Button } from "../../ui/button.js";
-import { Failure } from "../../ui/confirm.js";
 import { Dialog } from "../../ui/dialog.js";
+import { DialogForm } from "../../ui/dialog_form.js";
 import { Field } from "../../ui/field.js";
 import { Suggest } from "../../ui/suggest.js";
 
@@ -53,9 +52,7 @@ function Form({ stream, close }: Omit<Props, "open">): ReactNode {
       .replay({ first: range.first, last: range.last, queue: queue.trim(), dryRun });
     return answer.count;
   };
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (wrong || act.busy) return;
+  const submit = (): void => {
     if (found === null)
       void act.run(
         async () => {
@@ -73,7 +70,13 @@ function Form({ stream, close }: Omit<Props, "open">): ReactNode {
         .then((ok) => ok && close());
   };
   return (
-    <form className="dialog-content" onSubmit={submit}>
+    <DialogForm
+      act={act}
+      wrong={wrong || found === 0}
+      submit={submit}
+      close={close}
+      label={found === null ? "Count first" : `Replay ${counted(found, "message")}`}
+    >
       <p className="muted">
         The stream has offsets {count(stream.earliest)} to {count(Math.max(stream.earliest, stream.next - 1))}. What is
         replayed is copied by reference; the stream and its groups are not touched.
@@ -106,13 +109,6 @@ function Form({ stream, close }: Omit<Props, "open">): ReactNode {
           <strong>{counted(found, "message")}</strong> would be copied to <code>{queue}</code>.
         </p>
       )}
-      <Failure text={act.failure} />
-      <div className="dialog-actions">
-        <Button onClick={close}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={act.busy} disabled={wrong || found === 0} refused={act.refused}>
-          {found === null ? "Count first" : `Replay ${counted(found, "message")}`}
-        </Button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }

@@ -1,18 +1,15 @@
 import type { BindingTarget } from "postroad";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { parseHeaders } from "../../format/parse.js";
 import { patternError } from "../../format/pattern.js";
 import { useClient } from "../../live/client.js";
-import { useAllQueues } from "../../live/queues.js";
 import { useAct } from "../../live/rights.js";
-import { useAllStreams } from "../../live/streams.js";
-import { Button } from "../../ui/button.js";
-import { Failure } from "../../ui/confirm.js";
 import { Dialog } from "../../ui/dialog.js";
+import { DialogForm } from "../../ui/dialog_form.js";
 import { Field } from "../../ui/field.js";
 import { SelectField } from "../../ui/select.js";
-import { Suggest } from "../../ui/suggest.js";
 import { TextArea } from "../../ui/text_area.js";
+import { type Target, TargetFields, targetFields } from "../target/target.js";
 
 const VALUES_MAX = 16;
 
@@ -33,34 +30,26 @@ export function AddBinding({ open, ...rest }: Props): ReactNode {
 
 function Form({ close, done }: Omit<Props, "open">): ReactNode {
   const mq = useClient();
-  const { queues } = useAllQueues();
-  const { streams } = useAllStreams();
   const [pattern, setPattern] = useState("");
-  const [kind, setKind] = useState<"queue" | "stream">("queue");
-  const [target, setTarget] = useState("");
+  const [target, setTarget] = useState<Target<"queue" | "stream">>({ kind: "queue", name: "" });
   const [filter, setFilter] = useState("");
   const [match, setMatch] = useState<"all" | "any">("all");
   // Both sides need the right: a refusal says nothing of other bindings.
-  const act = useAct("manage", `${pattern} ${target.trim()}`);
+  const act = useAct("manage", `${pattern} ${target.name}`);
   const patternWrong = pattern === "" ? null : patternError(pattern);
   const values = parseHeaders(filter);
   const many = typeof values === "string" ? 0 : Object.keys(values).length;
   const filterWrong = typeof values === "string" ? values : many > VALUES_MAX ? `At most ${VALUES_MAX} headers.` : null;
-  const wrong = pattern === "" || patternWrong !== null || target.trim() === "" || filterWrong !== null;
-  const names = kind === "queue" ? queues.map((queue) => queue.name) : streams.map((stream) => stream.name);
+  const wrong = pattern === "" || patternWrong !== null || target.name === "" || filterWrong !== null;
 
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (wrong || act.busy || typeof values === "string") return;
+  const submit = (): void => {
+    if (typeof values === "string") return;
     const headers = many === 0 ? {} : { headers: { match, values } };
-    const to: BindingTarget = {
-      ...(kind === "queue" ? { queue: target.trim() } : { stream: target.trim() }),
-      ...headers,
-    };
+    const to: BindingTarget = { ...targetFields(target), ...headers };
     void act
       .run(() => mq.bind(pattern, to), {
         done: ({ changed }) =>
-          changed ? `${pattern} now copies to ${target}.` : `${pattern} copied to ${target} already.`,
+          changed ? `${pattern} now copies to ${target.name}.` : `${pattern} copied to ${target.name} already.`,
       })
       .then((ok) => {
         if (!ok) return;
@@ -69,7 +58,7 @@ function Form({ close, done }: Omit<Props, "open">): ReactNode {
       });
   };
   return (
-    <form className="dialog-content" onSubmit={submit}>
+    <DialogForm act={act} wrong={wrong} submit={submit} close={close} label="Add binding">
       <Field
         label="Pattern"
         className="mono"
@@ -81,21 +70,13 @@ function Form({ close, done }: Omit<Props, "open">): ReactNode {
         value={pattern}
         onChange={(event) => setPattern(event.target.value)}
       />
-      <div className="field-row">
-        <SelectField
-          label="Copies to a"
-          options={[
-            ["queue", "queue"],
-            ["stream", "stream"],
-          ]}
-          value={kind}
-          onChange={(event) => {
-            setKind(event.target.value === "stream" ? "stream" : "queue");
-            setTarget("");
-          }}
-        />
-        <Suggest label="Target" value={target} set={setTarget} names={names} placeholder="one that exists" />
-      </div>
+      <TargetFields
+        label="Copies to a"
+        kinds={["queue", "stream"]}
+        placeholder="one that exists"
+        target={target}
+        set={setTarget}
+      />
       <TextArea
         label="Only with headers, one name: value a line"
         short
@@ -115,13 +96,6 @@ function Form({ close, done }: Omit<Props, "open">): ReactNode {
           onChange={(event) => setMatch(event.target.value === "any" ? "any" : "all")}
         />
       )}
-      <Failure text={act.failure} />
-      <div className="dialog-actions">
-        <Button onClick={close}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={act.busy} disabled={wrong} refused={act.refused}>
-          Add binding
-        </Button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }
