@@ -280,6 +280,16 @@ async def test_a_topic_frame_sent_again_is_answered_with_its_first_confirm(rig: 
     assert (await rig.stats("a"))["ready"] == 1
 
 
+@pytest.mark.parametrize("range_", [{}, {"first": 0, "last": 0}, {"first": 5}, {"first": 3, "last": 1}])
+async def test_a_replay_of_nothing_ends(rig: Rig, range_: dict[str, int]) -> None:
+    await rig.engine.declare("s", {}, kind="stream")
+
+    answer = await rig.engine.operate("replay", {"stream": "s", "queue": "q", **range_})
+
+    assert answer["count"] == 0
+    assert (await rig.stats("q"))["ready"] == 0
+
+
 async def test_a_message_tells_its_topic_to_consumers_readers_and_whoever_looks_also_after_a_restart(rig: Rig) -> None:
     await rig.engine.declare("q", {})
     await rig.engine.declare("s", {}, kind="stream")

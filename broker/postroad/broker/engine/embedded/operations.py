@@ -85,10 +85,14 @@ class Operations:
             return {"count": count, "first": first, "last": last}
         last = min(last, max(self._end_of(stream) - 1, 0))
         count = 0
-        while first <= last:
-            moved, first = await self._run(c.Replay(stream=stream, first=first, last=last, queue=queue, limit=CHUNK))
+        while True:
+            moved, following = await self._run(
+                c.Replay(stream=stream, first=first, last=last, queue=queue, limit=CHUNK)
+            )
             count += moved
-        return {"count": count}
+            if following > last or following <= first:  # the end; or there is nothing, as in an empty stream
+                return {"count": count}
+            first = following
 
     async def _schedule(self, do: str, args: Mapping[str, Any]) -> Json:
         name = queue_name(text_of(args, "schedule"))
