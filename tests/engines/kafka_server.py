@@ -36,9 +36,10 @@ class Kafka(Server):
 
     def start(self) -> None:
         properties = self.folder / "server.properties"
-        if not properties.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            properties.write_text(self._properties())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Written at each start: whoever comes back to the data of another run has other ports.
+        properties.write_text(self._properties())
+        if not (self.folder / "data" / "meta.properties").exists():
             cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             formatting = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
             done = subprocess.run([*self._java, *formatting], capture_output=True, text=True, check=False)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from postroad.broker.engine.embedded.engine import CAPABILITIES
 from postroad.broker.engine.engine import Capabilities
 from postroad.broker.engine.external import capabilities_of
+from postroad.broker.engine.kafka import KafkaBackend
 from postroad.broker.engine.rabbitmq import RabbitBackend
 from postroad.broker.engine.redis_streams import RedisBackend
 from postroad.broker.engine.sqs import SqsBackend
@@ -18,6 +19,7 @@ def engines() -> dict[str, Capabilities]:
         "redis": capabilities_of(RedisBackend("redis://")),
         "rabbitmq": capabilities_of(RabbitBackend("amqp://")),
         "rabbitmq, quorum": capabilities_of(RabbitBackend("amqp://?queue_type=quorum")),
+        "kafka": capabilities_of(KafkaBackend("kafka://")),
         "sqs": capabilities_of(SqsBackend("sqs://")),
     }
 

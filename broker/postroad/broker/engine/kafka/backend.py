@@ -25,6 +25,7 @@ from .link import Link
 from .log import Log, Posted
 from .looking import browse, counts_of, dead_of, fetch
 from .machine import Outcome
+from .outbox import Outbox
 from .record import INDEX_BITS, pack_send
 from .shelf import Shelf
 from .stream import Stream
@@ -33,15 +34,12 @@ log = logging.getLogger("postroad.engine")
 
 CAPABILITIES = Capabilities(
     delay="emulated", dedup="emulated", producer_sessions="emulated", retry="emulated", dead_letter="emulated", redrive="emulated",
-    peek="emulated", timeline="emulated", live_events="emulated", results="emulated", atomic_ack_publish="unsupported", pause="emulated",
+    peek="emulated", timeline="emulated", live_events="emulated", results="emulated", atomic_ack_publish="emulated", pause="emulated",
     cancel="emulated", priority="emulated", ordering_key="emulated", expiry="emulated", topics="emulated", streams="native",
 )  # fmt: skip
 
 BEAT_S = 1.0
 SHELF_BYTES = 128 * 1024 * 1024
-
-
-REASONS = {"atomic_ack_publish": "An ack and a publish are records of two topics, which are not written as one."}
 
 
 class KafkaBackend:
@@ -62,10 +60,7 @@ class KafkaBackend:
         ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
     )
     stream_settings = frozenset(("retention_ms", "retention_count"))
-    reasons: Mapping[str, str] = {
-        "atomic_ack_publish": "Kafka cannot say in one step that an ack came in time and publish what depends on it.",
-    }
-    reasons = REASONS
+    reasons: Mapping[str, str] = {}
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -88,6 +83,7 @@ class KafkaBackend:
         self.definitions = Definitions(self.link, self.prefix + "definitions", self.node)
         self._events = Events(self.link, self.prefix + "events")
         self._gateways = Gateways(self.link, self.prefix + "gateways", self.node, self._patience_ms)
+        self.outbox = Outbox(self)
         self._shelf = Shelf(SHELF_BYTES)
         self._logs: dict[str, Log] = {}
         self._streams: dict[str, Stream] = {}
@@ -154,15 +150,19 @@ class KafkaBackend:
             except Exception:
                 log.exception("looking after Kafka failed")
 
+    def is_dead(self, node: str) -> bool:
+        return self._gateways.is_dead(node)
+
     async def _look_after(self, log_: Log) -> None:
         for node in list(log_.machine.held):
-            if self._gateways.is_dead(node):
+            if self.is_dead(node):
                 taken = (await log_.ask("reclaim", of=node)).entries
                 if taken:
                     headers = [message.header for message in await log_.received(taken)]
                     record = {"k": "returned", "q": log_.name, "n": len(headers), "w": ["", 0], "at": log_.now()}
                     record["i"] = [[header["i"], header["x"], 1] for header in headers]
                     await self._events.tell([orjson.dumps(record)])
+        await self.outbox.look_after(log_)
         await log_.tidy()
 
     # Definitions

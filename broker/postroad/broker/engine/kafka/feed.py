@@ -96,7 +96,11 @@ class KafkaFeed:
             ret=[[back.message.sequence, back.attempts, back.due] for back in verdicts.returns],
         )
         gone = outcome.foreign if again else outcome.foreign + outcome.absent
-        return [everything[sequence] for sequence in gone]
+        lost = [everything[sequence] for sequence in gone]
+        for message, sends in verdicts.completions:
+            if not await self._backend.outbox.finish(log, message, sends, again=again):
+                lost.append(message)
+        return lost
 
     async def close(self) -> None:
         self._wanted = 0

@@ -90,7 +90,9 @@ class GroupLog(Log):
         return found
 
     async def tidy(self) -> None:
-        if self._opening is None or not self._opening.done() or self.applied - self._cut < STATE_EVERY:
+        if self._opening is None or not self._opening.done() or self.machine.outbox:
+            return
+        if self.applied - self._cut < STATE_EVERY:
             return
         at = self.applied
         await self.ask("state", at=at, **self.machine.state())

@@ -18,7 +18,7 @@ from ..engine import Json
 from ..external import Received
 from .link import Follower, Link
 from .machine import DEDUP_MS, Entry, Machine, Outcome
-from .record import COMMAND, INDEX_BITS, Batch, pack, runs
+from .record import COMMAND, DONE, INDEX_BITS, MESSAGES, Batch, pack, runs
 from .shelf import Shelf
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Log(Follower):
             offset, value = message.offset(), message.value()
             if offset is None or offset < self.applied:
                 continue
-            self._apply(offset, message.key() == COMMAND, value or b"")
+            self._apply(offset, message.key(), value or b"")
             self.applied = offset + 1
         self._marks.append((self.applied, now_ms()))
         for goal, waiter in self._waiters:
@@ -155,13 +155,17 @@ class Log(Follower):
         self._waiters = [entry for entry in self._waiters if entry[0] > self.applied]
         self.look_again()
 
-    def _apply(self, offset: int, is_command: bool, value: bytes) -> None:
-        if is_command:
+    def _apply(self, offset: int, key: object, value: bytes) -> None:
+        if key == COMMAND:
             command = orjson.loads(value)
             who = command["w"]
             outcome = self.machine.command(command)
             if command["do"] in ("reclaim", "start") and offset >= self._past:
                 self._revoked(command)
+        elif key == DONE:
+            batch = Batch(offset, value)
+            who = batch.meta["w"]
+            outcome = self.machine.done(batch)
         else:
             batch = Batch(offset, value)
             who = batch.meta["w"]
@@ -246,9 +250,12 @@ class Log(Follower):
         await self.open()
         future: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
         serial = self._write({"do": do, **command}, future)
+        return (await self._answered(serial, future))[0]
+
+    async def _answered(self, serial: int, future: asyncio.Future[Posted]) -> Posted:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return (await future)[0]
+                return await future
         except TimeoutError as error:
             raise Unavailable("Kafka does not answer.") from error
         finally:
@@ -261,7 +268,7 @@ class Log(Follower):
         value = pack(meta, headers, bodies)
         future: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
         if self._opening is not None and any(name in meta for name in ("f", "u", "m")):
-            self._produce(serial, value, b"m", future)
+            self._produce(serial, value, MESSAGES, future)
             return future
 
         def done(error: Any, offset: int) -> None:
@@ -274,8 +281,21 @@ class Log(Follower):
             else:
                 future.set_exception(self._link.failure(error))
 
-        self._link.produce(self.topic, value, done, key=b"m")
+        self._link.produce(self.topic, value, done, key=MESSAGES)
         return future
+
+    async def finish(self, meta: Json, headers: Sequence[bytes], bodies: Sequence[bytes]) -> Posted:
+        """Write an ack that publishes; returns what it did, and its offset.
+
+        Raises:
+            As ``ask``.
+        """
+        await self.open()
+        serial = next(self._serials)
+        value = pack({**meta, "w": [self._node, serial]}, headers, bodies)
+        future: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
+        self._produce(serial, value, DONE, future)
+        return await self._answered(serial, future)
 
     # Messages
 
@@ -302,7 +322,7 @@ class Log(Follower):
                 end += 1
             first, last, missing = missing[0], missing[end - 1], missing[end:]
             for message in await self._link.fetch(self.topic, first, last - first + 1):
-                if message.key() != COMMAND:
+                if message.key() == MESSAGES:
                     fetched[message.offset() or 0] = Batch(message.offset() or 0, message.value() or b"")
         found = []
         for entry in entries:
@@ -319,7 +339,7 @@ class Log(Follower):
         if self._opening is None or not self._opening.done():
             return
         oldest = next(iter(self.machine.entries), None)
-        before = self.applied if oldest is None else oldest >> INDEX_BITS
+        before = min(self.applied if oldest is None else oldest >> INDEX_BITS, *self.machine.outbox, self.applied)
         young = now_ms() - (DEDUP_MS if self.machine.remembers_dedup else KEPT_MS)
         old_enough = self._cut
         while self._marks and self._marks[0][1] <= young:

@@ -61,6 +61,7 @@ class Outcome:
 class Machine:
     """Attributes:
     entries: By sequence: all messages that are not gone. Of a group: those that were handed out at least once.
+    outbox: Offset → what an ack publishes, and the gateway that does it.
     next: Of a group: offset of the first message never handed out.
     """
 
@@ -68,6 +69,7 @@ class Machine:
         self.entries: dict[int, Entry] = {}
         self.held: dict[str, dict[int, Entry]] = {}
         self.waiting: dict[int, Entry] = {}
+        self.outbox: dict[int, tuple[Batch, str]] = {}
         self.next = 0
         self._ready: list[tuple[int, int]] = []
         self._due: list[tuple[int, int]] = []
@@ -199,6 +201,15 @@ class Machine:
             self._origins.popitem(last=False)
         return known
 
+    def done(self, batch: Batch) -> Outcome:
+        """An ack that publishes."""
+        outcome = Outcome()
+        node = batch.meta["w"][0]
+        if (entry := self._held_by(node, batch.meta["seq"], outcome)) is not None:
+            self._gone(entry)
+            self.outbox[batch.offset] = (batch, node)
+        return outcome
+
     # Commands
 
     def command(self, command: Json) -> Outcome:
@@ -245,6 +256,11 @@ class Machine:
                 entry.attempts = attempts
                 self._release(entry, due)
         return outcome
+
+    def do_sent(self, command: Json) -> Outcome:
+        """What the ack ``at`` an offset publishes is stored."""
+        self.outbox.pop(command["at"], None)
+        return Outcome()
 
     def do_reclaim(self, command: Json) -> Outcome:
         """Gateway ``of`` is dead: what it held is ready again."""

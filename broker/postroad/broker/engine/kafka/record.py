@@ -3,6 +3,7 @@
 A Kafka record's key says what it is::
 
     "m"  messages   one publish frame:   u32 length of meta, little-endian | meta, JSON | bodies, back to back
+    "d"  done       as messages, with  seq the message that is acked   out what to publish, rows of to, kind, n, meta (``outbox.py``)
     "c"  command    JSON
 
 ``meta``, of which all from ``p`` on is absent where unused, columns have a value for each message::
@@ -26,6 +27,7 @@ from ..engine import Json
 from ..external import Send
 
 MESSAGES = b"m"
+DONE = b"d"
 COMMAND = b"c"
 INDEX_BITS = 16
 """Sequence of a message: offset of its record, then its place there."""
