@@ -18,6 +18,7 @@ from postroad.broker.engine.open import open_engine
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
+import jars
 from engines import EMBEDDED, ENGINES, missing_programs
 
 
@@ -68,13 +69,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"{engine} has no {', '.join(lacks)}")
 
 
+def lacking(engine: str) -> list[str]:
+    """The programs and jars that its server needs and that are not on this machine."""
+    entry = ENGINES.get(engine)
+    if entry is None:
+        return []
+    return [*missing_programs(entry.programs), *([entry.jars] if entry.jars and not jars.is_there(entry.jars) else [])]
+
+
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """The engine by name; its server can be had."""
     name: str = request.param
-    missing = missing_programs(ENGINES[name].programs) if name in ENGINES else {}
+    missing = lacking(name)
     if missing:
-        reason = f"{', '.join(missing)} is not installed, so {name} cannot be started"
+        reason = f"{', '.join(missing)} is not there, so {name} cannot be started"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)

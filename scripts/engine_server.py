@@ -1,16 +1,17 @@
 """Keeps the server of an engine running until it is told to end: ``python scripts/engine_server.py redis --data FOLDER``.
 
-Says ``ready URL`` once it serves. A server that dies is started again at the same address; SIGTERM or SIGINT shuts it down.
+Says ``ready`` and, as JSON, the ``url`` and the ``environment`` of its clients once it serves. A server that dies is started again at the same address; SIGTERM or SIGINT shuts it down.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 from pathlib import Path
 
-from engines import ENGINES, server_of
+from engines import ENGINES, SERVERS, server_of
 
 
 class Ended(Exception):
@@ -29,14 +30,18 @@ def main() -> int:
     parser.add_argument("engine", choices=sorted(ENGINES))
     parser.add_argument("--data", type=Path, required=True, help="the server's folder; made when it is not there")
     options = parser.parse_args()
-    server = server_of(options.engine, options.data.resolve())
+    sys.path.insert(0, str(SERVERS))
     from servers import Missing
 
+    try:
+        server, environment = server_of(options.engine, options.data.resolve())
+    except Missing as missing:
+        return give_up(missing)
     try:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, end)
         server.start()
-        print(f"ready {server.url}", flush=True)
+        print("ready", json.dumps({"url": server.url, "environment": environment}), flush=True)
         while server.process is not None:
             code = server.process.wait()
             print(f"{options.engine} ended with {code}; starting it again", flush=True)
@@ -44,11 +49,15 @@ def main() -> int:
     except Ended:
         return 0
     except Missing as missing:
-        print(f"{missing}.", file=sys.stderr, flush=True)
-        return 1
+        return give_up(missing)
     finally:
         server.shut_down()
     return 0
+
+
+def give_up(missing: Exception) -> int:
+    print(f"{missing}.", file=sys.stderr, flush=True)
+    return 1
 
 
 if __name__ == "__main__":

@@ -53,6 +53,15 @@ ENGINES = {
         {"flush": True},
         "kafka",
     ),
+    # ElasticMQ stands in for SQS; it keeps messages in memory.
+    "sqs": Entry(
+        "sqs_server",
+        "ElasticMq",
+        {"java": "default-jre-headless", "mvn": "maven"},
+        "sqs://eu-central-1",
+        {},
+        "elasticmq",
+    ),
 }
 
 
@@ -79,10 +88,15 @@ def missing_programs(programs: dict[str, str]) -> dict[str, str]:
     return {program: package for program, package in programs.items() if shutil.which(program, path=path) is None}
 
 
-def server_of(engine: str, folder: Path) -> Server:
-    """The server of an engine with its data in ``folder``, not started yet."""
+def server_of(engine: str, folder: Path) -> tuple[Server, dict[str, str]]:
+    """The server of an engine with its data in ``folder``, not started yet, and what its clients need in their environment.
+
+    Raises:
+        servers.Missing: what it needs is not on this machine.
+    """
     if str(SERVERS) not in sys.path:
         sys.path.insert(0, str(SERVERS))
     entry = ENGINES[engine]
-    made: Server = getattr(import_module(entry.module), entry.kind)(folder, **entry.options)
-    return made
+    module = import_module(entry.module)
+    made: Server = getattr(module, entry.kind)(folder, **entry.options)
+    return made, getattr(module, "ENVIRONMENT", {})

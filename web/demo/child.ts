@@ -6,13 +6,15 @@ import { setTimeout as pause } from "node:timers/promises";
 
 export type ChildStatus = "starting" | "running" | "restarting" | "stopping" | "stopped";
 
+type Environment = Readonly<Record<string, string>>;
+
 /** How to start one process of the demo. */
 export interface ChildSpec {
   readonly name: string;
   readonly command: string;
   /** A function is asked at every start. */
   readonly args: readonly string[] | (() => readonly string[]);
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Environment | (() => Environment);
   readonly logs: string;
   /** Resolves once the process serves. `line` finds a line of its output; `ended` fires when the process is gone. */
   ready(line: (wanted: string) => Promise<string>, ended: AbortSignal): Promise<unknown>;
@@ -87,9 +89,9 @@ export class Child {
 
   async #spawn(status: ChildStatus): Promise<void> {
     this.#set(status);
-    const { args } = this.#spec;
+    const { args, env } = this.#spec;
     const child = spawn(this.#spec.command, [...(typeof args === "function" ? args() : args)], {
-      env: { ...process.env, ...this.#spec.env },
+      env: { ...process.env, ...(typeof env === "function" ? env() : env) },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

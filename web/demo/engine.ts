@@ -11,6 +11,7 @@ export class Engine {
   readonly name: string;
   readonly server: Child | null;
   #url: string | null;
+  #environment: Readonly<Record<string, string>> = {};
 
   /** @param asked - `embedded`, a URL of a server that runs, or the name of one that is to be started. */
   constructor(asked: string, data: string, base: Pick<ChildSpec, "logs" | "changed" | "process">) {
@@ -27,7 +28,10 @@ export class Engine {
             args: [join(REPOSITORY, "scripts", "engine_server.py"), asked, "--data", join(data, asked)],
             env: {},
             ready: async (line) => {
-              this.#url = (await line("ready ")).slice("ready ".length).trim();
+              const said: unknown = JSON.parse((await line("ready {")).slice("ready ".length));
+              const { url, environment } = said as { url: string; environment: Record<string, string> };
+              this.#url = url;
+              this.#environment = environment;
             },
           });
   }
@@ -44,6 +48,11 @@ export class Engine {
   /** What the gateway is started with. */
   get flags(): readonly string[] {
     return this.#url === null ? [] : ["--engine", this.#url];
+  }
+
+  /** What the gateway needs in its environment: credentials that the server takes, whatever they are. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#environment;
   }
 }
 

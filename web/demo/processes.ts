@@ -58,10 +58,11 @@ export class Processes {
         ...["serve", "--host", LOOPBACK, "--port", String(ports.gateway), "--data", join(data, "broker")],
         ...this.engine.flags,
       ],
-      env: {
+      env: () => ({
         POSTROAD_DEMO_API: `http://${LOOPBACK}:${ports.api}`,
         POSTROAD_DEMO_STAGE: `http://${LOOPBACK}:${ports.stage}`,
-      },
+        ...this.engine.environment,
+      }),
       ready: (_line, gone) => serves(`http://${LOOPBACK}:${ports.gateway}/readyz`, gone),
     });
     this.catcher = this.#node("catcher", "catcher.js", {
