@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
-import pytest
-from servers import Server, need
+from servers import Missing, Server, need
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_EC2_METADATA_DISABLED": "true",
@@ -54,7 +52,7 @@ class Moto(SqsServer):
 
     def command(self) -> list[str]:
         if importlib.util.find_spec("moto") is None or importlib.util.find_spec("flask") is None:
-            _missing("moto[server] is not installed")
+            raise Missing("moto[server] is not installed")
         return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
 
 
@@ -62,16 +60,10 @@ class ElasticMq(SqsServer):
     def command(self) -> list[str]:
         java = need("java")
         if not any(ELASTICMQ.glob("elasticmq-server*.jar")):
-            _missing("ElasticMQ is not installed")
+            raise Missing("ElasticMQ is not installed")
         options = {
             "node-address.host": "127.0.0.1", "node-address.port": self.port, "rest-sqs.bind-hostname": "127.0.0.1",
             "rest-sqs.bind-port": self.port, "rest-stats.enabled": "false",
         }  # fmt: skip
         flags = [f"-D{name}={value}" for name, value in options.items()]
         return [java, "-Xmx256m", *flags, "-cp", f"{ELASTICMQ}/*", "org.elasticmq.server.Main"]
-
-
-def _missing(what: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)

@@ -11,7 +11,11 @@ from postroad.broker.errors import InvalidRequest, Unsupported
 
 @pytest.mark.parametrize(
     ("url", "library", "extra"),
-    [("redis://localhost", "redis", "postroad[redis]"), ("amqp://localhost", "aiormq", "postroad[rabbitmq]")],
+    [
+        ("redis://localhost", "redis", "postroad[redis]"),
+        ("amqp://localhost", "aiormq", "postroad[rabbitmq]"),
+        ("sqs://eu-central-1", "aiobotocore", "postroad[sqs]"),
+    ],
 )
 def test_a_missing_library_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch, url: str, library: str, extra: str

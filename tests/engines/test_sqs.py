@@ -64,6 +64,7 @@ class TestSqs(Contract): ...
 
 
 class TestSurvival:
+    @pytest.mark.timeout(300)
     async def test_a_gateway_dies_and_nothing_is_lost(self, url: str, sqs: SqsServer) -> None:
         url += "&visibility_ms=3000"
         engine = open_engine(url, data="")
@@ -225,6 +226,21 @@ class TestMessages:
         await client.send_message(QueueUrl=queue, MessageBody="no JSON")
         await inbox.count(3)
         assert (inbox.got[2].body, inbox.got[2].type) == (b"no JSON", "text")
+
+    async def test_what_only_looks_like_ours_is_delivered_as_it_is(self, engine: Engine, url: str, client: Any) -> None:
+        desk = Desk(engine)
+        await engine.declare("q", {})
+        prefix = url.rsplit("=", 1)[1]
+        queue = (await client.get_queue_url(QueueName=f"{prefix}q"))["QueueUrl"]
+        broken = ["no JSON", "[]", "{}", '{"i":"x","x":0,"t":1}', '{"i":"abcdefgh-1-","x":0,"t":"1"}']
+        for name, texts in (("postroad", broken), ("postroad-kept", ["no", "[]", '{"a":"1"}', '{"dead":1}'])):
+            for text in texts:
+                attributes = {name: {"DataType": "String", "StringValue": text}}
+                await client.send_message(QueueUrl=queue, MessageBody=f"{name} {text}", MessageAttributes=attributes)
+        inbox = await desk.consume("q")
+        await inbox.count(9)
+        assert sorted(body.split()[0] for body in inbox.bodies) == [b"postroad"] * 5 + [b"postroad-kept"] * 4
+        assert {message.attempt for message in inbox.got} == {1}
 
     async def test_text_is_the_body_that_other_programs_see(self, engine: Engine, url: str, client: Any) -> None:
         await engine.declare("q", {})

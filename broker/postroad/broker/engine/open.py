@@ -28,7 +28,7 @@ def open_engine(url: str = "embedded:", *, data: str, durability: str = "sync", 
     """Make the engine that ``url`` names; ``start`` opens it.
 
     Args:
-        url: ``embedded:``, ``redis://…`` or ``amqp://…``.
+        url: ``embedded:``, ``redis://…``, ``amqp://…``, ``kafka://…`` or ``sqs://…``.
         data: Folder of the embedded engine's journal; made if it does not exist.
         durability: ``sync``, ``os`` or ``memory``: what a confirm of the embedded engine promises. The others promise what their server does.
         clock: Another clock than the system's, for tests.

@@ -17,6 +17,9 @@ from .tags import VERSION, from_tags, key_of, keys_of, to_tags
 
 LAG_S = 10.0
 LOADING_MAX = 8
+FRESH_S = 5.0
+LOOKS_AGAIN = 2
+"""How often it is looked once more after a change: a list of SQS may lag behind its tags."""
 
 
 class Definitions:
@@ -26,6 +29,8 @@ class Definitions:
         self._version = ""
         self._ours: dict[str, tuple[float, Definition | None]] = {}
         self._names: set[str] = set()
+        self._loaded: tuple[float, str, list[Definition]] = (-FRESH_S, "", [])
+        self._looks = 0
 
     async def open(self) -> None:
         self._marker = await self._queues.make_marker()
@@ -38,14 +43,28 @@ class Definitions:
     async def changed_elsewhere(self) -> set[str] | None:
         """None: nothing has changed since it was last asked; else the names of queues that there are no longer."""
         version = await self._now()
-        if version == self._version:
+        if version != self._version:
+            self._looks = LOOKS_AGAIN
+        elif self._looks:
+            self._looks -= 1
+        else:
             return None
         before = set(self._names)
-        await self.load()
+        await self._load(version)
         self._version = version
         return before - self._names
 
     async def load(self) -> list[Definition]:
+        """All of them. Looked at anew when something has changed, or after some seconds: it is a call for each queue."""
+        version = await self._now()
+        at, then, loaded = self._loaded
+        if version != then or time.monotonic() - at > FRESH_S:
+            return await self._load(version)
+        found = {definition.name: definition for definition in loaded}
+        self._put_ours(found)
+        return list(found.values())
+
+    async def _load(self, version: str) -> list[Definition]:
         urls = await self._queues.listed()
         loading = asyncio.Semaphore(LOADING_MAX)
 
@@ -59,6 +78,7 @@ class Definitions:
         found: dict[str, Definition] = {}
         for definitions in await asyncio.gather(*(one(url) for url in urls.values())):
             found |= {definition.name: definition for definition in definitions}
+        self._loaded = time.monotonic(), version, list(found.values())
         self._put_ours(found)
         self._names = {name for name, definition in found.items() if definition.kind == "queue"}
         return list(found.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 
 from ...errors import PostroadError
 from .message import Hand
@@ -30,6 +30,8 @@ class Hands:
         self._hide = hide
         self._lost = lost
         self._held: dict[Hand, None] = {}
+        self._leaving: set[Hand] = set()
+        self._prolonging = asyncio.Lock()
         self._task = asyncio.get_running_loop().create_task(self._keep(), name=f"postroad sqs hands {name}")
 
     def __len__(self) -> int:
@@ -48,11 +50,23 @@ class Hands:
     def has(self, hand: Hand) -> bool:
         return hand in self._held and hand.until > asyncio.get_running_loop().time()
 
+    @contextlib.asynccontextmanager
+    async def leaving(self, hands: Collection[Hand]) -> AsyncIterator[None]:
+        """Meanwhile these are not prolonged: that must not come after what they are hidden for at last."""
+        self._leaving.update(hands)
+        try:
+            async with self._prolonging:
+                pass
+            yield
+        finally:
+            self._leaving.difference_update(hands)
+
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self._visibility_s / 6)
             try:
-                await self._prolong()
+                async with self._prolonging:
+                    await self._prolong()
             except PostroadError:
                 pass  # it cannot be reached: tried again soon, as long as there is time
             except Exception:
@@ -63,7 +77,8 @@ class Hands:
 
     async def _prolong(self) -> None:
         began = asyncio.get_running_loop().time()
-        wanted = [hand for hand in self._held if hand.until - began < self._visibility_s * 2 / 3]
+        nearly = began + self._visibility_s * 2 / 3
+        wanted = [hand for hand in self._held if began < hand.until < nearly and hand not in self._leaving]
         if not wanted:
             return
         gone = await self._hide(wanted, [self._visibility_s] * len(wanted))

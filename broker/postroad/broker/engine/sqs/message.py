@@ -23,6 +23,7 @@ import orjson
 from ...errors import LimitExceeded
 from ..engine import Json
 from ..external import Received
+from ..external.envelope import split_id
 
 MESSAGE_MAX = 1024 * 1024
 """What SQS takes; older queues and other servers take 256 KiB, and say so."""
@@ -99,18 +100,41 @@ def _attribute(raw: bytes) -> Json:
 
 
 def received(raw: Json, until: float, *, fifo: bool) -> Received:
-    """What SQS handed over."""
+    """What SQS handed over. What looks like ours and is not is taken as it is, as from another program."""
     attributes, system = raw.get("MessageAttributes") or {}, raw.get("Attributes") or {}
-    kept = _value(attributes, "postroad-kept")
     hand = Hand(
         id=raw["MessageId"], receipt=raw["ReceiptHandle"], until=until, fifo=fifo,
-        count=int(system.get("ApproximateReceiveCount", 1)), sent_at=int(system.get("SentTimestamp", 0)),
-        kept=orjson.loads(kept) if kept else {},
+        count=int(system.get("ApproximateReceiveCount", 1)), sent_at=int(system.get("SentTimestamp", 0)), kept={},
     )  # fmt: skip
-    envelope = _value(attributes, "postroad")
-    body = _body(raw, attributes)
-    header = _foreign(hand, body) if envelope is None else orjson.loads(envelope)
-    return Received(hand, 0, header, body, hand.kept.get("a", 0))
+    try:
+        hand.kept = _kept(attributes)
+        header, body = _header(attributes), _body(raw, attributes)
+    except (ValueError, KeyError, TypeError, zlib.error):
+        hand.kept, header = {}, None
+        body = str(raw.get("Body", "")).encode()
+    return Received(hand, 0, header or _foreign(hand, body), body, hand.kept.get("a", 0))
+
+
+def _kept(attributes: Json) -> Json:
+    """Raises: ValueError."""
+    raw = _value(attributes, "postroad-kept")
+    kept = {} if raw is None else orjson.loads(raw)
+    is_ours = isinstance(kept, dict) and isinstance(kept.get("dead", {}), dict)
+    if not is_ours or any(type(kept.get(name, 0)) is not int for name in ("a", "d")):
+        raise ValueError("not ours")
+    return kept
+
+
+def _header(attributes: Json) -> Json | None:
+    """The envelope; None: there is none. Raises: ValueError, KeyError."""
+    raw = _value(attributes, "postroad")
+    if raw is None:
+        return None
+    header: Json = orjson.loads(raw)
+    is_ours = isinstance(header, dict) and split_id(f"{header['i']}{header['x']}") is not None
+    if not is_ours or any(type(header.get(name, 0)) is not int for name in ("x", "t", "e", "d")) or "t" not in header:
+        raise ValueError("not ours")
+    return header
 
 
 def _value(attributes: Json, name: str) -> bytes | None:

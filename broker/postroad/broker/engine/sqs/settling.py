@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ class Settling:
         def ours(message: Received) -> bool:
             if self._hands.has(message.tag):
                 return True
+            self._hands.drop([message.tag])
             lost.append(message)
             return False
 
@@ -53,18 +55,19 @@ class Settling:
         dead = [bury for bury in verdicts.dead if ours(bury.message)]
         moving = [back for back in returns if not back.message.tag.fifo]
         staying = [back for back in returns if back.message.tag.fifo]
-        await self._move(moving, dead)
         deletes = [*acks, *(back.message for back in moving), *(bury.message for bury in dead)]
         hides = [(message, 0) for message in releases] + [(back.message, _seconds(back.due)) for back in staying]
-        gone = await self._carry_out(deletes, hides)
+        settled = [*deletes, *(message for message, _ in hides)]
+        async with self._hands.leaving([message.tag for message in settled]):
+            await self._move(moving, dead)
+            gone = await self._carry_out(deletes, hides)
+            self._hands.drop(message.tag for message in settled)
         for message in [*acks, *(bury.message for bury in dead)]:
             self._attempts.forget(message)
         for message in releases:
             self._note(message, message.attempts)
         for back in staying:
             self._note(back.message, back.attempts)
-        settled = [*deletes, *(message for message, _ in hides)]
-        self._hands.drop(message.tag for message in settled)
         if not again:
             lost += [message for message in settled if message.tag in gone]
         return lost
@@ -150,12 +153,11 @@ class Settling:
                 old.append(Return(message=message, attempts=message.attempts, due=due, reason=None))
             else:
                 hides.append((message, min(int((due - now) // 1000), HIDE_MAX_S)))
-        try:
-            await self._move(old, [])
-            await self._carry_out([back.message for back in old], hides)
-        except PostroadError:
-            pass  # they come again, early once more
-        self._hands.drop(message.tag for message in messages)
+        async with self._hands.leaving([message.tag for message in messages]):
+            with contextlib.suppress(PostroadError):  # else they come again, early once more
+                await self._move(old, [])
+                await self._carry_out([back.message for back in old], hides)
+            self._hands.drop(message.tag for message in messages)
 
 
 def _seconds(due: int) -> int:
