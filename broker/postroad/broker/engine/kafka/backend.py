@@ -56,6 +56,7 @@ class KafkaBackend:
     capabilities = CAPABILITIES
     flights = 4
     flight_messages = 4096
+    progress = 0
     settings = frozenset(
         ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
     )
@@ -139,13 +140,17 @@ class KafkaBackend:
             await asyncio.sleep(min(BEAT_S, self._patience_ms / 4000))
             try:
                 await self._gateways.beat()
+                self._forget_erased()
                 for log_ in list(self._logs.values()):
-                    await self._look_after(log_)
-                for stream in list(self._streams.values()):
-                    if stream.definition.name in self.definitions.found:
-                        stream.definition = self.definitions.found[stream.definition.name].definition
-                        await stream.tidy()
-            except (Unavailable, QueueNotFound):
+                    with contextlib.suppress(QueueNotFound):
+                        await self._look_after(log_)
+                for declared in list(self.definitions.found.values()):
+                    if declared.definition.kind == "stream":
+                        with contextlib.suppress(QueueNotFound):
+                            stream = await self.stream_of(declared.definition.name)
+                            stream.definition = declared.definition
+                            await stream.tidy()
+            except Unavailable:
                 continue
             except Exception:
                 log.exception("looking after Kafka failed")
@@ -201,6 +206,11 @@ class KafkaBackend:
             found = self._streams[name] = Stream(self.link, declared.definition, declared.topic)
         return found
 
+    def _forget_erased(self) -> None:
+        for name in [*self._logs, *self._streams]:
+            if name not in self.definitions.found:
+                self._forget(name)
+
     def _forget(self, name: str) -> None:
         for gone in (self._logs.pop(name, None), self._streams.pop(name, None)):
             if gone is not None:
@@ -208,9 +218,7 @@ class KafkaBackend:
 
     async def load(self) -> list[Definition]:
         await self.definitions.caught_up()
-        for name in [*self._logs, *self._streams]:
-            if name not in self.definitions.found:
-                self._forget(name)
+        self._forget_erased()
         return [declared.definition for declared in self.definitions.found.values()]
 
     async def save(self, definition: Definition, *, new: bool) -> Definition:

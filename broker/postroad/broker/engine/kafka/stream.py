@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from ..external import Definition, Received, Send
 from .link import Follower, Link
 from .log import now_ms
 
+TIDY_S = 30.0
 RECENT_BYTES = 8 * 1024 * 1024
 HEADER = "postroad"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -36,6 +38,7 @@ class Stream(Follower):
         self._link = link
         self._recent: deque[tuple[int, Json, bytes]] = deque()
         self._recent_bytes = 0
+        self._tidied = 0.0
         self._opening: asyncio.Task[None] | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
@@ -159,9 +162,11 @@ class Stream(Follower):
         """Let go of what is more than its settings allow."""
         settings = self.definition.settings
         age, most = settings.get("retention_ms"), settings.get("retention_count")
-        if self._opening is None or (age is None and most is None):
+        now = time.monotonic()
+        if (age is None and most is None) or (most is None and now < self._tidied + TIDY_S):
             return
-        low, high = await self.bounds()
+        self._tidied = now
+        low, high = await self._link.bounds(self.topic)
         before = low if most is None else max(low, high - most)
         if age is not None and low < high:
             first_kept = await self._link.offset_at(self.topic, now_ms() - age)
