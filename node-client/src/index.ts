@@ -12,6 +12,7 @@ export type { Consumer, Handler } from "./consume/consumer.js";
 export { type IdempotencyStore, idempotent, memoryStore, type Outcome } from "./consume/idempotent.js";
 export type { Messages, MessagesOptions } from "./consume/iterator.js";
 export {
+  BatchDone,
   DeadLetter,
   Done,
   type Follower,

@@ -41,6 +41,8 @@ export interface ScheduleInfo {
   readonly nextAt: number | null;
   readonly lastAt: number | null;
   readonly fired: number;
+  /** Why the last firing was refused; null once one has been published again. */
+  readonly lastError: { readonly at: number; readonly code: string; readonly message: string } | null;
   readonly body: unknown;
 }
 

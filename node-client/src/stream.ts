@@ -1,3 +1,4 @@
+import { TOMBSTONE } from "./consume/parse.js";
 import { Group } from "./group.js";
 import { countOf, type Internals } from "./internals.js";
 import { checkName } from "./names.js";
@@ -28,7 +29,7 @@ export interface ReplayOptions {
   readonly dryRun?: boolean;
 }
 
-/** A stream by name: messages stay by age, size or count, and are read by groups and readers. */
+/** A stream by name: messages stay by age, size, count or key, and are read by groups and readers. */
 export class Stream<T = unknown, In = T> extends Destination<In, StreamPublishOptions, Receipt> {
   readonly #internals: Internals;
   readonly #definition: StreamDefinition<T, In>;
@@ -78,6 +79,26 @@ export class Stream<T = unknown, In = T> extends Destination<In, StreamPublishOp
   /** Removes the stream and its groups. */
   async delete(): Promise<void> {
     await this.#internals.link.request({ op: "delete", stream: this.name }, { repeat: false });
+  }
+
+  /**
+   * For a stream with `compaction`: says that a key has no value any more. Readers and groups see it as a message with
+   * `isTombstone` and the body null; after `tombstoneMs` it goes, and the key with it.
+   */
+  tombstone(key: string): Promise<Receipt> {
+    const options = { key, headers: { [TOMBSTONE]: "true" } };
+    return this.#internals.publisher.publish(this.#target, new Uint8Array(0), options);
+  }
+
+  /**
+   * Where the messages published at a time, or later, begin; the end of the stream, if there are none.
+   *
+   * @param time - a Date, or milliseconds since the epoch.
+   * @throws QueueNotFound
+   */
+  async offsetAt(time: Date | number): Promise<number> {
+    const at = time instanceof Date ? time.getTime() : time;
+    return Number((await this.#internals.query("offset", { stream: this.name, at }))["offset"]);
   }
 
   async stats(): Promise<StreamStats> {

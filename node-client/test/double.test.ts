@@ -142,6 +142,30 @@ describe.each([
     expect((await mq.queue("out").peek()).messages).toMatchObject([{ body: 1 }]);
   });
 
+  it("a batch is done as one, with results and followers, and a time is told as an offset", async () => {
+    const rows = mq.queue<number>("rows");
+    const receipts = await rows.publishMany([1, 2]);
+    const finished = deferred();
+    rows.consumeBatch(
+      (messages, { done }) =>
+        done({ results: messages.map(({ body }) => body * 2), publish: [{ queue: "sums", body: 3 }] }),
+      {
+        size: 2,
+      },
+    );
+    mq.queue<number>("sums").consume(({ body }) => void (body === 3 && finished.resolve()));
+    await finished.promise;
+
+    const shown = await Promise.all(receipts.map(({ id }) => mq.message(id)));
+    expect(shown.map(({ state, result }) => [state, result])).toEqual([
+      ["done", 2],
+      ["done", 4],
+    ]);
+    await mq.stream("log").publishMany([1, 2]);
+    expect(await mq.stream("log").offsetAt(0)).toBe(0);
+    expect(await mq.stream("log").offsetAt(Date.now() + 3_600_000)).toBe(2);
+  });
+
   it("a cancelled message stops its handler", async () => {
     const q = mq.queue<number>("work");
     const { id } = await q.publish(1);

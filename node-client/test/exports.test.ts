@@ -12,6 +12,7 @@ describe("public names", () => {
       [
         ...[
           "AlreadySettled",
+          "BatchDone",
           "Client",
           "Conflict",
           "Corrupt",

@@ -36,6 +36,35 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
     return { all: all.promise, handler: (m) => void (got.push(m.body) === count && all.resolve(got)) };
   }
 
+  it("a schedule whose target is full tells why its firing was refused", async () => {
+    const small = mq.queue<number>("small");
+    await small.declare({ lengthMax: 1 });
+    await small.publish(1);
+    await mq.schedule("often", { everyMs: 1_000, queue: "small", message: { body: 2 } });
+
+    const [info] = await eventually(async () =>
+      (await mq.schedules.list()).filter(({ lastError }) => lastError !== null),
+    );
+
+    expect(info).toMatchObject({ fired: 0, lastError: { code: "queue-full", at: expect.any(Number) as number } });
+  });
+
+  it("tells how many messages wait for an earlier one of their key", async () => {
+    const q = mq.queue<number>("keyed");
+    await q.publishMany([1, 2, 3], { key: "k" });
+    const begun = deferred();
+    const gate = deferred();
+    const consumer = q.consume(async () => {
+      begun.resolve();
+      await gate.promise;
+    });
+    await begun.promise;
+
+    expect(await q.stats()).toMatchObject({ leased: 1, ready: 0, parked: 2 });
+    gate.resolve();
+    await consumer.close();
+  });
+
   describe("a stream", () => {
     it("is read from the beginning by as many readers as like, with offsets counting up", async () => {
       const clicks = mq.stream<{ n: number }>("clicks");
@@ -51,6 +80,69 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
       ]);
       expect(rest.map(({ offset }) => offset)).toEqual([1, 2]);
       expect(all[0]).toMatchObject({ stream: "clicks", headers: { page: "home" }, key: "k", trimmed: false });
+    });
+
+    it("with compaction is read as a table: the newest value of each key, and tombstones take keys away", async () => {
+      const prices = mq.stream<number>("prices");
+      expect(await prices.declare({ compaction: true, tombstoneMs: 3_600_000 })).toEqual({ created: true });
+      const followed = prices.read({ from: "earliest" });
+      const live = take(followed, 6);
+      for (const [key, price] of [
+        ["a", 1],
+        ["b", 2],
+        ["a", 3],
+        ["c", 4],
+        ["a", 5],
+      ] as const)
+        await prices.publish(price, { key });
+      await prices.tombstone("c");
+      const shown = await eventually(async () => {
+        const stats = await prices.stats();
+        return stats.messages === 3 ? [stats] : [];
+      });
+
+      const table = await take(prices.read({ from: { offset: 0 } }), 3);
+
+      expect((await live).map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4, 5]);
+      expect(table.map(({ key, body, isTombstone, trimmed }) => [key, body, isTombstone, trimmed])).toEqual([
+        ["b", 2, false, false],
+        ["a", 5, false, false],
+        ["c", null, true, false],
+      ]);
+      expect(shown[0]).toMatchObject({ earliest: 1, next: 6, compactedTotal: 3 });
+      await expect(prices.declare({ compaction: false })).rejects.toThrow(Conflict);
+    });
+
+    it("with compaction shows a group the newest of every key that it has not passed", async () => {
+      const prices = mq.stream<number>("prices");
+      await prices.declare({ compaction: true });
+      for (const key of ["a", "b", "a", "b"]) await prices.publish(1, { key });
+      await prices.tombstone("b");
+      await eventually(async () => ((await prices.stats()).messages === 2 ? [true] : []));
+      const seen: unknown[] = [];
+      const all = deferred();
+      const consumer = prices.group("g").consume(
+        ({ sequence, key, body, isTombstone }) => {
+          if (seen.push([sequence, key, body, isTombstone]) === 2) all.resolve();
+        },
+        { from: "earliest" },
+      );
+      await all.promise;
+      await consumer.close();
+
+      expect(seen).toEqual([
+        [2, "a", 1, false],
+        [4, "b", null, true],
+      ]);
+    });
+
+    it("tells where a time begins", async () => {
+      const clicks = mq.stream<number>("clicks");
+      await clicks.publishMany([1, 2]);
+
+      expect(await clicks.offsetAt(0)).toBe(0);
+      expect(await clicks.offsetAt(new Date(Date.now() + 3_600_000))).toBe(2);
+      await expect(mq.stream("none").offsetAt(0)).rejects.toThrow(QueueNotFound);
     });
 
     it("gives a reader every message once through kill -9 of the broker", async () => {
@@ -293,6 +385,7 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
     expect(await mq.schedules.list()).toMatchObject([
       { name: "nightly", cron: "0 3 * * *", queue: "reports", paused: false, nextAt, body: { reportKind: "daily" } },
     ]);
+    expect(await mq.schedules.list()).toMatchObject([{ lastError: null }]);
     await mq.schedules.pause("nightly");
     expect(await mq.schedules.list()).toMatchObject([{ paused: true }]);
     await mq.schedules.resume("nightly");
@@ -473,6 +566,72 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
 
       expect(sizes).toEqual([100, 100, 50]);
       expect(await q.stats()).toMatchObject({ ready: 0, leased: 0, ackedTotal: 250 });
+    });
+
+    it("is done as one: acks, results and further messages are one record", async () => {
+      const q = mq.queue<number>("rows");
+      const receipts = await q.publishMany([1, 2, 3]);
+      const consumer = q.consumeBatch(
+        (messages, { done }) =>
+          done({
+            results: messages.map(({ body }) => (body === 2 ? undefined : { double: body * 2 })),
+            publish: [{ queue: "sums", body: messages.reduce((sum, { body }) => sum + body, 0) }],
+          }),
+        { size: 3 },
+      );
+      const ids = receipts.map(({ id }) => id);
+      await expect.poll(async () => (await q.stats()).ackedTotal, { timeout: 20_000 }).toBe(3);
+      await consumer.close();
+
+      const shown = await Promise.all(ids.map((id) => mq.message(id)));
+      expect(shown.map(({ result }) => result)).toEqual([{ double: 2 }, null, { double: 6 }]);
+      expect(new Set(shown.map(({ timeline }) => timeline.at(-1)?.position)).size).toBe(1);
+      expect((await mq.queue("sums").peek()).messages.map(({ body }) => body)).toEqual([6]);
+    });
+
+    it("is not done at all if a lease was lost: nothing is published, and the others come again", async () => {
+      const q = mq.queue<number>("rows");
+      await q.declare({ backoffMs: 0 });
+      const [first] = await q.publishMany([1, 2]);
+      const errors: string[] = [];
+      const attempts: number[][] = [];
+      const again = deferred();
+      const consumer = q.consumeBatch(
+        async (messages, { done }) => {
+          attempts.push(messages.map(({ attempt }) => attempt));
+          if (attempts.length === 1) await mq.cancel(first?.id ?? "");
+          else again.resolve();
+          return done({ publish: [{ queue: "sums", body: messages.length }] });
+        },
+        { size: 2, waitMs: 300 },
+      );
+      consumer.on("error", ({ code }) => errors.push(code));
+      await again.promise;
+      await consumer.close();
+
+      expect(attempts).toEqual([[1, 1], [2]]);
+      expect((await mq.queue("sums").peek()).messages.map(({ body }) => body)).toEqual([1]);
+      expect(await q.stats()).toMatchObject({ ackedTotal: 1, ready: 0, leased: 0 });
+    });
+
+    it("is tried again when what it publishes is refused", async () => {
+      const q = mq.queue<number>("rows");
+      const full = mq.queue<number>("full");
+      await q.declare({ attemptsMax: 1 });
+      await full.declare({ lengthMax: 1 });
+      await full.publish(0);
+      await q.publishMany([1, 2]);
+      const consumer = q.consumeBatch((_, { done }) => done({ publish: [{ queue: "full", body: 1 }] }), { size: 2 });
+      const refused = deferred<string>();
+      consumer.on("error", ({ code }) => refused.resolve(code));
+
+      expect(await refused.promise).toBe("queue-full");
+      await consumer.close();
+      const dead = await mq.queue("rows.dead").peek();
+      expect(dead.messages.map(({ body, reason }) => [body, reason?.includes("full")])).toEqual([
+        [1, true],
+        [2, true],
+      ]);
     });
 
     it("nacks what it has not settled itself when it throws", async () => {

@@ -1,19 +1,30 @@
 /** A handler that takes several messages at a time: for bulk inserts and calls that cost the same for one as for many. */
-import type { PostroadError } from "../errors.js";
+import { asPostroadError, InvalidRequest, LeaseLost, type PostroadError } from "../errors.js";
 import type { Link } from "../link.js";
 import { admit } from "../schema/check.js";
 import type { Delivery } from "./delivery.js";
-import type { Message } from "./message.js";
+import { BatchDone, type Follower, type Message } from "./message.js";
 import { settleThrown } from "./outcome.js";
 import type { Source } from "./source.js";
 import { atLeastOne, type ConsumeOptions, Worker } from "./worker.js";
 
-/** Returning acks what it has not settled itself, throwing nacks that; the value is not stored. */
+/**
+ * Returning acks what it has not settled itself, throwing nacks that. The value is not stored, but for what the context's `done`
+ * returns: then all acks, results and further publishes become one record, or nothing does.
+ */
 export type BatchHandler<T> = (
   messages: readonly Message<T>[],
   context: {
     /** Aborted when the consumer gives up on the handler; each message has a signal of its own for its lease. */
     readonly signal: AbortSignal;
+    /**
+     * All messages of the batch with a result each, in their order, and further publishes: one record, or nothing, and then all are
+     * tried again. To be returned by the handler, which settles none of them itself.
+     */
+    readonly done: (outcome: {
+      readonly results?: readonly unknown[];
+      readonly publish?: readonly Follower[];
+    }) => BatchDone;
   },
 ) => unknown;
 
@@ -95,8 +106,10 @@ export class BatchConsumer<T = unknown> extends Worker {
     }
     try {
       const good = await this.#admitted(batch);
-      if (good.length > 0) await this.#handler(good as readonly Delivery<T>[], { signal: controller.signal });
-      for (const delivery of good) delivery.finish();
+      const context = { signal: controller.signal, done: doneOf(good.length) };
+      const value = good.length > 0 ? await this.#handler(good as readonly Delivery<T>[], context) : undefined;
+      if (value instanceof BatchDone) await this.#finish(good, value);
+      else for (const delivery of good) delivery.finish();
     } catch (thrown) {
       for (const delivery of batch) settleThrown(delivery, thrown);
     }
@@ -105,8 +118,35 @@ export class BatchConsumer<T = unknown> extends Worker {
     this.#pump();
   }
 
+  /** @throws LeaseLost if one of them is not held any more: then none is done. */
+  async #finish(batch: readonly Delivery[], done: BatchDone): Promise<void> {
+    if (!batch.every(({ isHeld }) => isHeld)) throw new LeaseLost("A message of the batch is not held any more.");
+    try {
+      await this.subscription.settleWhole(batch, done);
+    } catch (error) {
+      this.failure(asPostroadError(error), batch[0]);
+      throw error;
+    }
+  }
+
   async #admitted(batch: readonly Delivery[]): Promise<readonly Delivery[]> {
     const admitted = await Promise.all(batch.map((delivery) => admit(delivery, this.#source.check)));
     return batch.filter((delivery, index) => admitted[index] === true && delivery.isHeld);
   }
 }
+
+const doneOf =
+  (count: number) =>
+  ({
+    results = [],
+    publish = [],
+  }: {
+    readonly results?: readonly unknown[];
+    readonly publish?: readonly Follower[];
+  }): BatchDone => {
+    if (results.length > 0 && results.length !== count)
+      throw new InvalidRequest(`There are ${count} messages, and ${results.length} results.`, {
+        details: { field: "results" },
+      });
+    return new BatchDone(results, publish);
+  };

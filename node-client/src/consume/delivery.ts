@@ -52,6 +52,9 @@ export class Delivery<T = unknown> implements Message<T> {
   get type(): BodyType {
     return this.#batch.type(this.#index);
   }
+  get isTombstone(): boolean {
+    return this.#batch.isTombstone(this.#index);
+  }
   get sequence(): number {
     return this.#batch.sequence(this.#index);
   }
@@ -134,6 +137,11 @@ export class Delivery<T = unknown> implements Message<T> {
 
   done({ result, publish = [] }: { readonly result?: unknown; readonly publish?: readonly Follower[] }): Done {
     return new Done(result, publish);
+  }
+
+  /** It is settled together with others. */
+  join(): void {
+    this.#leave();
   }
 
   /** Its settlement was refused and had no effect: it can be settled in another way. */

@@ -29,6 +29,18 @@ export class Done {
   }
 }
 
+/** What the `done` of a batch handler's context returns: to be returned by the handler. */
+export class BatchDone {
+  /** One for each message, in their order; none if it is empty. */
+  readonly results: readonly unknown[];
+  readonly publish: readonly Follower[];
+
+  constructor(results: readonly unknown[], publish: readonly Follower[]) {
+    this.results = results;
+    this.publish = publish;
+  }
+}
+
 /**
  * A message that this consumer holds under a lease, which the client renews.
  *
@@ -41,6 +53,8 @@ export interface Message<T = unknown> {
   /** JSON as it was published, a string for `text`, a Uint8Array for `bytes`. */
   readonly body: T;
   readonly type: "json" | "text" | "bytes";
+  /** In a stream: takes the value of its key away, see {@link Stream.tombstone}. Its body is null, whatever `T` says. */
+  readonly isTombstone: boolean;
   /** Its place in the queue; of a stream's group, the offset. */
   readonly sequence: number;
   /** From 1. */

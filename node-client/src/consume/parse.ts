@@ -10,6 +10,9 @@ import { type Frame, type Header, isRecord, ProtocolViolation } from "../protoco
 
 export type BodyType = "json" | "text" | "bytes";
 
+/** The header of a message with an empty body that takes its key's value away (docs/protocol.md §3.1). */
+export const TOMBSTONE = "postroad-tombstone";
+
 interface Run {
   /** Index in the frame of the run's first message. */
   readonly at: number;
@@ -92,6 +95,10 @@ export class DeliverBatch {
     return typeof topic === "string" ? topic : undefined;
   }
 
+  isTombstone(index: number): boolean {
+    return this.size(index) === 0 && this.headers(index)?.[TOMBSTONE] !== undefined;
+  }
+
   /** Length of the body in bytes. */
   size(index: number): number {
     return this.#offset(index + 1) - this.#offset(index);
@@ -101,6 +108,7 @@ export class DeliverBatch {
   body(index: number): unknown {
     const [start, end] = [this.#offset(index), this.#offset(index + 1)];
     const type = this.type(index);
+    if (start === end && this.isTombstone(index)) return null;
     if (type === "bytes") return this.#bytes.subarray(start, end);
     const base = this.#offset(0);
     const text =

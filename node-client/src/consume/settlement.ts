@@ -4,7 +4,7 @@ import type { Header } from "../protocol/frame.js";
 import { Ranges, toRanges } from "../protocol/ranges.js";
 import { inlineMessage } from "../publish/inline.js";
 import type { Delivery, Settlement } from "./delivery.js";
-import type { Done, Follower, NackOptions } from "./message.js";
+import type { BatchDone, Done, Follower, NackOptions } from "./message.js";
 
 const REASON_MAX = 500;
 export const RESULT_BYTES_MAX = 65_536;
@@ -25,6 +25,8 @@ export class SettleBatch {
   settled = 0;
   id = 0;
   isResent = false;
+  /** Its deliveries are done as one: with all of them, or none. */
+  isWhole = false;
   /** A length for the leases that it extends. */
   leaseMs: number | undefined;
   readonly #acks = new Ranges();
@@ -53,6 +55,13 @@ export class SettleBatch {
     else if (settlement.kind === "release") this.#releases.add(delivery.number);
     else if (settlement.kind === "nack") this.#nacks.push(encodeNack(delivery.number, settlement.options));
     else if (done !== undefined) this.#done.push(done);
+  }
+
+  addWhole(deliveries: readonly Delivery[], done: Record<string, unknown>): void {
+    this.isWhole = true;
+    this.deliveries.push(...deliveries);
+    this.settled += deliveries.length;
+    this.#done.push(done);
   }
 
   extend(deliveries: Iterable<Delivery>): void {
@@ -84,15 +93,34 @@ function encodeNack(number: number, { delayMs, reason, dead }: NackOptions): Rec
 
 /** @throws InvalidRequest or LimitExceeded if it could not be carried out, before anything is sent. */
 export function encodeDone(number: number, { result, publish }: Done): Record<string, unknown> {
+  return { number, ...(isStored(result) ? { result } : {}), ...encodeFollowers(publish) };
+}
+
+/** @throws as {@link encodeDone}. */
+export function encodeBatchDone(
+  deliveries: readonly Delivery[],
+  { results, publish }: BatchDone,
+): Record<string, unknown> {
+  const rows = deliveries.map(({ number }, index) => ({ number, result: results[index] }));
+  rows.sort((a, b) => a.number - b.number);
+  const stored = rows.map(({ result }) => (isStored(result) ? result : null));
+  return {
+    numbers: toRanges(rows.map(({ number }) => number)),
+    ...(stored.every((result) => result === null) ? {} : { results: stored }),
+    ...encodeFollowers(publish),
+  };
+}
+
+/** @throws InvalidRequest if it is too large. */
+function isStored(result: unknown): boolean {
   const text = result === undefined ? undefined : (JSON.stringify(result) as string | undefined);
   if (text !== undefined && text.length > RESULT_BYTES_MAX)
     throw new InvalidRequest(`A result has at most ${RESULT_BYTES_MAX} bytes.`);
-  return {
-    number,
-    ...(text === undefined ? {} : { result }),
-    ...(publish.length === 0 ? {} : { publish: publish.map(encodeFollower) }),
-  };
+  return text !== undefined;
 }
+
+const encodeFollowers = (publish: readonly Follower[]): Record<string, unknown> =>
+  publish.length === 0 ? {} : { publish: publish.map(encodeFollower) };
 
 function encodeFollower({ queue, stream, topic, body, ...options }: Follower): Record<string, unknown> {
   return { queue, stream, topic, messages: [inlineMessage(body, options)] };

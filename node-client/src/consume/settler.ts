@@ -9,9 +9,9 @@ import type { Link } from "../link.js";
 import type { Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
 import { type Delivery, leaseLost, type Settlement } from "./delivery.js";
-import type { LogLevel } from "./message.js";
+import type { BatchDone, LogLevel } from "./message.js";
 import { Said } from "./said.js";
-import { type Answer, encodeDone, SettleBatch } from "./settlement.js";
+import { type Answer, encodeBatchDone, encodeDone, SettleBatch } from "./settlement.js";
 
 export interface SettlerEvents {
   /** So many were settled in a tick. */
@@ -70,6 +70,31 @@ export class Settler {
     } else batch.add(delivery, settlement);
     this.#schedule();
     return quietly(batch.answered.then((answer) => check(answer, delivery, batch)));
+  }
+
+  /** All of them with what follows, or nothing: then those that are still held can be settled in another way. */
+  settleWhole(deliveries: readonly Delivery[], done: BatchDone): Promise<void> {
+    const batch = new SettleBatch();
+    try {
+      batch.addWhole(deliveries, encodeBatchDone(deliveries, done));
+    } catch (thrown) {
+      return quietly(Promise.reject(asPostroadError(thrown)));
+    }
+    for (const delivery of deliveries) delivery.join();
+    this.#unanswered.add(batch);
+    this.flush();
+    this.#send(batch);
+    this.#events.settled(batch.settled);
+    return quietly(
+      batch.answered.then((answer) => {
+        const kept = deliveries.filter(({ number }) => !answer.isLost(number) && !answer.isSettled(number));
+        if (kept.length === deliveries.length) return;
+        // After a reconnect "settled before" means that the first time had worked.
+        if (batch.isResent && deliveries.every(({ number }) => answer.isSettled(number))) return;
+        for (const delivery of kept) delivery.unsettle();
+        throw new LeaseLost("The lease of a message of the batch had ended: nothing of it was done.");
+      }),
+    );
   }
 
   ack(delivery: Delivery): void {
@@ -212,11 +237,12 @@ export class Settler {
     this.#done(batch);
     batch.reject(error);
     for (const delivery of batch.deliveries) this.#events.failed(error, delivery);
-    const [only] = batch.deliveries;
-    // Nothing of it happened: a message whose publishes were refused is tried again.
-    if (batch.parts()["done"] !== undefined && batch.deliveries.length === 1 && only !== undefined) {
-      only.unsettle();
-      void only.nack({ reason: error.message });
+    // Nothing of it happened: what could not be done since its publishes were refused is tried again.
+    if (batch.isWhole || (batch.parts()["done"] !== undefined && batch.deliveries.length === 1)) {
+      for (const delivery of batch.deliveries) {
+        delivery.unsettle();
+        void delivery.nack({ reason: error.message });
+      }
     }
   }
 

@@ -11,7 +11,7 @@ import type { Opening } from "../session/session.js";
 import { Delivery, type Holder, leaseLost, type Settlement } from "./delivery.js";
 import { heldRuns } from "./held.js";
 import { Holdings } from "./holdings.js";
-import type { LogLevel } from "./message.js";
+import type { BatchDone, LogLevel } from "./message.js";
 import { parseDeliver } from "./parse.js";
 import { Prefetch } from "./prefetch.js";
 import { Settler } from "./settler.js";
@@ -98,6 +98,10 @@ export class Subscription implements Holder, Participant {
 
   settle(delivery: Delivery, settlement: Settlement): Promise<void> {
     return this.#settler.settle(delivery, settlement);
+  }
+
+  settleWhole(deliveries: readonly Delivery[], done: BatchDone): Promise<void> {
+    return this.#settler.settleWhole(deliveries, done);
   }
 
   ack(delivery: Delivery): void {

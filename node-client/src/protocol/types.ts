@@ -59,7 +59,7 @@ export interface QueueSettings {
   readonly overflow?: "reject" | "drop_oldest" | "dead_letter";
 }
 
-/** Messages are kept until the first of these is exceeded. */
+/** Messages are kept until the first of these is exceeded; with `compaction`, those with a key until another of their key comes. */
 export interface StreamSettings {
   /** @defaultValue 604,800,000; `null` for ever */
   readonly retentionMs?: number | null;
@@ -67,6 +67,13 @@ export interface StreamSettings {
   readonly retentionCount?: number | null;
   /** Nothing is let go before every group has settled it. @defaultValue `false` */
   readonly keepUntilAcked?: boolean;
+  /**
+   * Keeps the newest message of each key for ever, and lets go of the older ones in the background; the limits above are then for
+   * messages without a key. Chosen while the stream is empty. @defaultValue `false`
+   */
+  readonly compaction?: boolean;
+  /** With `compaction`: how long the tombstone of a key is kept: see {@link Stream.tombstone}. @defaultValue 86,400,000 */
+  readonly tombstoneMs?: number;
 }
 
 /** Where a group begins: an offset, or a time in milliseconds since the epoch. */
@@ -82,6 +89,8 @@ export interface GroupStats extends QueueStats {
   readonly lag: number;
   /** What it lost to retention. */
   readonly trimmedTotal: number;
+  /** What it had not settled when compaction let go of it: a newer message of the same key followed. */
+  readonly compactedTotal?: number;
 }
 
 export interface StreamStats {
@@ -96,6 +105,8 @@ export interface StreamStats {
   readonly oldestMs: number | null;
   readonly publishedTotal?: number;
   readonly trimmedTotal?: number;
+  /** What compaction let go of. */
+  readonly compactedTotal?: number;
   readonly settings: Required<StreamSettings>;
   /** Each named `<stream>/<group>`. */
   readonly groups: readonly GroupStats[];
@@ -103,7 +114,10 @@ export interface StreamStats {
 
 export interface QueueStats {
   readonly name: string;
+  /** Could be delivered now. */
   readonly ready: number;
+  /** Wait for an earlier message of their ordering key. `null` where the engine cannot tell. */
+  readonly parked: number | null;
   /** `null` where the engine cannot tell: RabbitMQ. */
   readonly delayed: number | null;
   readonly retrying: number | null;

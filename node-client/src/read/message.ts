@@ -9,6 +9,8 @@ export interface StreamMessage<T = unknown> {
   /** JSON as it was published, a string for `text`, a Uint8Array for `bytes`. @throws SyntaxError if it is not JSON after all. */
   readonly body: T;
   readonly type: BodyType;
+  /** Takes the value of its key away: see {@link Stream.tombstone}. Its body is null, whatever `T` says. */
+  readonly isTombstone: boolean;
   /** Length of the body in bytes. */
   readonly size: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -54,6 +56,9 @@ export class ReadMessage<T> implements StreamMessage<T> {
     this.#value = body;
   }
 
+  get isTombstone(): boolean {
+    return this.#batch.isTombstone(this.#index);
+  }
   get size(): number {
     return this.#batch.size(this.#index);
   }

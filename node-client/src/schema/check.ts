@@ -28,7 +28,7 @@ export function admit(delivery: Delivery, check: BodyCheck | undefined): boolean
     void delivery.nack({ reason: "The body is not JSON." });
     return false;
   }
-  if (check === undefined) return true;
+  if (check === undefined || delivery.isTombstone) return true;
   const judge = (result: SchemaResult<unknown>): boolean => {
     if (result.issues === undefined) delivery.replaceBody(result.value);
     else refuse(delivery, check, `The body is invalid: ${issuesText(result.issues)}`);

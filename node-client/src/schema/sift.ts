@@ -40,6 +40,7 @@ function judged(
   };
   const failed = (thrown: unknown): false =>
     refuse([{ message: `The schema failed: ${thrown instanceof Error ? thrown.message : String(thrown)}` }]);
+  if (message.isTombstone) return true;
   let body: unknown;
   try {
     ({ body } = message);

@@ -4,6 +4,7 @@ import type { GroupStats, QueueStats, StreamStats } from "../live/types.js";
 export const stats = (name: string, more: Partial<QueueStats> = {}): QueueStats => ({
   name,
   ready: 0,
+  parked: 0,
   delayed: 0,
   retrying: 0,
   leased: 0,
@@ -27,7 +28,10 @@ export const streamStats = (name: string, more: Partial<StreamStats> = {}): Stre
   messages: 0,
   bytes: 0,
   oldestMs: null,
-  settings: { retentionMs: 604_800_000, retentionBytes: null, retentionCount: null, keepUntilAcked: false },
+  settings: {
+    ...{ retentionMs: 604_800_000, retentionBytes: null, retentionCount: null, keepUntilAcked: false },
+    ...{ compaction: false, tombstoneMs: 86_400_000 },
+  },
   groups: [],
   ...more,
 });

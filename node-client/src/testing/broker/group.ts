@@ -110,9 +110,11 @@ export class TestGroup {
 
   stats(consumers: number, now: number): Header {
     const first = [...this.entries.values()][0];
+    const parked = this.#parked();
     return {
       name: this.name,
-      ready: this.count("ready"),
+      ready: this.count("ready") - parked,
+      parked,
       delayed: this.count("delayed"),
       retrying: this.count("retrying"),
       leased: this.count("leased"),
@@ -127,6 +129,14 @@ export class TestGroup {
       oldest_ms: first === undefined ? null : now - first.message.publishedAt,
       bytes: [...this.entries.values()].reduce((sum, { message }) => sum + message.body.length, 0),
     };
+  }
+
+  /** How many wait for an earlier message of their key. */
+  #parked(): number {
+    const entries = [...this.entries.values()];
+    const held = new Set(entries.filter(({ state }) => state !== "ready").map(({ message }) => message.key));
+    return entries.filter(({ state, message: { key } }) => state === "ready" && key !== undefined && held.has(key))
+      .length;
   }
 
   #inOrder(): Entry[] {

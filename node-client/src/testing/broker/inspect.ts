@@ -44,6 +44,8 @@ export class Inspector {
         return { streams: this.streams() };
       case "stream":
         return { stream: this.stream(store.stream(String(header["stream"]), false)) };
+      case "offset":
+        return { offset: store.stream(String(header["stream"]), false).offsetOf({ at: header["at"] }) };
       case "bindings":
         return { bindings: store.bindings };
       case "schedules":

@@ -35,6 +35,8 @@ const STREAM_DEFAULTS: TestStreamSettings = {
   retention_bytes: null,
   retention_count: null,
   keep_until_acked: false,
+  compaction: false,
+  tombstone_ms: 86_400_000,
 };
 
 export class TestStore {
@@ -310,7 +312,7 @@ function refuse(settings: Header): void {
   };
   for (const name of ["rate_max", "bytes_max", "retention_bytes"]) if (typeof settings[name] === "number") no(name);
   if (settings["overflow"] !== undefined && settings["overflow"] !== "reject") no("overflow but reject");
-  if (settings["keep_until_acked"] === true) no("keep_until_acked");
+  for (const name of ["keep_until_acked", "compaction"]) if (settings[name] === true) no(name);
   if (typeof settings["dead_letter"] === "string" && settings["dead_letter"].includes("/"))
     throw new InvalidRequest("A dead-letter queue is a queue.");
 }

@@ -8,6 +8,8 @@ export interface TestStreamSettings {
   retention_bytes: null;
   retention_count: number | null;
   keep_until_acked: false;
+  compaction: false;
+  tombstone_ms: number;
 }
 
 /** A kept log with its groups. */

@@ -112,10 +112,16 @@ export class TestSubscriber {
     };
     // A publish that is refused throws, and nothing of the frame is carried out.
     for (const done of list(header["done"]))
-      if (this.leased.has(Number(done["number"])))
+      if (membersOf(done).every((number) => this.leased.has(number)))
         for (const publish of list(done["publish"])) store.publish({ op: "publish", header: publish, bodies: [] });
     for (const number of numbers(header["ack"])) finish(number);
-    for (const done of list(header["done"])) finish(done["number"], done["result"]);
+    for (const done of list(header["done"])) {
+      const members = membersOf(done);
+      const missing = members.filter((number) => !this.leased.has(number));
+      const results = Array.isArray(done["results"]) ? (done["results"] as readonly unknown[]) : [done["result"]];
+      if (missing.length > 0) lost.push(...missing);
+      else for (const [index, number] of members.entries()) finish(number, results[index] ?? undefined);
+    }
     for (const nack of list(header["nack"]))
       for (let n = Number(nack["number"]); n <= Number(nack["last"] ?? nack["number"]); n++) {
         const entry = take(n);
@@ -150,6 +156,10 @@ function list(value: unknown): Header[] {
   if (!Array.isArray(value)) throw new InvalidRequest("A part of a settle is not an array.");
   return value.filter(isRecord);
 }
+
+/** What is done together: one, or several that are all done or none of them. */
+const membersOf = (done: Header): number[] =>
+  done["numbers"] === undefined ? [Number(done["number"])] : numbers(done["numbers"]);
 
 const numbers = (ranges: unknown): number[] =>
   parseRanges(ranges).flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, index) => first + index));
