@@ -84,6 +84,10 @@ class SqsBackend:
     def is_up(self) -> bool:
         return self.link.is_up
 
+    @property
+    def progress(self) -> int:
+        return self.batches.confirmed
+
     # Life
 
     async def open(self, tail: Tail, up: Callable[[], None]) -> None:

@@ -31,7 +31,12 @@ class Outgoing:
 
 
 class Batches:
+    """Attributes:
+    confirmed: Batches of messages that SQS has taken.
+    """
+
     def __init__(self, link: Link) -> None:
+        self.confirmed = 0
         self._link = link
         self._flying = asyncio.Semaphore(FLYING_MAX)
         self._ordered: dict[str, asyncio.Lock] = {}
@@ -65,6 +70,7 @@ class Batches:
             for message in batch:
                 message.error = error
             return
+        self.confirmed += 1
         stored = {row["Id"] for row in answer.get("Successful") or ()}
         failed = {row["Id"]: row for row in answer.get("Failed") or ()}
         for at, message in enumerate(batch):

@@ -30,6 +30,8 @@ from ..engine import Json
 from .address import Address
 
 log = logging.getLogger("postroad.engine")
+for chatty in ("botocore", "aiobotocore"):
+    logging.getLogger(chatty).setLevel(logging.WARNING)  # below that they log bodies and signatures
 
 ANSWER_S = 2.0
 RETRY_S = 0.25
