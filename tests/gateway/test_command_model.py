@@ -151,6 +151,9 @@ async def test_a_schedule_is_made_paused_resumed_run_and_deleted(real: Running) 
 async def test_a_message_is_found_shown_followed_and_cancelled(real: Running) -> None:
     id = (await told(real, "publish", "emails", '{"to":"ada"}', "--header", "trace=1", "--key", "ada")).strip()
     later = (await told(real, "publish", "emails", "x", "--delay", "1h")).strip()
+    dated = (await told(real, "publish", "emails", "x", "--at", "2035-01-01T09:00:00Z")).strip()
+    undated = await told(real, "publish", "emails", "x", "--at", "tomorrow", code=2)
+    due = (await answered(real, "messages", "show", dated))["message"]["due"]
     async with connected(real) as client:
         await client.ask(1, op="consume", sub=1, queue="emails", consumer="mailer")
         await client.until(op="deliver")
@@ -168,6 +171,8 @@ async def test_a_message_is_found_shown_followed_and_cancelled(real: Running) ->
     again = await told(real, "messages", "cancel", later, code=1)
     missing = await told(real, "messages", "show", "nope", code=1)
 
+    assert abs(due - 2_051_254_800_000) < 60_000
+    assert "not a time" in undated
     assert listed.splitlines()[1].split()[0] == id
     assert '{"to": "ada"}' in listed
     assert none == "There are none.\n"

@@ -113,6 +113,7 @@ def publish(
     kind: Annotated[str | None, typer.Option("--type", help="json, text or bytes; default: what fits.")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="A message for each line of standard input.")] = False,
     delay: Annotated[str | None, typer.Option("--delay", help="Deliver later, e.g. 5s.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="Deliver at a time, e.g. 2027-01-01T09:00:00Z.")] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Publish each body so many times.")] = 1,
     key: Annotated[str | None, typer.Option("--key", help="Ordering key.")] = None,
     priority: Annotated[int | None, typer.Option("--priority", min=0, max=9)] = None,
@@ -130,12 +131,14 @@ def publish(
     def command() -> None:
         from .cli.durations import duration_ms
         from .cli.flow import inline_body, publish
+        from .cli.places import time_ms
         from .cli.remote import remote
 
         if kind not in (None, "json", "text", "bytes"):
             raise CommandFailed("--type is json, text or bytes.", ExitCode.USAGE)
         attributes: dict[str, Any] = {"key": key, "priority": priority, "dedup_key": dedup_key}
         attributes["delay_ms"] = None if delay is None else duration_ms(delay)
+        attributes["deliver_at"] = None if at is None else time_ms(at)
         attributes["headers"] = headers_of(header) or None
         common = {name: value for name, value in attributes.items() if value is not None}
 

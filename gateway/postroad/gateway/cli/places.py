@@ -23,13 +23,21 @@ def place(text: str) -> str | dict[str, Any]:
     if text.isascii() and text.isdecimal():
         return {"offset": int(text)}
     try:
-        at = datetime.fromisoformat(text)
+        return {"at": time_ms(text)}
+    except CommandFailed:
+        pass
+    try:
+        return {"at": int(time.time() * 1000) - duration_ms(text)}
+    except CommandFailed:
+        raise CommandFailed(f"{text!r} is no place in a stream: {HELP}", ExitCode.USAGE) from None
+
+
+def time_ms(text: str) -> int:
+    """Raises: CommandFailed: not a time such as 2026-01-01T00:00:00Z."""
+    try:
+        return int(datetime.fromisoformat(text).timestamp() * 1000)
     except ValueError:
-        try:
-            return {"at": int(time.time() * 1000) - duration_ms(text)}
-        except CommandFailed:
-            raise CommandFailed(f"{text!r} is no place in a stream: {HELP}", ExitCode.USAGE) from None
-    return {"at": int(at.timestamp() * 1000)}
+        raise CommandFailed(f"{text!r} is not a time such as 2026-01-01T00:00:00Z.", ExitCode.USAGE) from None
 
 
 def place_in_query(text: str) -> str:

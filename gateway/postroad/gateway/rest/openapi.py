@@ -22,6 +22,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "wait_ms": _whole(0, WAIT_MS_MAX, 0),
     "last": _whole(0, EVENTS_MAX, 100),
     "after": {"type": "integer", "minimum": 0},
+    "at": {"type": "integer", "minimum": 0},
     "lease_ms": {"type": "integer", "minimum": 100},
     "update": {"type": "boolean", "default": False},
     "state": {"type": "string", "enum": list(STATES), "default": "ready"},

@@ -43,9 +43,9 @@ async def show_stream(request: Request) -> Response:
 @api
 async def offset(request: Request) -> Response:
     """Where the messages published at a time, or later, begin."""
-    at = number_in_query(request, "at", 0, JSON_INT_MAX)
-    asked = {"stream": _stream(request), "at": at}
-    return Json(await ask(server_of(request).context, principal_of(request), "offset", asked))
+    principal = principal_of(request)
+    asked = {"stream": _stream(request), "at": number_in_query(request, "at", 0, JSON_INT_MAX)}
+    return Json(await ask(server_of(request).context, principal, "offset", asked))
 
 
 @api
