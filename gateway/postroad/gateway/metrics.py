@@ -17,7 +17,7 @@ from .rest.endpoint import api, principal_of, server_of
 
 NAMES_MAX = 1000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STATES = ("ready", "delayed", "retrying", "leased")
+STATES = ("ready", "parked", "delayed", "retrying", "leased")
 
 Labels = dict[str, str]
 Sample = tuple[str, Labels, object]
@@ -132,7 +132,7 @@ def _of_group(stats: dict[str, Any]) -> Iterator[Sample]:
 
 def _common(prefix: str, labels: Labels, stats: dict[str, Any]) -> Iterator[Sample]:
     for state in STATES:
-        yield f"{prefix}_messages", labels | {"state": state}, stats[state]
+        yield f"{prefix}_messages", labels | {"state": state}, stats.get(state)
     for field in ("consumers", "paused", "acked_total", "retried_total", "dead_total"):
         yield f"{prefix}_{field}", labels, stats.get(field)
     yield f"{prefix}_oldest_seconds", labels, _seconds(stats["oldest_ms"])

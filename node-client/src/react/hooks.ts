@@ -164,7 +164,9 @@ export function useQueue(queue: Named | Nothing): UseQueue {
   return useMemo(() => {
     const { status, stats, deliveries, error } = view;
     const depth =
-      stats === undefined ? undefined : stats.ready + (stats.delayed ?? 0) + (stats.retrying ?? 0) + stats.leased;
+      stats === undefined
+        ? undefined
+        : stats.ready + (stats.parked ?? 0) + (stats.delayed ?? 0) + (stats.retrying ?? 0) + stats.leased;
     return { ...stats, status, depth, stats, deliveries, error };
   }, [view]);
 }

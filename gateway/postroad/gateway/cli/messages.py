@@ -23,7 +23,7 @@ ENDED = ("done", "dead", "expired", "purged", "cancelled")
 @app.command("list")
 def list_messages(
     queue: str,
-    state: Annotated[str, typer.Option("--state", help="ready, delayed, leased or dead.")] = "ready",
+    state: Annotated[str, typer.Option("--state", help="ready, parked, delayed, leased or dead.")] = "ready",
     limit: Annotated[int, typer.Option("--max", min=1, max=200)] = 20,
     text: Annotated[str | None, typer.Option("--text", help="Only with this in the body.")] = None,
     key: Annotated[str | None, typer.Option("--key", help="Only of this ordering key.")] = None,
