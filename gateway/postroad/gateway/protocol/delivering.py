@@ -12,7 +12,9 @@ from .attributes import COLUMNS
 from .bodies import from_bytes
 from .frame import encode_binary
 
-_SCALARS_OF = {"attempt": "attempts", "topic": "topics"} | {name: COLUMNS[name] for name in ("headers", "key", "priority")}
+_SCALARS_OF = {"attempt": "attempts", "topic": "topics"} | {
+    name: COLUMNS[name] for name in ("headers", "key", "priority")
+}
 
 
 def binary_delivery(sub: int, batch: DeliveryBatch) -> list[Buffer]:
