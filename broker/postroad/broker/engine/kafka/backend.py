@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from ...errors import Conflict, InvalidRequest, OutcomeUnknown, PostroadError, QueueFull, QueueNotFound, Unavailable
+from ...errors import InvalidRequest, PostroadError, QueueNotFound, Unavailable
 from ..engine import Capabilities
-from ..external import Bury, Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
+from ..external import Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
 from .definitions import Declared, Definitions
 from .events import Events
 from .feed import KafkaFeed
 from .gateways import Gateways
 from .group import GroupLog
 from .link import Link
-from .log import Log, Posted
-from .looking import browse, counts_of, dead_of, fetch
-from .machine import Outcome
+from .log import Log
+from .looking import browse, counts_of, fetch
+from .moving import redrive
 from .outbox import Outbox
-from .record import INDEX_BITS, pack_send
+from .sending import Sending
 from .shelf import Shelf
 from .stream import Stream
 
@@ -38,6 +37,7 @@ CAPABILITIES = Capabilities(
     cancel="emulated", priority="emulated", ordering_key="emulated", expiry="emulated", topics="emulated", streams="native",
 )  # fmt: skip
 
+_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,60}")
 BEAT_S = 1.0
 SHELF_BYTES = 128 * 1024 * 1024
 
@@ -71,8 +71,10 @@ class KafkaBackend:
         if login:
             client["sasl.username"], _, client["sasl.password"] = login.partition(":")
         self.prefix = options.pop("prefix", "postroad.")
-        self._patience_ms = int(options.pop("node_timeout_ms", "10000"))
-        self._replication = int(options.pop("replication", "-1"))
+        if not _PREFIX.fullmatch(self.prefix):
+            raise InvalidRequest("prefix must have 1 to 60 characters of a-z A-Z 0-9 . _ -", field="engine")
+        self._patience_ms = _whole(options.pop("node_timeout_ms", "10000"), "node_timeout_ms")
+        self._replication = _whole(options.pop("replication", "-1"), "replication")
         self._flush = options.pop("flush", "0") == "1"
         if options:
             raise InvalidRequest(f"There is no option {next(iter(options))[:40]!a}.", field="engine")
@@ -88,7 +90,7 @@ class KafkaBackend:
         self._shelf = Shelf(SHELF_BYTES)
         self._logs: dict[str, Log] = {}
         self._streams: dict[str, Stream] = {}
-        self._sending = asyncio.Lock()
+        self._sending = Sending(self)
         self._life: asyncio.Task[None] | None = None
         self._up: Callable[[], None]
 
@@ -249,73 +251,7 @@ class KafkaBackend:
     async def send(self, sends: Sequence[Send]) -> list[Sent | Exception]:
         if not self.is_up:
             raise Unavailable("Kafka cannot be reached now.")
-        async with self._sending:  # what is sent first is written first
-            posted = [await self._posted(send) for send in sends]
-        return [await self._sent(send, ways) for send, ways in zip(sends, posted, strict=True)]
-
-    async def _posted(self, send: Send) -> list[Awaitable[Any]] | Exception:
-        try:
-            places: list[Log | Stream] = []
-            for target in send.targets:
-                if target.kind == "stream":
-                    places.append(await self.stream_of(target.name))
-                    continue
-                queue = await self.log_of(target.name)
-                if send.producer is not None or send.dedup is not None or target.settings.get("length_max") is not None:
-                    await queue.open()
-                places.append(queue)
-            ways: list[Awaitable[Any]] = []
-            for place, target in zip(places, send.targets, strict=True):
-                if isinstance(place, Stream):
-                    ways.append(place.post(send, target.only))
-                else:
-                    ways.append(place.post(*pack_send(send, target.only, target.settings.get("length_max"))))
-        except PostroadError as error:
-            return error
-        return ways
-
-    async def _sent(self, send: Send, ways: list[Awaitable[Any]] | Exception) -> Sent | Exception:
-        if isinstance(ways, Exception):
-            return ways
-        results = await asyncio.gather(*ways, return_exceptions=True)
-        firsts: list[int] = []
-        for target, result in zip(send.targets, results, strict=True):
-            if isinstance(result, BaseException):
-                return result if isinstance(result, Exception) else Unavailable("Kafka did not confirm.")
-            if target.kind == "stream":
-                if result[-1] - result[0] != len(result) - 1:
-                    break  # messages of other gateways stand between these: where each is cannot be said in short
-                firsts.append(result[0])
-                continue
-            outcome, offset = result
-            if outcome.refused or outcome.replay or outcome.duplicates:
-                return self._special(target.name, outcome, offset)
-            firsts.append(offset << INDEX_BITS)
-        return Sent(firsts=firsts)
-
-    def _special(self, name: str, outcome: Outcome, offset: int) -> Sent | Exception:
-        if outcome.refused == "full":
-            return QueueFull(f'"{name}" is full.', queue=name)
-        if outcome.refused == "conflict":
-            return Conflict("The dedup key was used before with another body.", message_id=outcome.conflict)
-        if outcome.refused == "unknown":
-            return OutcomeUnknown("The frame is older than what is remembered of its session.")
-        if outcome.replay is not None:
-            prefix, duplicates = outcome.replay
-            return Sent(firsts=[], replay=(prefix, duplicates or None))
-        return Sent(firsts=[offset << INDEX_BITS], duplicates=outcome.duplicates)
-
-    async def bury(self, source: Log, dead: Sequence[Bury]) -> None:
-        """Write the dead to where they go; done again, it does nothing twice."""
-        by_target: dict[str, list[Bury]] = {}
-        for item in dead:
-            by_target.setdefault(item.target, []).append(item)
-        for target, items in by_target.items():
-            meta = {"t": items[0].info["at"], "i": ""}
-            meta["o"] = [[source.topic, item.message.sequence, item.info["at"]] for item in items]
-            headers = [orjson.dumps({**item.message.header, "z": {**item.info, "s": item.message.sequence}}) for item in items]  # fmt: skip
-            queue = await self.log_of(target)
-            await queue.post(meta, headers, [item.message.body for item in items])
+        return await self._sending.send(sends)
 
     # Telling
 
@@ -349,34 +285,7 @@ class KafkaBackend:
         return [entry.sequence for entry in (await queue.ask("remove", seqs=sequences)).entries]
 
     async def redrive(self, definition: Definition, sequences: list[int] | None, most: int) -> list[Moved]:
-        source = await self.log_of(definition.name)
-        moved: list[Moved] = []
-        by_target: dict[str, list[Received]] = {}
-        chosen = dead_of(await source.caught_up(), sequences)
-        for message in await source.received(list(islice(chosen, most))):
-            of = message.header.get("z", {}).get("of")
-            if of in self.definitions.found:
-                by_target.setdefault(of, []).append(message)
-        for target, messages in by_target.items():
-            firsts = await self._move(source, target, messages)
-            moved += [Moved(header=m.header, target=target, sequence=at) for m, at in zip(messages, firsts, strict=True)]  # fmt: skip
-            await source.ask("remove", seqs=[message.sequence for message in messages])
-        return moved
-
-    async def _move(self, source: Log, target: str, messages: list[Received]) -> list[int]:
-        queue = await self.log_of(target)
-        if isinstance(queue, GroupLog):
-            back = [int(message.header["z"]["s"]) for message in messages]
-            await queue.ask("back", seqs=back)
-            return back
-        plain = [{name: value for name, value in message.header.items() if name != "z"} for message in messages]
-        meta: dict[str, Any] = {"t": queue.now(), "i": "", "o": [[source.topic, m.sequence, 0] for m in messages]}
-        for column, name in (("k", "k"), ("p", "p")):
-            if any(header.get(name) for header in plain):
-                meta[column] = [header.get(name) for header in plain]
-        posted: Posted = await queue.post(meta, [orjson.dumps(h) for h in plain], [m.body for m in messages])
-        first = posted[1] << INDEX_BITS
-        return list(range(first, first + len(messages)))
+        return await redrive(self, await self.log_of(definition.name), sequences, most)
 
     # Streams
 
@@ -394,3 +303,10 @@ class KafkaBackend:
 
     async def start_group(self, definition: Definition, offset: int) -> None:
         await (await self.log_of(definition.name)).ask("start", to=offset)
+
+
+def _whole(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidRequest(f"{name} must be a whole number.", field="engine") from error

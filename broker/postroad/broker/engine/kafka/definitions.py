@@ -16,7 +16,8 @@ from confluent_kafka import Message
 from ...errors import Unavailable
 from ..engine import Json
 from ..external import Definition
-from .link import ANSWER_S, Follower, Link
+from .link import Link
+from .tail import ANSWER_S, Follower
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from confluent_kafka import Message
 
 from ...errors import Unavailable
 from ..external import Tail
-from .link import ANSWER_S, Follower, Link
+from .link import Link
+from .tail import ANSWER_S, Follower
 
 PRIMED = 2000
 """Records of Kafka of the past that a starting gateway reads; each has up to 500 of ours."""

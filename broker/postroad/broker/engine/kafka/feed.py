@@ -10,6 +10,7 @@ from ...errors import PostroadError
 from ..external import FeedSink, Received, Verdicts
 from .log import Log
 from .machine import Entry
+from .moving import bury
 from .record import runs
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class KafkaFeed:
     async def settle(self, verdicts: Verdicts, *, again: bool) -> list[Received]:
         log = await self._opened()
         if verdicts.dead:
-            await self._backend.bury(log, verdicts.dead)
+            await bury(self._backend, log, verdicts.dead)
         everything = {
             message.sequence: message
             for message in (

@@ -11,7 +11,8 @@ import asyncio
 import orjson
 from confluent_kafka import Message
 
-from .link import Follower, Link
+from .link import Link
+from .tail import Follower
 
 KEPT_MS = 600_000
 

@@ -52,12 +52,15 @@ class GroupLog(Log):
         super().tailed(messages)
 
     def _from_last_state(self, messages: list[Message]) -> list[Message]:
-        for message in reversed(messages):
+        latest: Json | None = None
+        for message in messages:
             if b'"do":"state"' in (message.value() or b"")[:20]:
                 state: Json = orjson.loads(message.value() or b"")
-                self.machine.load(state)
-                self.applied = state["at"]
-                break
+                if latest is None or state["at"] > latest["at"]:  # an older one may have been written later
+                    latest = state
+        if latest is not None:
+            self.machine.load(latest)
+            self.applied = latest["at"]
         return messages
 
     async def extent(self) -> Json:

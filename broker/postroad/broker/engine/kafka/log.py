@@ -16,10 +16,12 @@ from confluent_kafka import Message
 from ...errors import PostroadError, QueueNotFound, Unavailable
 from ..engine import Json
 from ..external import Received
-from .link import Follower, Link
-from .machine import DEDUP_MS, Entry, Machine, Outcome
+from .link import Link
+from .machine import Entry, Machine, Outcome
+from .memory import DEDUP_MS
 from .record import COMMAND, DONE, INDEX_BITS, MESSAGES, Batch, pack, runs
 from .shelf import Shelf
+from .tail import Follower
 
 if TYPE_CHECKING:
     from .feed import KafkaFeed
@@ -340,7 +342,7 @@ class Log(Follower):
             return
         oldest = next(iter(self.machine.entries), None)
         before = min(self.applied if oldest is None else oldest >> INDEX_BITS, *self.machine.outbox, self.applied)
-        young = now_ms() - (DEDUP_MS if self.machine.remembers_dedup else KEPT_MS)
+        young = now_ms() - (DEDUP_MS if self.machine.memory.keeps_dedup else KEPT_MS)
         old_enough = self._cut
         while self._marks and self._marks[0][1] <= young:
             old_enough = self._marks.popleft()[0]

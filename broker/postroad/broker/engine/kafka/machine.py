@@ -10,18 +10,13 @@ handed out, the others stand in line until it is gone.
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..engine import Json
+from .memory import Fate, Memory
 from .record import INDEX_BITS, Batch
-
-DEDUP_MS = 300_000
-FRAMES_KEPT = 1024
-SESSIONS_MAX = 10_000
-ORIGINS_MAX = 100_000
 
 
 @dataclass(slots=True, eq=False)
@@ -46,12 +41,13 @@ class Entry:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What a record did. ``refused``: ``full``, ``conflict`` or ``unknown``, and nothing was done."""
+    """What a record did.
 
-    refused: str | None = None
-    duplicates: dict[int, str] = field(default_factory=dict)
-    replay: tuple[str, dict[int, str]] | None = None
-    conflict: str = ""
+    Attributes:
+        absent: Sequences of what nobody holds, ``foreign``: of what another gateway does: it was not ours to settle.
+    """
+
+    fate: Fate = field(default_factory=Fate)
     entries: list[Entry] = field(default_factory=list)
     absent: list[int] = field(default_factory=list)
     foreign: list[int] = field(default_factory=list)
@@ -74,9 +70,7 @@ class Machine:
         self._ready: list[tuple[int, int]] = []
         self._due: list[tuple[int, int]] = []
         self._lines: dict[str, deque[int]] = {}
-        self._dedup: OrderedDict[tuple[str, str], tuple[str, str, int]] = OrderedDict()
-        self._frames: OrderedDict[str, OrderedDict[int, tuple[str, dict[int, str]]]] = OrderedDict()
-        self._origins: OrderedDict[tuple[Any, ...], None] = OrderedDict()
+        self.memory = Memory()
 
     # Looking
 
@@ -92,10 +86,6 @@ class Machine:
     @property
     def retrying(self) -> int:
         return sum(1 for entry in self.waiting.values() if entry.attempts)
-
-    @property
-    def remembers_dedup(self) -> bool:
-        return bool(self._dedup)
 
     def has_ready(self, now: int) -> bool:
         while self._ready and not self._is_ready(self._ready[0][1]):
@@ -123,19 +113,17 @@ class Machine:
     def messages(self, batch: Batch) -> Outcome:
         meta = batch.meta
         count = len(batch.headers)
-        if "f" in meta and (known := self._known_frame(meta["f"])) is not None:
-            return known
-        if "m" in meta and len(self.entries) + count > meta["m"]:
-            return Outcome(refused="full")
-        skip = self._dedup_of(meta) if "u" in meta else {}
-        if isinstance(skip, Outcome):
-            return skip
-        moved = self._moved(meta["o"]) if "o" in meta else set()
+        if "m" in meta and len(self.entries) + count > meta["m"] and not self.memory.knows(meta):
+            return Outcome(fate=Fate(refused="full"))
+        fate = self.memory.look(meta)
+        if fate.refused or fate.replay:
+            return Outcome(fate=fate)
+        skip = fate.skip
         priorities, keys, dues = meta.get("p"), meta.get("k"), meta.get("d")
         sequence = batch.offset << INDEX_BITS
         entries, ready = self.entries, self._ready
         for index in range(count):
-            if (skip and index in skip) or (moved and index in moved):
+            if skip and index in skip:
                 continue
             entry = entries[sequence] = Entry(sequence, batch, index)
             if priorities:
@@ -148,58 +136,7 @@ class Machine:
             else:
                 heapq.heappush(ready, (-entry.priority, sequence))
             sequence += 1
-        if "f" in meta:
-            self._note_frame(meta["f"], meta["i"], skip)
-        return Outcome(duplicates=skip)
-
-    def _known_frame(self, frame: list[Any]) -> Outcome | None:
-        frames = self._frames.get(frame[0])
-        if not frames:
-            return None
-        if frame[1] in frames:
-            return Outcome(replay=frames[frame[1]])
-        return Outcome(refused="unknown") if frame[1] <= max(frames) - FRAMES_KEPT else None
-
-    def _note_frame(self, frame: list[Any], prefix: str, duplicates: dict[int, str]) -> None:
-        frames = self._frames.setdefault(frame[0], OrderedDict())
-        self._frames.move_to_end(frame[0])
-        frames[frame[1]] = (prefix, duplicates)
-        if len(frames) > FRAMES_KEPT:
-            frames.popitem(last=False)
-        if len(self._frames) > SESSIONS_MAX:
-            self._frames.popitem(last=False)
-
-    def _dedup_of(self, meta: Json) -> dict[int, str] | Outcome:
-        """Indexes of what was stored before, with its ids; the others are remembered."""
-        at, scope = meta["t"], meta["s"]
-        while self._dedup and next(iter(self._dedup.values()))[2] <= at - DEDUP_MS:
-            self._dedup.popitem(last=False)
-        found: dict[int, str] = {}
-        fresh: dict[tuple[str, str], tuple[str, str, int]] = {}
-        for index, pair in enumerate(meta["u"]):
-            if pair is None:
-                continue
-            name = (scope, pair[0])
-            known = fresh.get(name) or self._dedup.get(name)
-            if known is None:
-                fresh[name] = (pair[1], f"{meta['i']}{meta['h'][index]['x']}", at)
-            elif known[0] != pair[1]:
-                return Outcome(refused="conflict", conflict=known[1])
-            else:
-                found[index] = known[1]
-        self._dedup.update(fresh)
-        return found
-
-    def _moved(self, origins: list[Any]) -> set[int]:
-        """Indexes of what was moved here before."""
-        known = set()
-        for index, origin in enumerate(map(tuple, origins)):
-            if origin in self._origins:
-                known.add(index)
-            self._origins[origin] = None
-        while len(self._origins) > ORIGINS_MAX:
-            self._origins.popitem(last=False)
-        return known
+        return Outcome(fate=fate)
 
     def done(self, batch: Batch) -> Outcome:
         """An ack that publishes."""

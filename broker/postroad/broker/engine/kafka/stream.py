@@ -14,8 +14,9 @@ from confluent_kafka import Message
 from ...errors import PostroadError, QueueNotFound
 from ..engine import Json
 from ..external import Definition, Received, Send
-from .link import Follower, Link
+from .link import Link
 from .log import now_ms
+from .tail import Follower
 
 TIDY_S = 30.0
 RECENT_BYTES = 8 * 1024 * 1024
