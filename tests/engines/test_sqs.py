@@ -66,7 +66,7 @@ class TestSqs(Contract): ...
 class TestSurvival:
     @pytest.mark.timeout(300)
     async def test_a_gateway_dies_and_nothing_is_lost(self, url: str, sqs: SqsServer) -> None:
-        url += "&visibility_ms=3000"
+        url += "&visibility_ms=6000"
         engine = open_engine(url, data="")
         async with running(engine):
             await a_gateway_dies(url, engine, count=sqs.many, frame=50)

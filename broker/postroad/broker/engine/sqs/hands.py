@@ -63,7 +63,7 @@ class Hands:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(self._visibility_s / 6)
+            await asyncio.sleep(self._visibility_s / 10)
             try:
                 async with self._prolonging:
                     await self._prolong()

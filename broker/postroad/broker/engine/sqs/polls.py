@@ -75,7 +75,8 @@ class Polls:
         rest = 0.0
         try:
             url = await self._backend.queues.url(self._name, fifo=leg.fifo)
-            rows = await receive(self._backend, url, count, self._backend.address.wait_s if is_first else 1)
+            address = self._backend.address
+            rows = await receive(self._backend, url, count, address.wait_s if is_first else 1, address.first_s)
         except PostroadError:
             rest = REST_S  # it is back when ``fill`` is called again; of a queue that was deleted the backend hears
         except Exception:
@@ -87,7 +88,7 @@ class Polls:
             leg.polls.discard(task)
             leg.asked -= count
         if rows:
-            until = asyncio.get_running_loop().time() + self._backend.address.visibility_s
+            until = asyncio.get_running_loop().time() + self._backend.address.first_s
             self._arrived(rows, until, leg.fifo)
         leg.allowed = min(leg.allowed + 1, POLLS_MAX) if len(rows) == count == RECEIVE_MAX else leg.allowed
         if not rows:
@@ -105,11 +106,11 @@ class Polls:
         await asyncio.gather(*polls, return_exceptions=True)
 
 
-async def receive(backend: SqsBackend, url: str, count: int, wait_s: int) -> list[Json]:
-    """Take messages from a queue of SQS. Raises: Unavailable, QueueNotFound."""
+async def receive(backend: SqsBackend, url: str, count: int, wait_s: int, hidden_s: int) -> list[Json]:
+    """Take messages from a queue of SQS, hidden from others for a while. Raises: Unavailable, QueueNotFound."""
     answer = await backend.link.call(
         "receive_message", patience_s=wait_s + PATIENCE_S, QueueUrl=url, MaxNumberOfMessages=count, WaitTimeSeconds=wait_s,
-        VisibilityTimeout=backend.address.visibility_s, AttributeNames=SYSTEM_ATTRIBUTES, MessageAttributeNames=["All"],
+        VisibilityTimeout=hidden_s, AttributeNames=SYSTEM_ATTRIBUTES, MessageAttributeNames=["All"],
     )  # fmt: skip
     rows: list[Json] = answer.get("Messages") or []
     return rows

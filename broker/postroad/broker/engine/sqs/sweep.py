@@ -97,5 +97,6 @@ class Sweep:
         return moved
 
     async def _receive(self, url: str, count: int, wait_s: int) -> list[Received]:
-        until = asyncio.get_running_loop().time() + self._backend.address.visibility_s
-        return [received(raw, until, fifo=False) for raw in await receive(self._backend, url, count, wait_s)]
+        hidden_s = self._backend.address.visibility_s
+        until = asyncio.get_running_loop().time() + hidden_s
+        return [received(raw, until, fifo=False) for raw in await receive(self._backend, url, count, wait_s, hidden_s)]
