@@ -3,15 +3,16 @@ import "@fontsource-variable/geist-mono/wght.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import { connect } from "postroad";
-import { PostroadProvider } from "postroad/react";
 import { StrictMode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { type Config, loadConfig } from "./api/config.js";
 import { App } from "./app.js";
 import { applyTheme, storedTheme } from "./features/shell/theme.js";
+import { Connected } from "./features/sign_in/sign_in.js";
 import { socketUrl } from "./format/address.js";
 import { SocketUrlContext } from "./live/client.js";
 import { AllQueuesProvider } from "./live/queues.js";
+import { Session } from "./live/session.js";
 import { AllStreamsProvider } from "./live/streams.js";
 import { ToastProvider } from "./ui/toast.js";
 import { ErrorView } from "./ui/views.js";
@@ -37,10 +38,12 @@ function start(root: Root): void {
 
 function render(root: Root, config: Config): void {
   const url = socketUrl(config.ws, window.location);
-  const mq = connect(url, { name: "postroad-console" });
+  const session = new Session((token) =>
+    connect(url, { name: "postroad-console", ...(token === null ? {} : { token }) }),
+  );
   root.render(
     <StrictMode>
-      <PostroadProvider client={mq}>
+      <Connected session={session}>
         <SocketUrlContext value={url}>
           <ToastProvider>
             <AllQueuesProvider>
@@ -50,7 +53,7 @@ function render(root: Root, config: Config): void {
             </AllQueuesProvider>
           </ToastProvider>
         </SocketUrlContext>
-      </PostroadProvider>
+      </Connected>
     </StrictMode>,
   );
 }

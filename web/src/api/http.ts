@@ -14,10 +14,11 @@ export class RequestError extends Error {
 }
 
 /** The app's only fetch. @throws RequestError */
-async function send<T>(method: string, url: string, body?: unknown): Promise<T> {
-  const init: RequestInit = { method, cache: "no-store" };
+async function send<T>(method: string, url: string, body?: unknown, token: string | null = null): Promise<T> {
+  const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+  const init: RequestInit = { method, cache: "no-store", headers };
   if (body !== undefined) {
-    init.headers = { "content-type": "application/json" };
+    headers["content-type"] = "application/json";
     init.body = JSON.stringify(body);
   }
   const answer = await fetch(url, init).catch(() => null);
@@ -37,6 +38,7 @@ function problem(status: number, json: unknown): RequestError {
   return new RequestError(code ?? `http-${status}`, detail ?? `The answer was ${status}.`, retryable === true, errors);
 }
 
-export const getJson = <T>(url: string): Promise<T> => send<T>("GET", url);
+export const getJson = <T>(url: string, token: string | null = null): Promise<T> =>
+  send<T>("GET", url, undefined, token);
 export const postJson = <T>(url: string, body: unknown = {}): Promise<T> => send<T>("POST", url, body);
 export const deleteJson = (url: string): Promise<null> => send<null>("DELETE", url);

@@ -24,10 +24,16 @@ interface Wire {
 }
 
 /** Messages from a place on, by HTTP: a page is exactly as long as it is asked for, a reader would go on. @throws RequestError */
-export async function readStream(name: string, from: StartFrom, limit: number): Promise<StoredPage> {
+export async function readStream(
+  name: string,
+  from: StartFrom,
+  limit: number,
+  token: string | null,
+): Promise<StoredPage> {
   const place = typeof from === "string" ? from : "offset" in from ? String(from.offset) : `@${from.at}`;
   const { messages, next } = await getJson<Wire>(
     `/v1/streams/${encodeURIComponent(name)}/messages?from=${encodeURIComponent(place)}&limit=${limit}`,
+    token,
   );
   return {
     next,

@@ -20,6 +20,7 @@ import { count } from "../../format/number.js";
 import { useCannot } from "../../live/engine.js";
 import type { QueueStats } from "../../live/types.js";
 import { waiting } from "../queues/sort.js";
+import { SignOut } from "../sign_in/sign_in.js";
 import { ConnectionNote } from "./connection_note.js";
 import { Mark } from "./mark.js";
 import { THEMES, type Theme } from "./theme.js";
@@ -132,6 +133,7 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
         )}
         <div className="nav-foot">
           <ConnectionNote />
+          <SignOut />
           <div className="nav-tools">
             <button type="button" className="nav-tool" onClick={palette}>
               <kbd>⌘K</kbd> <span className="nav-text">Go to</span>

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { readStream, type StoredMessage } from "../../api/streams.js";
+import { useToken } from "../../live/session.js";
 import type { StartFrom } from "../../live/types.js";
 
 export interface Pages {
@@ -27,10 +28,11 @@ export function usePages(name: string, from: StartFrom | null): Pages {
   const empty: State = { of, rows: null, next: 0, more: false, error: null };
   const [state, setState] = useState(empty);
   const turn = useRef(0);
+  const token = useToken();
   const read = useCallback(
     (place: StartFrom, so: readonly StoredMessage[]) => {
       const mine = ++turn.current;
-      readStream(name, place, PAGE).then(
+      readStream(name, place, PAGE, token).then(
         ({ messages, next }) => {
           if (turn.current !== mine) return;
           setState({ of, rows: [...so, ...messages], next, more: messages.length === PAGE, error: null });
@@ -40,7 +42,7 @@ export function usePages(name: string, from: StartFrom | null): Pages {
         },
       );
     },
-    [name, of],
+    [name, of, token],
   );
   const place = useRef(from);
   place.current = from;
