@@ -301,7 +301,7 @@ async def test_on_a_full_disk_endless_retries_do_not_stop_the_broker() -> None:
 
     for _ in range(400):
         rig.clock.advance(200)
-        rig.engine._tick()
+        rig.engine._ticker.tick()
         await turns(3)
         assert rig.failures == 0, "the broker stopped because the disk is full"
 

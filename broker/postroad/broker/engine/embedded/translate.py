@@ -9,6 +9,7 @@ import orjson
 
 from ...core import command as c
 from ..engine import Buffer, PublishBatch, SettleBatch
+from .ticker import TICK_BYTES
 
 
 def to_command(batch: PublishBatch) -> c.PublishMessages:
@@ -47,6 +48,17 @@ def size_of(batch: PublishBatch) -> int:
     """At most so many bytes of journal."""
     attributes = len(orjson.dumps(batch.attributes)) if batch.attributes else 0
     return len(batch.bodies) + attributes + 32 * len(batch.sizes) + 1024
+
+
+def settle_size(command: c.SettleDeliveries, batches: list[PublishBatch], held: int) -> int:
+    """At most so many bytes of journal; ``batches``: the publishes of its completions, ``held``: leases of its consumer."""
+    nacked = min(sum(nack.last - nack.first + 1 for nack in command.nacks), held)
+    size = sum(map(size_of, batches)) + TICK_BYTES * nacked + 64 * len(command.acks) + 4096
+    for completion in command.completions:
+        size += 32 * len(completion.others)
+        results = (completion.result, *(result for _, result in completion.others))
+        size += sum(len(orjson.dumps(result)) for result in results if result is not None)
+    return size
 
 
 def kept_bodies(batch: PublishBatch, reply: c.Published) -> Buffer:
