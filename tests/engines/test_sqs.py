@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import time
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
@@ -14,6 +15,7 @@ from desk import Desk, ids, running
 from postroad.broker.engine.engine import Engine, Nack
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import InvalidName, InvalidRequest, LimitExceeded, QueueNotFound, Unavailable
+from servers import Missing
 from sqs_server import ENVIRONMENT, ElasticMq, Moto, SqsServer
 from survival import a_gateway_dies, survives_a_stall
 
@@ -22,7 +24,8 @@ _prefixes = count()
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("aiobotocore")
+    if importlib.util.find_spec("aiobotocore") is None:
+        raise Missing("aiobotocore is not installed")
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
