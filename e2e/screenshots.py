@@ -1,4 +1,4 @@
-"""Pictures of the demo in each of its states: ``python e2e/screenshots.py FOLDER``.
+"""Pictures of the demo in each of its states: ``python e2e/screenshots.py FOLDER [--engine redis]``.
 
 They are made with the real demo at its visible pace, in a browser of one size, and are what the README shows.
 """
@@ -116,6 +116,9 @@ def console(camera: Camera, services: Services, message: str) -> None:
         ("message", MessagePage(camera.page, message).path, "Set aside"),
         ("queues", "/queues", "orders.new"),
         ("overview", "/overview", "orders.new"),
+        ("engine", "/engine", "Retries with backoff"),
+        ("streams", "/streams", ""),
+        ("schedules", "/schedules", ""),
         ("queue-waiting", "/queues/orders.new", "Nobody consumes this queue"),
         ("no-such-queue", "/queues/absent", "There is no queue of this name"),
     ):
@@ -165,11 +168,13 @@ expect.set_options(timeout=PATIENCE_MS)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="made when it is not there")
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("--engine", default="embedded", help="as for `make demo`")
+    options = parser.parse_args()
+    folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as data,
-        running_stage(Path(data), is_fast=False) as stage,
+        running_stage(Path(data), is_fast=False, engine=options.engine) as stage,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=browser.executable(), args=browser.FLAGS) as chromium,
         camera(chromium, stage.gateway, folder) as taken,

@@ -5,7 +5,7 @@ export type MailMode = "up" | "down" | "slow";
 
 export interface StageProcess {
   readonly name: string;
-  readonly kind: "broker" | "api" | "catcher" | "worker";
+  readonly kind: "engine" | "broker" | "api" | "catcher" | "worker";
   readonly pid: number | null;
   readonly status: "starting" | "running" | "restarting" | "stopping" | "stopped";
   readonly started_at: number | null;
@@ -13,6 +13,8 @@ export interface StageProcess {
 }
 
 export interface StageState {
+  /** What stores and delivers: `embedded`, `redis`, … */
+  readonly engine: string;
   readonly mail: { readonly mode: MailMode };
   readonly workers_max: number;
   readonly processes: readonly StageProcess[];

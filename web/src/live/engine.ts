@@ -28,6 +28,11 @@ const ABOUT: Readonly<Record<string, string>> = {
   topics: "topics",
   streams: "streams",
   schedules: "schedules",
+  ...{ length_max: "a limit of messages", bytes_max: "a limit of bytes", overflow: "making room in a full queue" },
+  ...{ concurrency_max: "a limit of messages leased at once", rate_max: "a limit of deliveries a second" },
+  ...{ retention_ms: "streams kept for a time", retention_count: "streams kept up to a number" },
+  ...{ retention_bytes: "streams kept up to a size", keep_until_acked: "streams kept until all have settled" },
+  compaction: "compaction",
 };
 
 export interface Capability {
@@ -65,8 +70,7 @@ export function engineOf(welcome: Welcome | undefined): EngineView | null {
 
 /** The gateway's own words where it has some. */
 function reasonOf(welcome: Welcome, capability: string, about: string): string {
-  const { reasons } = welcome as { readonly reasons?: Readonly<Record<string, string>> };
-  return reasons?.[capability] ?? `The ${welcome.engine} engine does not support ${about}.`;
+  return welcome.reasons?.[capability] ?? `The ${welcome.engine} engine does not support ${about}.`;
 }
 
 /** What a confirm is worth, for parts that render without a connection as well. */

@@ -63,6 +63,7 @@ export function Bench({ demo, stage, lost, held, dead, deadQueue }: Props): Reac
   const mode = stage?.mail.mode ?? "up";
   const brokerProcess = stage?.processes.find((one) => one.kind === "broker");
   const off = stage === null || lost;
+  const where = stage === null || stage.engine === "embedded" ? "on the disk" : `with ${stage.engine}`;
   return (
     <section className="bench" aria-label="Levers">
       <header className="bench-head">
@@ -140,7 +141,7 @@ export function Bench({ demo, stage, lost, held, dead, deadQueue }: Props): Reac
               <Tag tone="retrying">{brokerProcess.status}</Tag>
             )
           }
-          shows="kill -9, then start again. What was confirmed is on the disk: browsers, Express and workers reconnect and go on."
+          shows={`kill -9, then start again. What was confirmed is ${where}: browsers, Express and workers reconnect and go on.`}
         >
           <Button
             busy={broker.busy}

@@ -3,6 +3,7 @@ import { type Level, useEngine } from "../../live/engine.js";
 import { Tag } from "../../ui/state.js";
 import { PageHead, Panel, Skeleton } from "../../ui/views.js";
 import "../../ui/table.css";
+import "./engine.css";
 
 /** What each durability promises, in words. */
 export const DURABILITY: Readonly<Record<string, string>> = {
@@ -36,12 +37,12 @@ export function EnginePage(): ReactNode {
             : `${engine.name}; ${DURABILITY[engine.durability] ?? engine.durability}.`
         }
       />
-      <Panel title="What it can do" flush>
+      <Panel title="Engine" flush>
         {engine === null ? (
           <Skeleton rows={8} label="Loading the engine" />
         ) : (
           <div className="table-wrap">
-            <table className="table">
+            <table className="table capabilities">
               <thead>
                 <tr>
                   <th scope="col">Capability</th>

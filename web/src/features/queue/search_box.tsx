@@ -48,7 +48,7 @@ export function SearchBox({ search, set, off }: Props): ReactNode {
         disabled={off !== null}
         title={off ?? undefined}
         aria-describedby={off === null ? undefined : `${id}-off`}
-        placeholder={off === null ? HINT[within] : "no search on this engine"}
+        placeholder={off === null ? HINT[within] : "no search here"}
         value={text}
         onChange={(event) => {
           setText(event.target.value);

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { cleanup, fireEvent, screen, waitFor } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
+import { onEngine } from "../../testing/on_engine.js";
 import { renderLive } from "../../testing/render_live.js";
 import { SettingsDialog } from "./dialog.js";
 import { STREAM_FIELDS } from "./fields.js";
@@ -30,4 +31,24 @@ it("saves only what was changed, and tells how much", async () => {
   await waitFor(() => expect(close).toHaveBeenCalled());
   expect(save).toHaveBeenCalledWith({ retentionMs: null, keepUntilAcked: true });
   expect(await screen.findByText("2 settings of clicks changed.")).toBeTruthy();
+});
+
+it("leaves alone what the engine cannot keep, and says why", async () => {
+  const levels = { retention_bytes: "unsupported", keep_until_acked: "unsupported", retention_ms: "emulated" } as const;
+  await renderLive(
+    <SettingsDialog
+      name="clicks"
+      fields={STREAM_FIELDS}
+      values={{ retentionMs: 604_800_000, retentionBytes: null, retentionCount: null, keepUntilAcked: false }}
+      save={async () => ({})}
+      open
+      close={() => {}}
+    />,
+    onEngine("redis", levels, { reasons: { retention_bytes: "Redis does not count bytes." } }),
+  );
+
+  const bytes = screen.getByLabelText("Keep at most, bytes");
+  expect([bytes.hasAttribute("disabled"), bytes.title]).toEqual([true, "Redis does not count bytes."]);
+  expect(screen.getByLabelText(/Keep until every group/).hasAttribute("disabled")).toBe(true);
+  expect(screen.getByLabelText("Keep for").hasAttribute("disabled")).toBe(false);
 });

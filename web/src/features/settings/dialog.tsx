@@ -1,5 +1,6 @@
 import { type ReactNode, useId, useState } from "react";
 import { counted } from "../../format/number.js";
+import { useEngine } from "../../live/engine.js";
 import { useAct } from "../../live/rights.js";
 import { Dialog } from "../../ui/dialog.js";
 import { DialogForm } from "../../ui/dialog_form.js";
@@ -30,6 +31,7 @@ export function SettingsDialog({ open, ...rest }: Props): ReactNode {
 
 function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">): ReactNode {
   const act = useAct("manage", name);
+  const reasons = new Map(useEngine()?.capabilities.map((one) => [one.name, one.reason]));
   // What was in force when the dialog was opened: another's change meanwhile must not look like one of this form.
   const [was] = useState(values);
   const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() =>
@@ -60,6 +62,7 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
           <Setting
             key={field.name}
             field={field}
+            off={reasons.get(wireName(field.name)) ?? null}
             text={texts[field.name] ?? ""}
             set={(text) => setTexts({ ...texts, [field.name]: text })}
           />
@@ -69,18 +72,31 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
   );
 }
 
-function Setting({ field, text, set }: { field: SettingField; text: string; set: (text: string) => void }): ReactNode {
+/** A setting by the name that it has on the wire, which is that of its capability. */
+const wireName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+interface SettingProps {
+  readonly field: SettingField;
+  /** Why this engine cannot keep it. */
+  readonly off: string | null;
+  readonly text: string;
+  readonly set: (text: string) => void;
+}
+
+function Setting({ field, off, text, set }: SettingProps): ReactNode {
   const id = useId();
   if (field.kind === "flag")
     return (
-      <label className="check wide" htmlFor={id}>
+      <label className="check wide" htmlFor={id} title={off ?? undefined}>
         <input
           id={id}
+          disabled={off !== null}
           type="checkbox"
           checked={text === "true"}
           onChange={(event) => set(String(event.target.checked))}
         />
         {field.label}
+        {off !== null && <span className="visually-hidden">: {off}</span>}
       </label>
     );
   if (field.kind === "choice")
@@ -88,6 +104,7 @@ function Setting({ field, text, set }: { field: SettingField; text: string; set:
       <SelectField
         label={field.label}
         options={field.choices ?? []}
+        off={Object.fromEntries((field.choices ?? []).slice(1).map(([value]) => [value, off]))}
         value={text}
         onChange={(event) => set(event.target.value)}
       />
@@ -96,6 +113,7 @@ function Setting({ field, text, set }: { field: SettingField; text: string; set:
   return (
     <Field
       label={field.label}
+      off={off}
       value={text}
       placeholder={field.none ?? ""}
       error={"error" in parsed ? parsed.error : undefined}

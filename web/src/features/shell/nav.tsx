@@ -1,4 +1,5 @@
 import {
+  Ban,
   CalendarClock,
   Gauge,
   Inbox,
@@ -66,13 +67,18 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
     <li>
       <Link
         href={to}
-        className={off === null ? "nav-link" : "nav-link off"}
+        className="nav-link"
         aria-current={path === to ? "page" : path.startsWith("/streams/") && to === "/streams" ? "true" : undefined}
         title={off ?? label}
         onClick={() => setUnfolded(false)}
       >
         {icon} <span className="nav-text">{label}</span>
-        {off !== null && <span className="visually-hidden">: {off}</span>}
+        {off !== null && (
+          <>
+            <Ban size={14} className="nav-off nav-text" aria-hidden="true" />
+            <span className="visually-hidden">: {off}</span>
+          </>
+        )}
       </Link>
     </li>
   );
