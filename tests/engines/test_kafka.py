@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ _prefixes = count()
 
 
 pytest.importorskip("confluent_kafka")
+from postroad.broker.engine.kafka.machine import Machine, Outcome
+from postroad.broker.engine.kafka.record import INDEX_BITS, Batch, pack, runs
 from postroad.broker.engine.kafka.shelf import Shelf
 
 
@@ -41,6 +44,59 @@ class TestKafka(Contract):
 
     async def test_durability_is_said_as_kafka_keeps_it(self, engine: Engine) -> None:
         assert engine.durability == "os"
+
+
+class TestMachine:
+    @pytest.mark.parametrize("seed", range(20))
+    def test_every_message_is_ready_waiting_held_or_gone_and_keys_keep_their_order(self, seed: int) -> None:
+        random = Random(seed)
+        machine, twin = Machine(), Machine()
+        alive: dict[int, str | None] = {}
+        now, offset = 1000, 0
+
+        def both(command: dict[str, Any]) -> Outcome:
+            twin.command(command)
+            return machine.command(command)
+
+        for _ in range(400):
+            now += random.randrange(20)
+            offset += 1
+            node = random.choice("ab")
+            match random.randrange(8):
+                case 0 | 1:
+                    keys = [random.choice([None, "k", "l"]) for _ in range(random.randint(1, 5))]
+                    dues = [0 if key else random.choice([0, 0, now + 50]) for key in keys]
+                    meta = {"w": [node, offset], "t": now, "i": "x", "k": keys, "d": dues}
+                    record = pack(meta, [b"{}"] * len(keys), [b""] * len(keys))
+                    for each in (machine, twin):
+                        each.messages(Batch(offset, record))
+                    alive.update({(offset << INDEX_BITS) + at: key for at, key in enumerate(keys)})
+                case 2 | 3 | 4:
+                    for entry in both(
+                        {"do": "take", "w": [node, offset], "n": random.randint(1, 4), "at": now}
+                    ).entries:
+                        line = [other for other, key in alive.items() if key is not None and key == entry.key]
+                        assert entry.key is None or entry.sequence == min(line)
+                case 5 | 6:
+                    held = sorted(machine.held.get(node, {}))
+                    acks = [one for one in held if random.random() < 0.6]
+                    back = [[one, 1, random.choice([0, now + 30])] for one in held if one not in acks]
+                    stale = 1 << 60
+                    outcome = both({"do": "settle", "w": [node, offset], "acks": runs([*acks, stale]), "ret": back})
+                    assert outcome.absent == [stale]
+                    for one in acks:
+                        del alive[one]
+                case 7:
+                    both({"do": "reclaim", "w": [node, offset], "of": random.choice("ab")})
+            assert machine.entries.keys() == alive.keys()
+            assert machine.free + len(machine.waiting) + machine.leased == len(alive)
+            assert machine.held.keys() == twin.held.keys()
+        # Nothing was forgotten: what is left can all be had.
+        for gone in "ab":
+            both({"do": "reclaim", "w": ["c", 0], "of": gone})
+        while entries := both({"do": "take", "w": ["c", 0], "n": 100, "at": now + 1000}).entries:
+            both({"do": "settle", "w": ["c", 0], "acks": runs(sorted(entry.sequence for entry in entries))})
+        assert machine.entries == twin.entries == {}
 
 
 class TestLog:
@@ -221,9 +277,43 @@ class TestLog:
             await inbox.count(2)
             assert inbox.bodies == [b"1", b"2"]
 
+    async def test_what_all_gateways_share_is_read_again_when_kafka_has_lost_some_of_it(self, url: str) -> None:
+        engine = opened(url)
+        async with running(engine):
+            desk = Desk(engine)
+            await engine.declare("before", {})
+            backend = engine.backend
+            backend._gateways._seen.clear()
+            for follower in (backend.definitions, backend._events, backend._gateways):
+                follower.torn()
+            await engine.declare("after", {})
+            log = await desk.watch()
+            await desk.publish("before", b"1")
+            await desk.publish("after", b"2")
+            await log.until(lambda: log.kinds("before") == log.kinds("after") == ["published"])
+            async with asyncio.timeout(20):
+                while backend.node not in backend._gateways._seen:
+                    await asyncio.sleep(0.05)
+
+    async def test_a_confirm_may_promise_that_kafka_has_synced(self, url: str) -> None:
+        from confluent_kafka.admin import AdminClient, ConfigResource
+
+        engine = opened(url + "&flush=1")
+        async with running(engine):
+            assert engine.durability == "sync"
+            await Desk(engine).publish("q", b"1")
+            topic = (await engine.backend.log_of("q")).topic
+            admin = AdminClient({"bootstrap.servers": url.removeprefix("kafka://").partition("?")[0]})
+            asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
+            found = await asyncio.to_thread(admin.describe_configs([asked])[asked].result)
+            assert found["flush.messages"].value == "1"
+
     async def test_an_option_that_there_is_not_is_refused(self) -> None:
+        for wrong in ("prefx=a", "prefix=a/b", "node_timeout_ms=soon"):
+            with pytest.raises(InvalidRequest):
+                opened(f"kafka://localhost?{wrong}")
         with pytest.raises(InvalidRequest):
-            opened("kafka://localhost?prefx=a")
+            await opened("kafka://localhost?no.such=1").start()
 
 
 def opened(url: str) -> Any:

@@ -6,7 +6,6 @@ gateways that declare the same name at once the one whose record comes first win
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from dataclasses import dataclass
 
@@ -17,7 +16,8 @@ from ...errors import Unavailable
 from ..engine import Json
 from ..external import Definition
 from .link import Link
-from .tail import ANSWER_S, Follower
+from .place import Place
+from .tail import Follower
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +43,31 @@ class Definitions(Follower):
         self._topic = topic
         self._node = node
         self._numbers = itertools.count(1)
-        self._applied = 0
+        self._place = Place()
         self._over: set[str] = set()
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
     async def open(self) -> None:
         """Raises: Unavailable."""
         await self._link.topics.make(self._topic, cleanup_policy="compact")
-        low, _ = await self._link.bounds(self._topic)
-        await self._link.follow(self._topic, low, self)
+        await self._read()
         await self.caught_up()
 
-    def torn(self) -> None: ...
+    async def _read(self) -> None:
+        low, _ = await self._link.bounds(self._topic)
+        self.found, self._over = {}, set()
+        self._place.reach(low)
+        await self._link.follow(self._topic, low, self)
+
+    def torn(self) -> None:
+        """Kafka has lost some of it."""
+        self._link.unfollow([self._topic])
+        self._link.anew(self._read)
 
     def tailed(self, messages: list[Message]) -> None:
         for message in messages:
             offset, key = message.offset() or 0, (message.key() or b"")
             self._apply(key.decode() if isinstance(key, bytes) else key, message.value())
-            self._applied = offset + 1
-        for goal, waiter in self._waiters:
-            if goal <= self._applied and not waiter.done():
-                waiter.set_result(None)
-        self._waiters = [entry for entry in self._waiters if entry[0] > self._applied]
+            self._place.reach(offset + 1)
 
     def _apply(self, key: str, value: bytes | None) -> None:
         if value is None:
@@ -83,22 +86,11 @@ class Definitions(Follower):
     async def caught_up(self) -> None:
         """Raises: Unavailable."""
         _, high = await self._link.bounds(self._topic)
-        await self._until(high)
-
-    async def _until(self, offset: int) -> None:
-        if self._applied >= offset:
-            return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((offset, waiter))
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await waiter
-        except TimeoutError as error:
-            raise Unavailable("Kafka does not answer.") from error
+        await self._place.until(high)
 
     async def _write(self, key: str, row: Json | None) -> None:
         value = None if row is None else orjson.dumps(row)
-        await self._until(await self._link.sent(self._topic, value, key=key) + 1)
+        await self._place.until(await self._link.sent(self._topic, value, key=key) + 1)
 
     async def declare(self, definition: Definition, topic: str) -> Declared:
         """Keep it, unless there is one of that name; returns what there is."""

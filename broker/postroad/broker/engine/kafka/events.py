@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import orjson
 from confluent_kafka import Message
 
-from ...errors import Unavailable
 from ..external import Tail
 from .link import Link
-from .tail import ANSWER_S, Follower
+from .place import Place
+from .tail import Follower
 
 PRIMED = 2000
 """Records of Kafka of the past that a starting gateway reads; each has up to 500 of ours."""
@@ -26,8 +25,7 @@ class Events(Follower):
         self._link = link
         self._topic = topic
         self._tail: Tail
-        self._primed: asyncio.Future[None] | None = None
-        self._goal = 0
+        self._place = Place()
 
     async def open(self, tail: Tail) -> None:
         """Raises: Unavailable."""
@@ -38,19 +36,22 @@ class Events(Follower):
             "segment_bytes": str(KEPT_BYTES // 8),
         }
         await self._link.topics.make(self._topic, **sizes)
-        low, self._goal = await self._link.bounds(self._topic)
-        first = max(low, self._goal - PRIMED)
-        self._primed = asyncio.get_running_loop().create_future()
-        if first == self._goal:
-            self._primed.set_result(None)
-        await self._link.follow(self._topic, first, self)
-        try:
-            async with asyncio.timeout(ANSWER_S * 5):
-                await self._primed
-        except TimeoutError as error:
-            raise Unavailable("Kafka does not answer.") from error
+        low, high = await self._link.bounds(self._topic)
+        await self._follow(max(low, high - PRIMED))
+        await self._place.until(high, patiently=True)
 
-    def torn(self) -> None: ...
+    async def _follow(self, offset: int) -> None:
+        self._place.reach(offset)
+        await self._link.follow(self._topic, offset, self)
+
+    def torn(self) -> None:
+        """What comes next was let go of before it was read here, or Kafka has lost it."""
+        self._link.unfollow([self._topic])
+        self._link.anew(self._go_on)
+
+    async def _go_on(self) -> None:
+        low, high = await self._link.bounds(self._topic)
+        await self._follow(min(max(low, self._place.offset), high))
 
     def tailed(self, messages: list[Message]) -> None:
         told = []
@@ -58,8 +59,7 @@ class Events(Follower):
             first = ((message.offset() or 0) + 1) * POSITIONS
             told += [(first + at, record) for at, record in enumerate(orjson.loads(message.value() or b"[]"))]
         self._tail(told)
-        if self._primed is not None and not self._primed.done() and (messages[-1].offset() or 0) + 1 >= self._goal:
-            self._primed.set_result(None)
+        self._place.reach((messages[-1].offset() or 0) + 1)
 
     async def tell(self, records: Sequence[bytes]) -> None:
         """Raises: Unavailable."""

@@ -30,11 +30,16 @@ class Gateways(Follower):
     async def open(self) -> None:
         """Raises: Unavailable."""
         await self._link.topics.make(self._topic, retention_ms=str(KEPT_MS), segment_ms=str(KEPT_MS))
-        _, high = await self._link.bounds(self._topic)
-        await self._link.follow(self._topic, high, self)
+        await self._follow()
         await self.beat()
 
-    def torn(self) -> None: ...
+    async def _follow(self) -> None:
+        _, high = await self._link.bounds(self._topic)
+        await self._link.follow(self._topic, high, self)
+
+    def torn(self) -> None:
+        self._link.unfollow([self._topic])
+        self._link.anew(self._follow)
 
     def tailed(self, messages: list[Message]) -> None:
         now = asyncio.get_running_loop().time()

@@ -60,7 +60,7 @@ class GroupLog(Log):
                     latest = state
         if latest is not None:
             self.machine.load(latest)
-            self.applied = latest["at"]
+            self.place.reach(latest["at"])
         return messages
 
     async def extent(self) -> Json:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -58,6 +58,7 @@ class Link:
         self._up = up
         self._closing = False
         self._returning: asyncio.Task[None] | None = None
+        self._anew: set[asyncio.Task[None]] = set()
         self._landed: deque[tuple[Producer, Done, KafkaError | None, int]] = deque()
         self._landing = False
         self._pool = ThreadPoolExecutor(4, "postroad kafka")
@@ -104,6 +105,8 @@ class Link:
         self.is_up = False
         if self._returning is not None:
             self._returning.cancel()
+        for task in self._anew:
+            task.cancel()
 
         def end() -> None:
             self._thread.join()
@@ -233,6 +236,20 @@ class Link:
         except PostroadError:
             self._tail.unfollow([topic])
             raise
+
+    def anew(self, reading: Callable[[], Awaitable[None]]) -> None:
+        """Begin to read something again, as soon as that can be."""
+
+        async def begin() -> None:
+            while True:
+                try:
+                    return await reading()
+                except PostroadError:
+                    await asyncio.sleep(RETRY_S)
+
+        task = self._loop.create_task(begin(), name="postroad kafka anew")
+        self._anew.add(task)
+        task.add_done_callback(self._anew.discard)
 
     def unfollow(self, topics: Iterable[str]) -> None:
         self._tail.unfollow(topics)

@@ -19,6 +19,7 @@ from ..external import Received
 from .link import Link
 from .machine import Entry, Machine, Outcome
 from .memory import DEDUP_MS
+from .place import PATIENCE_S, Place
 from .record import COMMAND, DONE, INDEX_BITS, MESSAGES, Batch, pack, runs
 from .shelf import Shelf
 from .tail import Follower
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("postroad.engine")
 
-PATIENCE_S = 2.0
 OPEN_S = 60.0
 KEPT_MS = 60_000
 """Records stay that long at least: a publish frame that is sent again is known by its record."""
@@ -49,11 +49,15 @@ class Log(Follower):
     feed: Who hands out its messages here.
     """
 
+    @property
+    def applied(self) -> int:
+        return self.place.offset
+
     def __init__(self, link: Link, node: str, name: str, topic: str, shelf: Shelf) -> None:
         self.name = name
         self.topic = topic
         self.machine = Machine()
-        self.applied = 0
+        self.place = Place()
         self.feed: KafkaFeed | None = None
         self._link = link
         self._node = node
@@ -61,7 +65,6 @@ class Log(Follower):
         self._serials = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Posted]] = {}
         self._written = 0
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._opening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._marks: deque[tuple[int, int]] = deque()
@@ -90,11 +93,12 @@ class Log(Follower):
 
     async def _open(self) -> None:
         low, high = await self._link.bounds(self.topic)
-        self.machine, self.applied, self._cut = Machine(), low, low
+        self.machine, self._cut = Machine(), low
+        self.place.reach(low)
         self._past = high
         self._begin(high)
         await self._link.follow(self.topic, low, self)
-        await self._until(high)
+        await self.place.until(high, patiently=True)
         if mine := self.machine.held.get(self._node):  # read again, see ``torn``
             self._write({"do": "settle", "rel": runs(sorted(mine))}, None)
 
@@ -121,9 +125,8 @@ class Log(Follower):
 
     def _refuse(self, error: PostroadError) -> None:
         asked, self._asked = self._asked, {}
-        waiters, self._waiters = self._waiters, []
-        futures: list[asyncio.Future[Any]] = [*asked.values(), *(waiter for _, waiter in waiters)]
-        for future in futures:
+        self.place.fail(error)
+        for future in asked.values():
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # it may be that nobody waits any more
@@ -131,30 +134,19 @@ class Log(Follower):
     async def caught_up(self) -> Machine:
         """Open, with all that this gateway wrote."""
         await self.open()
-        await self._until(self._written)
+        await self.place.until(self._written)
         return self.machine
-
-    async def _until(self, offset: int) -> None:
-        if self.applied >= offset:
-            return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((offset, waiter))
-        await waiter
 
     # Reading
 
     def tailed(self, messages: list[Message]) -> None:
         for message in messages:
             offset, value = message.offset(), message.value()
-            if offset is None or offset < self.applied:
+            if offset is None or offset < self.place.offset:
                 continue
             self._apply(offset, message.key(), value or b"")
-            self.applied = offset + 1
+            self.place.reach(offset + 1)
         self._marks.append((self.applied, now_ms()))
-        for goal, waiter in self._waiters:
-            if goal <= self.applied and not waiter.done():
-                waiter.set_result(None)
-        self._waiters = [entry for entry in self._waiters if entry[0] > self.applied]
         self.look_again()
 
     def _apply(self, offset: int, key: object, value: bytes) -> None:

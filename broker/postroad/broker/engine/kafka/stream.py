@@ -16,6 +16,7 @@ from ..engine import Json
 from ..external import Definition, Received, Send
 from .link import Link
 from .log import now_ms
+from .place import Place
 from .tail import Follower
 
 TIDY_S = 30.0
@@ -33,7 +34,6 @@ class Stream(Follower):
     def __init__(self, link: Link, definition: Definition, topic: str) -> None:
         self.topic = topic
         self.definition = definition
-        self.next = 0
         self.low = 0
         self.on_new: dict[str, Callable[[], None]] = {}
         self._link = link
@@ -41,7 +41,11 @@ class Stream(Follower):
         self._recent_bytes = 0
         self._tidied = 0.0
         self._opening: asyncio.Task[None] | None = None
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._place = Place()
+
+    @property
+    def next(self) -> int:
+        return self._place.offset
 
     async def open(self) -> None:
         """Follow its end.
@@ -54,8 +58,9 @@ class Stream(Follower):
         await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
-        self.low, self.next = await self._link.bounds(self.topic)
-        await self._link.follow(self.topic, self.next, self)
+        self.low, high = await self._link.bounds(self.topic)
+        self._place.reach(high)
+        await self._link.follow(self.topic, high, self)
 
     def torn(self) -> None:
         self._link.unfollow([self.topic])
@@ -67,9 +72,7 @@ class Stream(Follower):
         self._link.unfollow([self.topic])
         if self._opening is not None:
             self._opening.cancel()
-        for _, waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(error)
+        self._place.fail(error)
 
     def tailed(self, messages: list[Message]) -> None:
         for message in messages:
@@ -78,13 +81,9 @@ class Stream(Follower):
                 continue
             self._recent.append((offset, header, body))
             self._recent_bytes += len(body) + 500
-            self.next = offset + 1
+            self._place.reach(offset + 1)
         while self._recent_bytes > RECENT_BYTES:
             self._recent_bytes -= len(self._recent.popleft()[2]) + 500
-        for goal, waiter in self._waiters:
-            if goal <= self.next and not waiter.done():
-                waiter.set_result(None)
-        self._waiters = [entry for entry in self._waiters if entry[0] > self.next]
         for told in list(self.on_new.values()):
             told()
 
@@ -92,10 +91,7 @@ class Stream(Follower):
         """As the server has them now; what it has is read here then, too."""
         await self.open()
         self.low, high = await self._link.bounds(self.topic)
-        if self.next < high:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append((high, waiter))
-            await waiter
+        await self._place.until(high)
         return self.low, high
 
     async def read(self, offset: int, count: int) -> list[Received]:
