@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from postroad.broker.engine.embedded.engine import CAPABILITIES
+from postroad.broker.engine.embedded.capabilities import CAPABILITIES
 from postroad.broker.engine.engine import Capabilities
 from postroad.broker.engine.external import capabilities_of
 from postroad.broker.engine.kafka import KafkaBackend

@@ -27,6 +27,10 @@ SAMPLES: list[Any] = [
     r.Return(1, 3, [(0, 1, 99, 4, 17, 5, 0)], "nack", "w"),
     r.Place(1, 4, "dead", 3, [(0, 5, 1, 10, 7, 5, 17)], "why", "w"),
     r.Place(1, 4, "redriven", 3, [(0, 5, 1, 10, 7, 0, 0)]),
+    r.Place(1, 4, "redriven", 3, [(0, 5, 1, 10, 7, 0, 0)], priorities=[7]),
+    r.Compact(1, 5, "compacted", [(0, 3), (9, 9)], ["a"]),
+    r.Compact(1, 5, "trimmed", [(4, 4)]),
+    r.RefuseSchedule(1, "s", "q", 99, "queue-full", "it is full"),
     r.Forget(1, ["p", "q"]),
 ]  # fmt: skip
 
@@ -60,6 +64,49 @@ def _blank(type_: Any, name: str) -> Any:
                 return None
             return value
     return None
+
+
+def test_records_of_before_compaction_and_refused_firings_still_open() -> None:
+    core = Core()
+    headers = [
+        (
+            b'{"k":"stream","log":1,"at":5,"name":"s","set":{"retention_ms":1000,"retention_bytes":null,"retention_count":null,'
+            b'"keep_until_acked":false}}'
+        ),
+        (
+            b'{"k":"schedule","at":5,"name":"n","cron":null,"every_ms":1000,"zone":"UTC","kind":"queue","target":"q","attributes":{},'
+            b'"body":"61","paused":false,"next_at":9,"last_at":0,"fired":0}'
+        ),
+    ]
+
+    for header in headers:
+        record = decode(header)
+        core.machine.state.apply(record, core.machine.state.position + 1)
+        assert decode(encode(record)) == record
+
+    assert core.machine.state.streams["s"].compaction is None
+    assert core.machine.state.schedules["n"].last_error is None
+
+
+def test_a_snapshot_of_before_compaction_still_opens() -> None:
+    core = Core()
+    core.stream()
+    core.group("g")
+    core.append(3)
+    _, data = snapshot.take(core.machine)
+    length = int.from_bytes(data[:4], "little")
+    header = orjson.loads(data[4 : 4 + length])
+    for stream in header["streams"]:
+        for added in ("expiring", "compacted", "trimmed_before", "compaction"):
+            del stream[added]
+        for added in ("gone", "sparse", "ranked"):
+            del stream["log"][added]
+    older = orjson.dumps(header)
+
+    state = snapshot.restore(len(older).to_bytes(4, "little") + older + data[4 + length :])
+
+    log = state.streams["s"].log
+    assert (log.next, log.count, state.streams["s"].trimmed_before) == (3, 3, 0)
 
 
 def test_a_record_of_a_newer_version_is_refused() -> None:

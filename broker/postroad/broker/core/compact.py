@@ -5,6 +5,7 @@ What a consumer of a group holds stays until it is settled. With ``keep_until_ac
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from .runs import Runs
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from .compaction import Compaction
+    from .compaction import Compaction, Frame
     from .machine import Machine
 
 LOOK_MS = 1000
@@ -23,7 +24,7 @@ LOOK_MS = 1000
 RUNS_MAX = 1000
 """Runs of offsets in one record; more go at once, but in further ones."""
 
-TOMBSTONES_MAX = 100
+TOMBSTONES_MAX = 30
 
 COMPACT_BYTES = 64 * 1024
 """What compacting one stream once may add to the journal: two records of so many runs."""
@@ -38,9 +39,10 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
 
     gone, keys = Runs(), []
     for first, last in index.superseded:
+        if first >= end or len(gone.firsts) >= RUNS_MAX // 2:
+            break
         for a, b in missing(first, min(last, end - 1), held.within(first, last)):
-            if len(gone.firsts) < RUNS_MAX // 2:
-                gone.add(a, b)
+            gone.add(a, b)
     for key, offset in islice(index.over(now - settings.tombstone_ms), TOMBSTONES_MAX):
         if offset < end and offset not in held:
             gone.add(offset, offset)
@@ -49,9 +51,8 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
     if gone:
         machine.commit(Compact(now, stream.number, "compacted", list(gone), keys))
 
-    before = now - settings.retention_ms if settings.retention_ms is not None else 0
     trimmed: list[Range] = []
-    for first, last, _, _ in index.excess(before, settings.retention_count, settings.retention_bytes):
+    for first, last, _, _ in _excess(stream, index, now):
         if last < end and not held.within(first, last):
             trimmed.append((first, last))
         if len(trimmed) == RUNS_MAX // 2:
@@ -74,13 +75,18 @@ def watch(machine: Machine, stream: Stream, index: Compaction, *, at_once: bool 
         dues.append(now + (1 if at_once else LOOK_MS))
     if (published := next(iter(index.tombstones.values()), None)) is not None:
         dues.append(max(published + settings.tombstone_ms, now + LOOK_MS))
-    if index.frames:
-        if settings.retention_count is not None or settings.retention_bytes is not None:
-            dues.append(now + LOOK_MS)
-        elif settings.retention_ms is not None:
-            dues.append(max(index.frames[0][3] + settings.retention_ms + 1, now + LOOK_MS))
+    if next(_excess(stream, index, now), None) is not None:
+        dues.append(now + (1 if at_once else LOOK_MS))
+    elif index.frames and settings.retention_ms is not None:
+        dues.append(max(index.frames[0][3] + settings.retention_ms + 1, now + LOOK_MS))
     if dues:
         machine.timers.at("retention", stream.number, min(dues))
+
+
+def _excess(stream: Stream, index: Compaction, now: int) -> Iterator[Frame]:
+    settings = stream.settings
+    before = now - settings.retention_ms if settings.retention_ms is not None else 0
+    return index.excess(before, settings.retention_count, settings.retention_bytes)
 
 
 def _held(machine: Machine, stream: Stream) -> Runs:

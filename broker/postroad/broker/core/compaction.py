@@ -10,7 +10,7 @@ Memory: one entry for each key that is live, and one row for each run of message
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .record import Compact, Publish
@@ -27,16 +27,17 @@ class Compaction:
     newest: Key → offset of its newest message.
     tombstones: Key → when its tombstone was published, for keys whose newest message is one; oldest first.
     superseded: Offsets of messages that another of their key came after.
-    frames: What has no key, oldest first.
+    frames: What has no key, oldest first. ``count``, ``size``: messages in them, and their bytes.
     """
 
-    __slots__ = ("frames", "newest", "superseded", "tombstones")
+    __slots__ = ("count", "frames", "newest", "size", "superseded", "tombstones")
 
     def __init__(self) -> None:
         self.newest: dict[str, int] = {}
         self.tombstones: dict[str, int] = {}
         self.superseded = Runs()
         self.frames: deque[Frame] = deque()
+        self.count = self.size = 0
 
     def arrive(self, first: int, record: Publish, only: list[int] | None) -> None:
         """The messages of a record (those with the indexes ``only``) have come, from offset ``first`` on."""
@@ -57,6 +58,8 @@ class Compaction:
                 self.tombstones[key] = record.at
 
     def _unkeyed(self, offset: int, size: int, at: int, is_new: bool) -> None:
+        self.count += 1
+        self.size += size
         if is_new:
             self.frames.append((offset, offset, size, at))
         else:
@@ -71,7 +74,12 @@ class Compaction:
             self.superseded.remove(first, last)
         if record.how == "trimmed":
             gone = Runs(record.runs)
-            self.frames = deque(frame for frame in self.frames if frame[0] not in gone)
+            self._keep(frame for frame in self.frames if frame[0] not in gone)
+
+    def _keep(self, frames: Iterable[Frame]) -> None:
+        self.frames = deque(frames)
+        self.count = sum(last - first + 1 for first, last, _, _ in self.frames)
+        self.size = sum(size for _, _, size, _ in self.frames)
 
     def over(self, before: int) -> Iterator[tuple[str, int]]:
         """``(key, offset)`` of tombstones published before that time, oldest first."""
@@ -82,10 +90,7 @@ class Compaction:
 
     def excess(self, before: int, count_max: int | None, bytes_max: int | None) -> Iterator[Frame]:
         """Frames that are older, or more, than is to be kept, oldest first; of bytes, the newest frame is always kept."""
-        count = size = 0
-        if count_max is not None or bytes_max is not None:
-            count = sum(last - first + 1 for first, last, _, _ in self.frames)
-            size = sum(size for _, _, size, _ in self.frames)
+        count, size = self.count, self.size
         for number, frame in enumerate(self.frames, 1):
             first, last, bytes_, at = frame
             is_too_many = count_max is not None and count - (last - first + 1) >= count_max
@@ -109,5 +114,5 @@ class Compaction:
         compaction.newest = dict(data["newest"])
         compaction.tombstones = dict(data["tombstones"])
         compaction.superseded = Runs.from_list(data["superseded"])
-        compaction.frames = deque((first, last, size, at) for first, last, size, at in data["frames"])
+        compaction._keep((first, last, size, at) for first, last, size, at in data["frames"])
         return compaction

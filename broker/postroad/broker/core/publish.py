@@ -119,7 +119,11 @@ def _check_room(
     count, size = added.get(queue.name, (0, 0))
     sizes = command.sizes if only is None else [command.sizes[index] for index in only]
     if again:
-        sizes = [command.sizes[index] for index in (range(len(command.sizes)) if only is None else only) if index not in again]
+        sizes = [
+            command.sizes[index]
+            for index in (range(len(command.sizes)) if only is None else only)
+            if index not in again
+        ]
         if not sizes:
             return
     count, size = count + len(sizes), size + sum(sizes)
