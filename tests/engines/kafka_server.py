@@ -40,7 +40,8 @@ class Kafka(Server):
         # Written at each start: whoever comes back to the data of another run has other ports.
         properties.write_text(self._properties())
         if not (self.folder / "data" / "meta.properties").exists():
-            cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            # Its first letter is ours: an id that begins with a hyphen would be taken for an option.
+            cluster = "P" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
             formatting = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
             done = subprocess.run([*self._java, *formatting], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr[-2000:]

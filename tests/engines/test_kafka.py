@@ -52,15 +52,14 @@ class TestMachine:
         random = Random(seed)
         machine, twin = Machine(), Machine()
         alive: dict[int, str | None] = {}
-        now, offset = 1000, 0
+        now = 1000
 
         def both(command: dict[str, Any]) -> Outcome:
             twin.command(command)
             return machine.command(command)
 
-        for _ in range(400):
+        for offset in range(1, 401):
             now += random.randrange(20)
-            offset += 1
             node = random.choice("ab")
             match random.randrange(8):
                 case 0 | 1:
