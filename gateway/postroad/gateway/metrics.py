@@ -42,6 +42,7 @@ HELP: dict[str, tuple[str, str]] = {
     "postroad_stream_oldest_seconds": ("gauge", "Age of the oldest of them."),
     "postroad_stream_published_total": ("counter", "Messages published."),
     "postroad_stream_trimmed_total": ("counter", "Messages that retention has let go."),
+    "postroad_stream_compacted_total": ("counter", "Messages that compaction has let go."),
     "postroad_group_lag": ("gauge", "Messages that the group has not settled."),
     "postroad_group_messages": ("gauge", "The same by state."),
     "postroad_group_committed_offset": ("gauge", "Its lowest unsettled offset."),
@@ -116,7 +117,7 @@ def _of_queue(stats: dict[str, Any]) -> Iterator[Sample]:
 
 def _of_stream(stats: dict[str, Any]) -> Iterator[Sample]:
     labels = {"stream": str(stats["name"])}
-    for field in ("messages", "bytes", "published_total", "trimmed_total"):
+    for field in ("messages", "bytes", "published_total", "trimmed_total", "compacted_total"):
         yield f"postroad_stream_{field}", labels, stats.get(field)
     yield "postroad_stream_oldest_seconds", labels, _seconds(stats["oldest_ms"])
 

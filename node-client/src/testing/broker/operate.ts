@@ -48,7 +48,10 @@ export function operate(store: TestStore, header: Header, revoke: (entry: Entry,
       const [entry] = entriesOf(group, [header["message"]]);
       const given = isRecord(header["with"]) ? header["with"] : {};
       if (entry?.origin === undefined) throw new MessageNotFound("There is no such dead message.");
-      if (entry.origin.group.includes("/")) throw new Unsupported("The test broker edits dead letters of queues only.");
+      if (entry.origin.group.includes("/"))
+        throw new InvalidState(
+          `"${entry.origin.group}" is a group: an edited message would reach every group of the stream.`,
+        );
       const { key, priority, headers: kept } = entry.message;
       const own = given["headers"] === undefined ? kept : given["headers"];
       const headers = { ...(isRecord(own) ? own : {}), "postroad-cause": entry.message.id };
