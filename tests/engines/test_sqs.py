@@ -230,6 +230,20 @@ class TestMessages:
         await inbox.count(3)
         assert (inbox.got[2].body, inbox.got[2].type) == (b"no JSON", "text")
 
+    async def test_what_sqs_hands_over_twice_is_delivered_once(self, engine: Engine, url: str, client: Any) -> None:
+        desk = Desk(engine)
+        await desk.publish("q", b"1")
+        inbox = await desk.consume("q")
+        await inbox.count(1)
+        (hand,) = engine.backend.feeds["q"]._hands._held  # type: ignore[attr-defined]
+        prefix, receipt = url.rsplit("=", 1)[1], hand.receipt
+        queue = (await client.get_queue_url(QueueName=f"{prefix}q"))["QueueUrl"]
+        await client.change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
+        await _until(lambda: _soon(hand), lambda hand: hand.receipt != receipt)
+        assert len(inbox.got) == 1
+        assert (await inbox.ack(1)).lost == []
+        await desk.counts("q", ready=0, leased=0)
+
     async def test_what_only_looks_like_ours_is_delivered_as_it_is(self, engine: Engine, url: str, client: Any) -> None:
         desk = Desk(engine)
         await engine.declare("q", {})
@@ -319,3 +333,7 @@ async def _until(get: Any, condition: Any) -> None:
     async with asyncio.timeout(20):
         while not condition(await get()):
             await asyncio.sleep(0.02)
+
+
+async def _soon(value: Any) -> Any:
+    return value

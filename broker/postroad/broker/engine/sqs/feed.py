@@ -61,14 +61,12 @@ class SqsFeed:
         return max(self._wanted - len(self._hands) + len(self._early), 0) if self._wanted else 0
 
     def _arrived(self, rows: Sequence[Json], until: float, fifo: bool) -> None:
-        messages = [received(raw, until, fifo=fifo) for raw in rows]
+        messages = [message for raw in rows if self._hands.add((message := received(raw, until, fifo=fifo)).tag)]
         if fifo:
             for message in messages:
                 message.attempts = self._attempts.of(message)
         else:
             messages.sort(key=_published)  # SQS promises no order; what comes together need not be worse than it was
-        for message in messages:
-            self._hands.add(message.tag)
         if not self._wanted:
             self._spawn(self._put_back(messages))
             return

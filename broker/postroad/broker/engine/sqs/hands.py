@@ -30,6 +30,7 @@ class Hands:
         self._hide = hide
         self._lost = lost
         self._held: dict[Hand, None] = {}
+        self._by_id: dict[str, Hand] = {}
         self._leaving: set[Hand] = set()
         self._prolonging = asyncio.Lock()
         self._task = asyncio.get_running_loop().create_task(self._keep(), name=f"postroad sqs hands {name}")
@@ -37,15 +38,25 @@ class Hands:
     def __len__(self) -> int:
         return len(self._held)
 
-    def add(self, hand: Hand) -> None:
+    def add(self, hand: Hand) -> bool:
+        """Take it; False: it is here already, handed over once more as SQS may do, and what was said last of it counts."""
+        same = self._by_id.get(hand.id)
+        if same is not None and same not in self._leaving and self.has(same):
+            same.receipt, same.until = hand.receipt, hand.until
+            return False
         self._held[hand] = None
+        self._by_id[hand.id] = hand
+        return True
 
     def drop(self, hands: Iterable[Hand]) -> None:
         for hand in hands:
             self._held.pop(hand, None)
+            if self._by_id.get(hand.id) is hand:
+                del self._by_id[hand.id]
 
     def clear(self) -> None:
         self._held.clear()
+        self._by_id.clear()
 
     def has(self, hand: Hand) -> bool:
         return hand in self._held and hand.until > asyncio.get_running_loop().time()

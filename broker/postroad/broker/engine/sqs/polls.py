@@ -72,11 +72,13 @@ class Polls:
     async def _poll(self, leg: Leg, count: int) -> None:
         rows: list[Json] = []
         is_first = len(leg.polls) == 1
+        address = self._backend.address
         rest = 0.0
         try:
             url = await self._backend.queues.url(self._name, fifo=leg.fifo)
-            address = self._backend.address
             rows = await receive(self._backend, url, count, address.wait_s if is_first else 1, address.first_s)
+            if rows:
+                self._arrived(rows, asyncio.get_running_loop().time() + address.first_s, leg.fifo)
         except PostroadError:
             rest = REST_S  # it is back when ``fill`` is called again; of a queue that was deleted the backend hears
         except Exception:
@@ -87,9 +89,6 @@ class Polls:
             assert task is not None
             leg.polls.discard(task)
             leg.asked -= count
-        if rows:
-            until = asyncio.get_running_loop().time() + self._backend.address.first_s
-            self._arrived(rows, until, leg.fifo)
         leg.allowed = min(leg.allowed + 1, POLLS_MAX) if len(rows) == count == RECEIVE_MAX else leg.allowed
         if not rows:
             leg.allowed = 1
