@@ -49,6 +49,19 @@ def request(header: dict[str, Any], *bodies: bytes) -> bytes:
     return frame(struct.pack("!I", len(text)) + text + b"".join(bodies))
 
 
+def upgraded(port: int) -> socket.socket:
+    """A WebSocket connection, open."""
+    peer = socket.create_connection(("127.0.0.1", port), timeout=30)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    peer.sendall(_UPGRADE)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += peer.recv(4096)
+    if b" 101 " not in answer:
+        raise RuntimeError(f"not upgraded: {answer[:200]!r}")
+    return peer
+
+
 class Crowd:
     """Connections that listen, and one that publishes."""
 
@@ -60,23 +73,11 @@ class Crowd:
         self.frames_of_first = 0
         self._poll = select.epoll()
         self._partial: dict[int, bytes] = {}
-        self._publisher = self.connect()
-
-    def connect(self) -> socket.socket:
-        """An upgraded connection."""
-        peer = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer.sendall(_UPGRADE)
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += peer.recv(4096)
-        if b" 101 " not in answer:
-            raise RuntimeError(f"not upgraded: {answer[:200]!r}")
-        return peer
+        self._publisher = upgraded(port)
 
     def grow(self, count: int) -> None:
         for _ in range(count):
-            peer = self.connect()
+            peer = upgraded(self.port)
             self.listeners[peer.fileno()] = peer
             self._poll.register(peer, select.EPOLLIN)
 

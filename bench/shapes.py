@@ -1,6 +1,6 @@
 """How Postroad's speed changes with the shape of the load: ``python bench/shapes.py [--quick] [--only NAME …]``.
 
-Curves over the number of queues, of consumers and the size of bodies, and the paths of features: messages delivered a second and
+Curves over the number of queues, of connections, of consumers and the size of bodies, and the paths of features: messages delivered a second and
 the broker's CPU for each of them, which neighbours hardly change. One Node producer, one Node consumer process, default settings.
 """
 
@@ -18,15 +18,26 @@ from _servers import Server
 
 COUNT = 300_000
 QUEUES: tuple[int, ...] = (1, 10, 100, 1_000)
+CONNECTIONS: tuple[int, ...] = (1, 10, 100, 1_000)
 CONSUMERS: tuple[int, ...] = (1, 4, 16, 64)
 BODIES: tuple[int, ...] = (10, 100, 1_000, 10_000, 100_000, 1_048_576)
 BODY_VOLUME = 150_000_000
 """Bytes of one run at most."""
 FEATURES = {
     "plain": "plain", "headers": "a header each", "result": "a result each", "key": "ordering key (1,000 keys)", "priority": "ten priorities",
-    "delay": "100 ms delay", "dedup": "dedup key each", "topic": "topic to 3 queues", "stream": "stream with 3 groups",
+    "delay": "100 ms delay", "retry": "each fails once, retried after 100 ms", "dedup": "dedup key each", "topic": "topic to 3 queues", "stream": "stream with 3 groups",
 }  # fmt: skip
-RELATIVE_COST = {"result": 8, "key": 3, "priority": 2, "delay": 2, "dedup": 4, "topic": 2, "stream": 2, "headers": 2}
+RELATIVE_COST = {
+    "result": 8,
+    "retry": 4,
+    "key": 3,
+    "priority": 2,
+    "delay": 2,
+    "dedup": 4,
+    "topic": 2,
+    "stream": 2,
+    "headers": 2,
+}
 """About how much more than a plain one such a message costs; sizes the work, nothing else."""
 
 
@@ -36,6 +47,12 @@ def cases(scale: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
     few = slice(None, None, 3 if scale > 1 else 1)
     for queues in QUEUES[few]:
         yield "queues", str(queues), {"queues": queues, "count": count // (1 if queues < 100 else 3)}
+    for connections in CONNECTIONS[few]:
+        yield (
+            "connections",
+            str(connections),
+            {"connections": connections, "count": count // (1 if connections < 100 else 3)},
+        )
     for consumers in CONSUMERS[few]:
         yield "consumers of one queue", str(consumers), {"consumers": consumers, "count": count}
     for size in BODIES[few]:

@@ -1,13 +1,13 @@
 /**
  * One shape of load on Postroad, both sides of it: `role` is `produce` or `consume`, `shape` says what is special about the messages,
- * `queues` and `consumers` how many there are of these.
+ * `queues`, `consumers` and `connections` how many there are of these: each connection publishes, and each consumes.
  *
  * The producer begins at `go` and says `done` at the last confirm; the consumer says `done` at the last ack.
  */
-import { connect } from "postroad";
+import { connect, Retry } from "postroad";
 import { body as object, cpuSeconds, nextWord, nowUs, task, tell } from "./common.mjs";
 
-const { url, queue, role, shape, count, bytes, queues = 1, consumers = 1 } = task;
+const { url, queue, role, shape, count, bytes, queues = 1, consumers = 1, connections = 1 } = task;
 /** A body of any size from 2 bytes; the object of the other benchmarks where it is that of 100 bytes. */
 const body = bytes === 100 ? object : () => "x".repeat(bytes - 2);
 /** Subscriptions that one connection takes, with room to spare. */
@@ -56,8 +56,9 @@ const sourcesOn = async () => {
     return copies.map((_, n) => first.stream(queue).group(`group-${n}`));
   }
   const sources = [];
-  for (let n = 0; n < queues * consumers; n++) {
-    const mq = n > 0 && n % SUBSCRIPTIONS === 0 ? await client() : clients.at(-1);
+  const each = connections > 1 ? 1 : SUBSCRIPTIONS;
+  for (let n = 0; n < queues * consumers * connections; n++) {
+    const mq = n > 0 && n % each === 0 ? await client() : clients.at(-1);
     sources.push(mq.queue(names[n % queues]));
   }
   return sources;
@@ -65,15 +66,17 @@ const sourcesOn = async () => {
 
 const roles = {
   async produce() {
-    const mq = await client();
-    const targets = await targetsOn(mq);
+    const targets = [];
+    for (let n = 0; n < connections; n++) targets.push(...(await targetsOn(await client())));
+    const most = Math.max(1, Math.floor(targets.length / connections));
     tell("ready");
     await nextWord();
     const [cpu, startedUs] = [cpuSeconds(), nowUs()];
     for (let n = 0; n < count; n++) {
-      if (!targets[n % targets.length].send(body(n), optionsOf?.(n))) await mq.writable();
+      const at = n % targets.length;
+      if (!targets[at].send(body(n), optionsOf?.(n))) await clients[Math.floor(at / most)].writable();
     }
-    await mq.flush();
+    await Promise.all(clients.map((mq) => mq.flush()));
     tell("done", { startedUs, endedUs: nowUs(), cpu: cpuSeconds() - cpu });
   },
   async consume() {
@@ -84,7 +87,8 @@ const roles = {
       complete = resolve;
     });
     const answer = shape === "result" ? { ok: true } : undefined;
-    const handler = () => {
+    const handler = ({ attempt }) => {
+      if (shape === "retry" && attempt === 1) throw new Retry({ delayMs: DELAY_MS });
       if (++handled === expected) complete();
       return answer;
     };

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LeaseLost
 from .command import Complete, Published, SettleDeliveries, SettleReply
@@ -43,20 +43,24 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
     acked = [lease for first, last in command.acks for lease in _take(subscription, first, last, lost)]
     if acked:
         machine.settle(queue, "acked", _runs(acked), subscription.consumer)
+    plain = {item.number: item.result for item in command.completions if not item.publishes and not item.others}
+    if plain:
+        acked += _with_results(machine, subscription, plain, lost)
     for completion in command.completions:
-        acked += _complete(machine, subscription, completion, lost, published)
+        if completion.publishes or completion.others:
+            acked += _complete(machine, subscription, completion, lost, published)
     for lease in acked:
         live.leased -= lease.count
         subscription.note_settled(lease.number, lease.last)
 
+    failed: dict[str, list[Failed]] = {}
     for nack in command.nacks:
-        leases = _take(subscription, nack.first, nack.last, lost)
-        for lease in leases:
+        for lease in _take(subscription, nack.first, nack.last, lost):
             live.leased -= lease.count
             subscription.note_settled(lease.number, lease.last)
-        if leases:
-            fail(machine, queue, [Failed(lease, nack.delay_ms, nack.dead) for lease in leases],
-                 nack.reason or "nack", subscription.consumer)  # fmt: skip
+            failed.setdefault(nack.reason or "nack", []).append(Failed(lease, nack.delay_ms, nack.dead))
+    for reason, those in failed.items():
+        fail(machine, queue, those, reason, subscription.consumer)
     for first, last in command.releases:
         return_free(machine, live, _take(subscription, first, last, lost))
     if command.extends:
@@ -96,6 +100,24 @@ def _complete(
         published.extend(None for _ in completion.publishes)
         return []
     leases = [lease for first, last in numbers for lease in subscription.leases.take(first, last)]
+    _settle_with(machine, subscription, leases, done)
+    published.extend(store(machine, publish) for publish in completion.publishes)
+    return leases
+
+
+def _with_results(
+    machine: Machine, subscription: Subscription, done: dict[int, Any], lost: list[tuple[int, int]]
+) -> list[Lease]:
+    """Ack with nothing but a result each: one record for all of them."""
+    numbers = Runs((number, number) for number in sorted(done))
+    leases = [lease for first, last in numbers for lease in _take(subscription, first, last, lost)]
+    if leases:
+        _settle_with(machine, subscription, leases, done)
+    return leases
+
+
+def _settle_with(machine: Machine, subscription: Subscription, leases: list[Lease], done: dict[int, Any]) -> None:
+    """Settle as acked, with the results by delivery number that there are."""
     results = {
         lease.sequence + offset: done[lease.number + offset]
         for lease in leases
@@ -103,8 +125,6 @@ def _complete(
         if done[lease.number + offset] is not None
     }
     machine.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results or None)
-    published.extend(store(machine, publish) for publish in completion.publishes)
-    return leases
 
 
 def _runs(leases: list[Lease]) -> list[tuple[int, int, int]]:

@@ -26,6 +26,7 @@ from ..protocol.context import SessionContext
 from ..server import Server
 from ..serving import start, stop_signals
 from .failure import CommandFailed, ExitCode
+from .memory import Heap
 
 log = logging.getLogger("postroad.gateway")
 
@@ -42,12 +43,12 @@ def serve(config: Config) -> ExitCode:
     os.umask(0o077)
     logs.set_up(config.log_level, config.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    _keep_large_blocks()
+    heap = Heap()
     try:
         import uvloop
     except ImportError:  # not made for every platform
-        return asyncio.run(_serve(config))
-    return uvloop.run(_serve(config))
+        return asyncio.run(_serve(config, heap))
+    return uvloop.run(_serve(config, heap))
 
 
 def build_server(config: Config, engine: Engine) -> Server:
@@ -77,7 +78,7 @@ def build_server(config: Config, engine: Engine) -> Server:
     return Server(context=context, access=access, connections_max=config.connections_max)
 
 
-async def _serve(config: Config) -> ExitCode:
+async def _serve(config: Config, heap: Heap) -> ExitCode:
     engine = await _open(config)
     server = build_server(config, engine)
     try:
@@ -89,6 +90,7 @@ async def _serve(config: Config) -> ExitCode:
     gc.freeze()
     print(f"Postroad is ready on {running.url} (data in {config.data}, durability {engine.durability})", flush=True)
     log.info("started", extra={"url": running.url, "engine": engine.name, "durability": engine.durability})
+    server.spawn(heap.give_back())
     async with stop_signals() as stop:
         stopped = asyncio.create_task(stop.wait())
         failed = asyncio.create_task(running.until_engine_fails())
@@ -129,14 +131,3 @@ def _version() -> str:
     with contextlib.suppress(PackageNotFoundError):
         return version("postroad")
     return "0"
-
-
-def _keep_large_blocks() -> None:
-    """Tell glibc to keep freed blocks of frame size, instead of asking the kernel for each anew (six times as slow)."""
-    with contextlib.suppress(OSError, AttributeError):
-        import ctypes
-
-        libc = ctypes.CDLL(None)
-        m_trim_threshold, m_mmap_threshold = -1, -3
-        libc.mallopt(m_mmap_threshold, 4 * 1024 * 1024)
-        libc.mallopt(m_trim_threshold, 64 * 1024 * 1024)
