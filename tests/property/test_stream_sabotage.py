@@ -194,7 +194,7 @@ def compaction_sleeps(patch: pytest.MonkeyPatch) -> None:
 
 
 def packing_loses_keys(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(StreamLog, "_keys_of", lambda self, at, first, last: [0] * (last - first + 1))
+    patch.setattr(StreamLog, "_keys_of", lambda self, at, first, count: [0] * count)
 
 
 def split_entries_are_not_counted(patch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Self
 
@@ -151,36 +151,64 @@ class StreamLog(Log):
         """Take what is gone out of the arrays, if that is most of them; returns positions needed once more, by entries that were split."""
         if self.gone.count <= self.count + PACK_MIN:
             return []
-        packed = StreamLog()
         needed: list[int] = []
+        rows: list[tuple[int, int, int, int, int, int]] = []
         keys = array("I")
+        starts, ends, gap = self.gone.firsts, self.gone.lasts, 0
         for at in range(self.head, len(self.firsts)):
-            start, left, size = self.firsts[at], self.live[at], self.sizes[at]
-            for number, (a, b) in enumerate(self._kept_of(at, start, self._end(at) - 1)):
-                count = b - a + 1
-                part = size * count // left
-                left, size = left - count, size - part
-                Log.append(packed, count, self.positions[at], self.indexes[at] + a - start, part, self.times[at])
-                packed.firsts[-1] = a
-                keys.extend(self._keys_of(at, a, b))
-                if number:
-                    needed.append(self.positions[at])
-        for name in ARRAYS:
-            setattr(self, name, getattr(packed, name))
-        self.head = 0
-        self.gone = Runs()
+            left = self.live[at]
+            if not left:
+                continue
+            first, count, size = self.firsts[at], self.counts[at], self.sizes[at]
+            position, index, time = self.positions[at], self.indexes[at], self.times[at]
+            while gap < len(ends) and ends[gap] < first:
+                gap += 1
+            if left == count:
+                rows.append((first, position, index, count, size, time))
+                keys.extend(self._keys_of(at, first, count))
+                continue
+            run, following, is_split = first, gap, False
+            while run < first + count:  # what is kept up to the next gap, then on behind the gap
+                end = after = first + count
+                if following < len(starts) and starts[following] < end:
+                    end, after = starts[following], ends[following] + 1
+                    following += 1
+                if run < end:
+                    part = size * (end - run) // left
+                    left, size = left - (end - run), size - part
+                    rows.append((run, position, index + run - first, end - run, part, time))
+                    keys.extend(self._keys_of(at, run, end - run))
+                    if is_split:
+                        needed.append(position)
+                    is_split = True
+                run = after
+        self._take_over(rows)
         if self.keyed:
             self.keys, self.keys_from = keys, 0
             self._ranks = _ranks(self.counts)
         return needed
 
-    def _keys_of(self, at: int, first: int, last: int) -> Any:
+    def _take_over(self, rows: list[tuple[int, int, int, int, int, int]]) -> None:
+        """These are the entries now: ``(first, position, index, count, bytes, time)``; all of them is kept."""
+        columns = [*zip(*rows, strict=True)] or [()] * 6
+        self.firsts, self.positions = array("Q", columns[0]), array("Q", columns[1])
+        self.indexes, self.counts = array("I", columns[2]), array("I", columns[3])
+        self.live, self.sizes, self.times = self.counts[:], array("Q", columns[4]), array("Q", columns[5])
+        self.strides = array("I", bytes(4 * len(rows)))
+        self.head = 0
+        self.gone = Runs()
+
+    def _keys_of(self, at: int, first: int, count: int) -> Sequence[int]:
+        """Hashes of the keys of ``count`` messages of an entry."""
         if not self.keyed:
             return ()
         if self._ranks is not None:
             start = self._ranks[at] + first - self.firsts[at]
-            return self.keys[start : start + last - first + 1]
-        return [self.key_of(sequence) for sequence in range(first, last + 1)]
+        elif first >= self.keys_from:
+            start = first - self.keys_from
+        else:
+            return [self.key_of(sequence) for sequence in range(first, first + count)]
+        return self.keys[start : start + count]
 
     def _shrink(self) -> None:
         head, ranks = self.head, self._ranks
