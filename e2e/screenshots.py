@@ -1,6 +1,7 @@
 """Pictures of the demo in each of its states: ``python e2e/screenshots.py FOLDER [--engine redis]``.
 
-They are made with the real demo at its visible pace, in a browser of one size, and are what the README shows.
+They are made with the real demo at its visible pace, in a browser of one size. ``--docs`` takes those of ``docs/images``
+only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 from services import Services
 from stage import running_stage
 
-WIDTH, HEIGHT = 1440, 900
+DESK = ViewportSize(width=1440, height=900)
+PAGE = ViewportSize(width=1360, height=1000)
 PHONE = ViewportSize(width=360, height=740)
 #: Two hundred letters at the pace of a visitor are in front of the last ones.
 PATIENCE_MS = 60_000
@@ -44,15 +46,34 @@ class Camera:
 
 
 @contextmanager
-def camera(browser: Browser, base_url: str, folder: Path) -> Iterator[Camera]:
-    context = browser.new_context(
-        base_url=base_url, viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", device_scale_factor=1.5
-    )
+def camera(
+    browser: Browser, base_url: str, folder: Path, size: ViewportSize = DESK, scale: float = 1.5
+) -> Iterator[Camera]:
+    context = browser.new_context(base_url=base_url, viewport=size, color_scheme="light", device_scale_factor=scale)
     context.set_default_timeout(PATIENCE_MS)
     try:
         yield Camera(context.new_page(), folder)
     finally:
         context.close()
+
+
+def docs(camera: Camera, services: Services) -> None:
+    """What the documents show: a sign-up that failed once, amid a rush."""
+    front = FrontPage(camera.page)
+    front.open()
+    front.signed_up("Ada Lovelace", "ada@example.org")
+    expect(front.your_message).to_contain_text("The letter is in the mailbox")
+    services.set_mail("down")
+    front.signed_up("Grace Hopper", "grace@example.org")
+    expect(front.steps.filter(has_text="Attempt 1 failed")).to_be_visible()
+    services.set_mail("up")
+    expect(front.your_message).to_contain_text("The letter is in the mailbox")
+    front.pull("Rush", "Sign up 200 people")
+    expect(front.mailbox).to_contain_text("62 so far")
+    expect(front.toasts.filter(has_text="200 sign-ups accepted")).to_have_count(0)
+    camera.take("demo")
+    camera.page.emulate_media(color_scheme="dark")
+    camera.take("demo-dark")
 
 
 def demo(camera: Camera, services: Services) -> None:
@@ -169,6 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="made when it is not there")
     parser.add_argument("--engine", default="embedded", help="as for `make demo`")
+    parser.add_argument("--docs", action="store_true", help="only those of docs/images")
     options = parser.parse_args()
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -177,8 +199,11 @@ def main() -> None:
         running_stage(Path(data), is_fast=False, engine=options.engine) as stage,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=browser.executable(), args=browser.FLAGS) as chromium,
-        camera(chromium, stage.gateway, folder) as taken,
+        camera(chromium, stage.gateway, folder, *((PAGE, 1) if options.docs else ())) as taken,
     ):
+        if options.docs:
+            docs(taken, Services(stage))
+            return
         demo(taken, Services(stage))
         other_looks(taken)
 
