@@ -124,6 +124,7 @@ def curves(rows: Rows) -> str:
     sizes = of(rows, "shapes, body bytes")
     plots = [
         Line(title="over the number of queues", points=_points(of(rows, "shapes, queues"))),
+        Line(title="over connections", points=_points(of(rows, "shapes, connections"))),
         Line(title="over consumers of one queue", points=_points(of(rows, "shapes, consumers of one queue"))),
         Line(
             title="MB/s over the bytes of a body",
@@ -201,12 +202,51 @@ def fan_out_table(rows: Rows) -> str:
 
 def shapes_table(rows: Rows) -> str:
     out = ["| case | messages/s | CPU of the broker, µs a message |", "|---|---|---|"]
-    for group in ("queues", "consumers of one queue", "body bytes", "features"):
+    for group in ("queues", "connections", "consumers of one queue", "body bytes", "features"):
         cpu = {row["settings"]["case"]: row["median"] for row in of(rows, f"shapes, {group}: CPU of the broker")}
         for row in of(rows, f"shapes, {group}"):
             case = row["settings"]["case"]
             name = case if group == "features" else f"{group}: {int(case):,}"
             out.append(f"| {name} | {row['median']:,} | {cpu[case]:,} |")
+    return "\n".join(out) + "\n"
+
+
+def alone(rows: Rows) -> str:
+    """Postroad's own rates, with the CPU of who did the work."""
+    out = [
+        "| case | messages/s, median (min – max) | CPU of the broker, µs a message | of the clients |",
+        "|---|---|---|---|",
+    ]
+    names = {
+        "ready frames, published and confirmed": "ready-made frames: published and confirmed",
+        "ready frames, published, delivered and acked": "ready-made frames: published, delivered, acked",
+        HEADLINE: "Node client: `send`",
+        f"{HEADLINE}, a promise each": "Node client: a promise for each message",
+    }
+    for bench, name in names.items():
+        costs = {row["bench"].removeprefix(f"{bench}: CPU of the "): row["median"] for row in rows
+                 if row["system"] == "Postroad" and row["bench"].startswith(f"{bench}: CPU of the ")}  # fmt: skip
+        clients = " + ".join(f"{value:,}" for who, value in costs.items() if who != "broker")
+        out += [
+            f"| {name} | {row['median']:,} ({row['min']:,} – {row['max']:,}) | {costs['broker']:,} | {clients} |"
+            for row in of(rows, bench)
+            if row["system"] == "Postroad"
+        ]
+    return "\n".join(out) + "\n"
+
+
+def waiting(rows: Rows) -> str:
+    """What a backlog does to a broker, a column for each size."""
+    first = "waiting: memory beyond the start"
+    sizes = [row["settings"]["messages"] for row in of(rows, first)]
+    out = ["| | " + " | ".join(f"{size:,} messages" for size in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
+    for bench in dict.fromkeys(row["bench"] for row in rows if row["bench"].startswith("waiting: ")):
+        found = {row["settings"]["messages"]: row for row in of(rows, bench)}
+        unit = found[sizes[0]]["unit"] if sizes and sizes[0] in found else ""
+        name = bench.removeprefix("waiting: ") + ("" if unit == "ratio" else f", {unit}")
+        out.append(
+            f"| {name} | " + " | ".join(f"{found[size]['median']:,}" if size in found else "–" for size in sizes) + " |"
+        )
     return "\n".join(out) + "\n"
 
 
@@ -241,6 +281,8 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "awaited 1": lambda: compared(rows, "awaited publishes, one at a time", "publishes/s"),
         "latency": lambda: latencies(rows),
         "backlog": lambda: backlog(rows),
+        "alone": lambda: alone(rows),
+        "waiting": lambda: waiting(rows),
         "fan-out": lambda: fan_out_table(rows),
         "shapes": lambda: shapes_table(rows),
     }
