@@ -8,6 +8,7 @@ import pytest
 from core_rig import Core
 from postroad.broker.core import command as c
 from postroad.broker.core import compact, snapshot, stream_log
+from postroad.broker.core.codec import encode
 from postroad.broker.core.event import event_of
 from postroad.broker.core.ordering import key_hash
 from postroad.broker.core.record import Compact
@@ -274,7 +275,19 @@ def test_a_record_of_compaction_is_bounded_and_the_rest_follows_at_once() -> Non
 
     records = [record for record in core.records if isinstance(record, Compact)]
     assert len(records) > 1 and max(len(record.runs) for record in records) <= compact.RUNS_MAX
+    assert max(len(encode(record)) for record in records) * 2 <= compact.COMPACT_BYTES
     assert stream(core).compacted_total == 2000
+
+
+def test_many_tombstones_with_the_longest_keys_go_in_bounded_records() -> None:
+    core = compacted(tombstone_ms=0)
+    core.append(200, keys=["\x01" * 120 + f"{n:08}" for n in range(200)], headers=[TOMB] * 200, sizes=[0] * 200)
+
+    core.wait(1200)
+
+    records = [record for record in core.records if isinstance(record, Compact)]
+    assert kept(core) == []
+    assert max(len(encode(record)) for record in records) * 2 <= compact.COMPACT_BYTES
 
 
 def test_compaction_begins_on_an_empty_stream_only() -> None:

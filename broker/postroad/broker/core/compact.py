@@ -6,7 +6,6 @@ What a consumer of a group holds stays until it is settled. With ``keep_until_ac
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from .lease import missing
@@ -43,7 +42,9 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
             break
         for a, b in missing(first, min(last, end - 1), held.within(first, last)):
             gone.add(a, b)
-    for key, offset in islice(index.over(now - settings.tombstone_ms), TOMBSTONES_MAX):
+    for key, offset in index.over(now - settings.tombstone_ms):
+        if len(keys) == TOMBSTONES_MAX:
+            break
         if offset < end and offset not in held:
             gone.add(offset, offset)
             keys.append(key)
@@ -70,15 +71,16 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
 def watch(machine: Machine, stream: Stream, index: Compaction, *, at_once: bool = False) -> None:
     """See to the next look, if there is anything to look after."""
     settings, now = stream.settings, machine.now
+    soon = now + (1 if at_once else LOOK_MS)
     dues = []
     if index.superseded:
-        dues.append(now + (1 if at_once else LOOK_MS))
+        dues.append(soon)
     if (published := next(iter(index.tombstones.values()), None)) is not None:
-        dues.append(max(published + settings.tombstone_ms, now + LOOK_MS))
+        dues.append(max(published + settings.tombstone_ms, soon))
     if next(_excess(stream, index, now), None) is not None:
-        dues.append(now + (1 if at_once else LOOK_MS))
+        dues.append(soon)
     elif index.frames and settings.retention_ms is not None:
-        dues.append(max(index.frames[0][3] + settings.retention_ms + 1, now + LOOK_MS))
+        dues.append(max(index.frames[0][3] + settings.retention_ms + 1, soon))
     if dues:
         machine.timers.at("retention", stream.number, min(dues))
 
