@@ -95,7 +95,7 @@ async def kafka_directly(server: Server, bodies: list[bytes]) -> float:
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewTopic
 
-    servers = {"bootstrap.servers": f"127.0.0.1:{server.port}"}
+    servers: dict[str, Any] = {"bootstrap.servers": f"127.0.0.1:{server.port}", "log_level": 0}
     admin = AdminClient(servers)
     topic = f"direct{time.monotonic_ns()}"
     await asyncio.to_thread(admin.create_topics([NewTopic(topic, 1)])[topic].result)
