@@ -36,7 +36,7 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
     if settings.keep_until_acked:
         end = min([group.group.floor for group in stream.groups.values()], default=end)
 
-    gone, keys = Runs(), []
+    gone, keys = Runs(), list[str]()
     for first, last in index.superseded:
         if first >= end or len(gone.firsts) >= RUNS_MAX // 2:
             break
