@@ -14,6 +14,7 @@ from postroad.broker.errors import InvalidRequest, Unsupported
     [
         ("redis://localhost", "redis", "postroad[redis]"),
         ("amqp://localhost", "aiormq", "postroad[rabbitmq]"),
+        ("kafka://localhost", "confluent_kafka", "postroad[kafka]"),
         ("sqs://eu-central-1", "aiobotocore", "postroad[sqs]"),
     ],
 )

@@ -33,7 +33,10 @@ RETRY_S = 0.25
 
 
 class Link:
-    """Args:
+    """Attributes:
+    confirmed: How many records were.
+
+    Args:
     servers: ``host:port,host:port``.
     options: Of librdkafka, for all clients: how to log in and the like.
     probe: Asks the server something that needs all of it; raises ``Unavailable``.
@@ -44,6 +47,7 @@ class Link:
         self, servers: str, options: Mapping[str, str], probe: Callable[[], Any], up: Callable[[], None]
     ) -> None:
         self.is_up = False
+        self.confirmed = 0
         self._servers = servers
         self._common: dict[str, Any] = {
             "bootstrap.servers": servers,
@@ -196,6 +200,7 @@ class Link:
         landed = self._landed
         while landed:
             producer, done, error, offset = landed.popleft()
+            self.confirmed += error is None
             if error is not None and error.fatal() and producer is self._producer:
                 self._renew()
             done(error, offset)
