@@ -56,6 +56,7 @@ class KafkaBackend:
     capabilities = CAPABILITIES
     flights = 4
     flight_messages = 4096
+    progress = 0
     settings = frozenset(
         ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
     )
@@ -96,10 +97,6 @@ class KafkaBackend:
     @property
     def is_up(self) -> bool:
         return self.link.is_up
-
-    @property
-    def progress(self) -> int:
-        return self.link.confirmed
 
     # Life
 

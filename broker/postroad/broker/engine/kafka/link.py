@@ -33,10 +33,7 @@ RETRY_S = 0.25
 
 
 class Link:
-    """Attributes:
-    confirmed: How many records were.
-
-    Args:
+    """Args:
     servers: ``host:port,host:port``.
     options: Of librdkafka, for all clients: how to log in and the like.
     probe: Asks the server something that needs all of it; raises ``Unavailable``.
@@ -47,7 +44,6 @@ class Link:
         self, servers: str, options: Mapping[str, str], probe: Callable[[], Any], up: Callable[[], None]
     ) -> None:
         self.is_up = False
-        self.confirmed = 0
         self._servers = servers
         self._common: dict[str, Any] = {
             "bootstrap.servers": servers,
@@ -200,7 +196,6 @@ class Link:
         landed = self._landed
         while landed:
             producer, done, error, offset = landed.popleft()
-            self.confirmed += error is None
             if error is not None and error.fatal() and producer is self._producer:
                 self._renew()
             done(error, offset)
