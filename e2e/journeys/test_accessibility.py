@@ -66,7 +66,7 @@ def test_a_dead_letter_everywhere_it_is_shown(page: Page, theme: Theme, services
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("path", ["/overview", "/queues", "/queues/pages", "/queues/absent", "/nowhere"])
+@pytest.mark.parametrize("path", ["/overview", "/queues", "/queues/pages", "/queues/absent", "/engine", "/nowhere"])
 def test_a_page_of_the_console(page: Page, theme: Theme, services: Services, path: str) -> None:
     services.publish("pages", {"n": 1}, {"n": 2})
     shown(page, theme, path)
