@@ -56,9 +56,11 @@ def a_returned_message_loses_its_place(patch: pytest.MonkeyPatch) -> None:
         self.remove(first, first + taken - 1)
         return first, first + taken - 1
 
-    def take_ready(self: Group, count: int) -> tuple[int, int, int]:
-        priority, runs = next((priority, runs) for priority, runs in self.ready.items() if runs)
-        return (*from_the_end(runs, count), priority)
+    def take_ready(self: Group, count: int) -> tuple[int, int, int] | None:
+        for priority, runs in self.ready.items():
+            if runs:
+                return (*from_the_end(runs, count), priority)
+        return None
 
     patch.setattr(Group, "take_ready", take_ready)
 

@@ -68,8 +68,11 @@ def a_group_starts_anywhere(patch: pytest.MonkeyPatch) -> None:
 def a_message_is_leased_twice(patch: pytest.MonkeyPatch) -> None:
     take_ready = Group.take_ready
 
-    def generous(self: Group, count: int) -> tuple[int, int, int]:
-        first, last, priority = take_ready(self, count)
+    def generous(self: Group, count: int) -> tuple[int, int, int] | None:
+        ready = take_ready(self, count)
+        if ready is None:
+            return None
+        first, last, priority = ready
         if last > first:
             self.add_ready(last, last, priority)
         return first, last, priority

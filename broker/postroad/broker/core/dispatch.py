@@ -67,13 +67,12 @@ def dispatch(machine: Machine, live: Live) -> None:
     if settings.concurrency_max is not None or settings.rate_max is not None:
         _dispatch_limited(machine, live)
         return
+    if len(consumers) == 1:
+        only = consumers[0]
+        while (room := only.room) > 0 and _grant(machine, live, only, room) is not None:
+            pass
+        return
     while group.has_ready:
-        if len(consumers) == 1:
-            room = consumers[0].room
-            if room <= 0:
-                return
-            _grant(machine, live, consumers[0], room)
-            continue
         hungry = [subscription for subscription in consumers if subscription.room > 0]
         if not hungry:
             return
@@ -81,8 +80,8 @@ def dispatch(machine: Machine, live: Live) -> None:
         share = -(-group.ready_count // len(hungry))
         for subscription in hungry:
             wanted = min(share, subscription.room)
-            while wanted > 0 and group.has_ready:
-                wanted -= _grant(machine, live, subscription, wanted)
+            while wanted > 0 and (granted := _grant(machine, live, subscription, wanted)) is not None:
+                wanted -= granted
 
 
 def _dispatch_limited(machine: Machine, live: Live) -> None:
@@ -101,13 +100,16 @@ def _dispatch_limited(machine: Machine, live: Live) -> None:
             return
         subscription = max(hungry, key=lambda s: (s.room, -s.served))
         share = -(-min(allowed, group.ready_count) // len(hungry))
-        live.spent += _grant(machine, live, subscription, min(share, subscription.room, allowed))
+        live.spent += _grant(machine, live, subscription, min(share, subscription.room, allowed)) or 0
 
 
-def _grant(machine: Machine, live: Live, subscription: Subscription, count: int) -> int:
-    """Lease the next run of up to ``count`` ready messages; returns how many."""
+def _grant(machine: Machine, live: Live, subscription: Subscription, count: int) -> int | None:
+    """Lease the next run of up to ``count`` ready messages; returns how many (those of keys in work are parked instead), or None: none is ready."""
     log, group = live.queue.log, live.queue.group
-    first, last, priority = group.take_ready(count)
+    ready = group.take_ready(count)
+    if ready is None:
+        return None
+    first, last, priority = ready
     if not log.keyed:
         _hand_over(machine, live, subscription, first, last, priority)
         return last - first + 1

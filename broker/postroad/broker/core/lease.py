@@ -59,7 +59,10 @@ class Leases:
             self._remove(exact)
             return [exact]
         taken = []
-        for lease in self._overlapping(first, last):
+        overlapping = self._overlapping(first, last)
+        if len(overlapping) > 1 and overlapping[0].number >= first and overlapping[-1].last <= last:
+            return self._take_whole(overlapping)
+        for lease in overlapping:
             self._remove(lease)
             if lease.number < first:
                 lease, rest = _cut(lease, first)
@@ -113,6 +116,15 @@ class Leases:
         self._numbers.clear()
         self._by_number.clear()
         self.count = 0
+        return leases
+
+    def _take_whole(self, leases: list[Lease]) -> list[Lease]:
+        """Remove these, which are neighbours, at once."""
+        at = bisect_left(self._numbers, leases[0].number)
+        del self._numbers[at : at + len(leases)]
+        for lease in leases:
+            del self._by_number[lease.number]
+            self.count -= lease.count
         return leases
 
     def _remove(self, lease: Lease) -> None:
