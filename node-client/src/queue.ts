@@ -33,7 +33,7 @@ export interface SearchOptions {
   /** The ordering key. */
   readonly key?: string;
   /** @defaultValue `"ready"` */
-  readonly state?: "ready" | "delayed" | "leased" | "dead";
+  readonly state?: "ready" | "parked" | "delayed" | "leased" | "dead";
 }
 
 export interface PeekOptions extends SearchOptions {

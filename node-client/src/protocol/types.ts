@@ -262,10 +262,14 @@ export type EventKind =
   | "paused"
   | "resumed"
   | "trimmed"
+  | "compacted"
   | "reset"
   | "bound"
   | "unbound"
   | "scheduled"
+  | "unscheduled"
+  /** The firing of a schedule, by its target. */
+  | "refused"
   | "started";
 
 /** The summary of one durable record. */

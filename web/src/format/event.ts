@@ -34,12 +34,20 @@ export function sentence(event: QueueEvent): string {
       return "Queue resumed";
     case "trimmed":
       return `${messages} let go by retention`;
+    case "compacted":
+      return `${messages} let go by compaction`;
     case "reset":
       return "Group reset";
     case "bound":
       return `Binding ${event.pattern ?? ""} added`;
     case "unbound":
       return `Binding ${event.pattern ?? ""} removed`;
+    case "scheduled":
+      return `Schedule ${event.schedule ?? ""} made`;
+    case "unscheduled":
+      return `Schedule ${event.schedule ?? ""} deleted`;
+    case "refused":
+      return `Firing of ${event.schedule ?? "a schedule"} refused${because(event.reason)}`;
     case "started":
       return "Broker started";
     default:

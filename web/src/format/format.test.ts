@@ -108,6 +108,10 @@ it.each([
   [{ kind: "dead", to: "emails.dead", reason: "421" }, "1 message set aside in emails.dead: 421"],
   [{ kind: "paused" }, "Queue paused"],
   [{ kind: "started" }, "Broker started"],
+  [{ kind: "compacted", count: 3 }, "3 messages let go by compaction"],
+  [{ kind: "scheduled", schedule: "nightly" }, "Schedule nightly made"],
+  [{ kind: "unscheduled", schedule: "nightly" }, "Schedule nightly deleted"],
+  [{ kind: "refused", schedule: "nightly", reason: "full" }, "Firing of nightly refused: full"],
 ] as const)("says an event in a sentence: %o", (event, text) => {
   expect(sentence({ position: 1, at: 1, ...event })).toBe(text);
 });

@@ -14,8 +14,8 @@ type Change =
   | { readonly kind: "all"; readonly queues: readonly QueueStats[] };
 
 /**
- * What is known of the queues after a change. The live state may tell of those that changed only; the full list,
- * asked for every few seconds, is what lets deleted ones go.
+ * What is known of the queues after a change. The live state tells of those that changed only; the full list, asked
+ * for every few seconds, brings what changes without an event: ages, and what an engine does by itself.
  */
 export function known(was: readonly QueueStats[] | null, change: Change): readonly QueueStats[] | null {
   // Groups come as well; they are shown with their streams.

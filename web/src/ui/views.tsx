@@ -82,9 +82,17 @@ export function PageHead({
 }
 
 /** A labelled figure. */
-export function Figure({ label, children, tone }: { label: string; children: ReactNode; tone?: string }): ReactNode {
+interface FigureProps {
+  readonly label: string;
+  readonly children: ReactNode;
+  readonly tone?: string;
+  /** What it counts, where the label alone may not say it. */
+  readonly title?: string;
+}
+
+export function Figure({ label, children, tone, title }: FigureProps): ReactNode {
   return (
-    <div className={`figure ${tone ?? ""}`}>
+    <div className={`figure ${tone ?? ""}`} title={title}>
       <dt>{label}</dt>
       <dd>{children}</dd>
     </div>

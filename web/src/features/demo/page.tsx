@@ -7,6 +7,7 @@ import { useAllQueues } from "../../live/queues.js";
 import { useQuery } from "../../live/use_query.js";
 import { toneOf } from "../../ui/state.js";
 import { Feed } from "../feed/feed.js";
+import { waiting } from "../queues/sort.js";
 import { Bench } from "./bench.js";
 import { CodeBehind } from "./code_behind.js";
 import { Mailbox } from "./mailbox.js";
@@ -86,7 +87,7 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
             stations={{
               mine: list.length,
               answerMs: shown === null ? null : duration(shown.answerMs),
-              waiting: (queue.ready ?? 0) + (queue.delayed ?? 0) + (queue.retrying ?? 0),
+              waiting: queue.stats === undefined ? 0 : waiting(queue.stats),
               retrying: queue.retrying ?? 0,
               workers,
               held: queue.leased ?? 0,

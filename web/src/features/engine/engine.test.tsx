@@ -69,7 +69,7 @@ it.each([
 
 it("does not look into a queue that cannot be looked into, and says so", async () => {
   const { gateway } = await renderLive(
-    <Messages queue="emails" change="1" />,
+    <Messages queue="emails" change="1" parked={null} />,
     onEngine("rabbitmq", { peek: "unsupported" }),
   );
 
@@ -92,7 +92,7 @@ it("redrives all dead letters where none can be seen", async () => {
 });
 
 it("lists without a search where there is none", async () => {
-  await renderLive(<Messages queue="emails" change="1" />, onEngine("redis", { search: "unsupported" }));
+  await renderLive(<Messages queue="emails" change="1" parked={null} />, onEngine("redis", { search: "unsupported" }));
 
   const search = screen.getByRole("searchbox");
   expect(search.hasAttribute("disabled")).toBe(true);

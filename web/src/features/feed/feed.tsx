@@ -34,17 +34,20 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "expired",
     "started",
     "trimmed",
+    "compacted",
     "reset",
     "bound",
     "unbound",
+    "scheduled",
+    "unscheduled",
+    "refused",
   ],
 };
 
 export function eventTone(kind: string): "queued" | "delivered" | "retrying" | "done" | "dead" {
   if (kind === "acked") return "done";
   if (kind === "retrying" || kind === "returned") return "retrying";
-  if (kind === "dead" || kind === "purged" || kind === "expired" || kind === "cancelled" || kind === "deleted")
-    return "dead";
+  if (["dead", "purged", "expired", "cancelled", "deleted", "refused"].includes(kind)) return "dead";
   return kind === "redriven" || kind === "resumed" ? "delivered" : "queued";
 }
 

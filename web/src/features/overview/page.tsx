@@ -12,7 +12,7 @@ import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/vi
 import { DURABILITY } from "../engine/page.js";
 import { Feed } from "../feed/feed.js";
 import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
-import { attention, byAttention, waiting } from "../queues/sort.js";
+import { attention, byAttention, deliverable, waiting } from "../queues/sort.js";
 import { QueueTable } from "../queues/table.js";
 import { byLargestLag } from "../streams/sort.js";
 import { StreamTable } from "../streams/table.js";
@@ -32,7 +32,7 @@ export function OverviewPage(): ReactNode {
   const sum = (of: (queue: (typeof queues)[number]) => number): number =>
     queues.reduce((total, queue) => total + of(queue), 0);
   const wait = sum((queue) => (queue.deadLetterOf === undefined ? waiting(queue) : 0));
-  const dead = sum((queue) => (queue.deadLetterOf === undefined ? 0 : queue.ready));
+  const dead = sum((queue) => (queue.deadLetterOf === undefined ? 0 : deliverable(queue)));
   const looking = queues.filter((queue) => attention(queue) !== null);
   const about = overview.data;
   return (

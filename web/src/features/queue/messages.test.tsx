@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { cleanup, fireEvent, screen } from "@testing-library/react";
+import { cleanup, fireEvent, screen, within } from "@testing-library/react";
 import { afterEach, expect, it } from "vitest";
 import { answer } from "../../testing/answers.js";
 import { renderLive } from "../../testing/render_live.js";
@@ -21,7 +21,7 @@ const row = (id: string, sequence: number) => ({
 });
 
 it("searches in steps and says how far it has looked", async () => {
-  const { gateway } = await renderLive(<Messages queue="emails" change="" />);
+  const { gateway } = await renderLive(<Messages queue="emails" change="" parked={0} />);
   answer(gateway, "query", {
     messages: ({ text, after }) =>
       text === undefined
@@ -42,7 +42,7 @@ it("searches in steps and says how far it has looked", async () => {
 });
 
 it("asks for a header by name and value", async () => {
-  const { gateway } = await renderLive(<Messages queue="emails" change="" />, (gateway) =>
+  const { gateway } = await renderLive(<Messages queue="emails" change="" parked={0} />, (gateway) =>
     answer(gateway, "query", { messages: { messages: [], next: null } }),
   );
 
@@ -52,4 +52,30 @@ it("asks for a header by name and value", async () => {
 
   const { header } = await gateway.next("query", ({ header }) => header["headers"] !== undefined);
   expect(header).toMatchObject({ what: "messages", queue: "emails", state: "ready", headers: { region: "eu" } });
+});
+
+it("lists what waits for its ordering key", async () => {
+  const { gateway } = await renderLive(<Messages queue="emails" change="" parked={1} />, (gateway) =>
+    answer(gateway, "query", {
+      messages: ({ state }) => ({
+        messages: state === "parked" ? [{ ...row("second", 2), key: "order-7" }] : [row("first", 1)],
+        next: null,
+      }),
+    }),
+  );
+  await screen.findByText("first");
+
+  fireEvent.click(screen.getByRole("button", { name: "parked" }));
+
+  expect((await screen.findByRole("link", { name: "second" })).closest("tr")?.textContent).toContain("order-7");
+  expect(gateway.frames("query").at(-1)?.header).toMatchObject({ what: "messages", queue: "emails", state: "parked" });
+});
+
+it("does not offer parked messages where the engine cannot tell them", async () => {
+  await renderLive(<Messages queue="emails" change="" parked={null} />, (gateway) =>
+    answer(gateway, "query", { messages: { messages: [], next: null } }),
+  );
+
+  const tabs = within(screen.getByRole("group", { name: "State" })).getAllByRole("button");
+  expect(tabs.map((tab) => tab.textContent)).toEqual(["ready", "delayed", "leased"]);
 });

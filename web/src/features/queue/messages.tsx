@@ -9,17 +9,25 @@ import { Ago, Due } from "../../ui/time.js";
 import { Empty } from "../../ui/views.js";
 import { Browsed, useBrowsing } from "./browsed.js";
 
-const STATES = ["ready", "delayed", "leased"] as const;
+const STATES = ["ready", "parked", "delayed", "leased"] as const;
 type Browsable = (typeof STATES)[number];
 
 const NOTHING: Record<Browsable, string> = {
   ready: "Nothing waits: what is published is taken at once",
+  parked: "Nothing waits for an earlier message of its ordering key",
   delayed: "Nothing is delayed or waits for its next attempt",
   leased: "Nobody holds a message right now",
 };
 
+interface Props {
+  readonly queue: string;
+  readonly change: string;
+  /** How many wait for their ordering key; null where the engine cannot tell, and so cannot list them either. */
+  readonly parked: number | null;
+}
+
 /** Messages of a queue by state, newest state first in mind: browsing never consumes. */
-export function Messages({ queue, change }: { queue: string; change: string }): ReactNode {
+export function Messages({ queue, change, parked }: Props): ReactNode {
   const mq = useClient();
   const [state, setState] = useState<Browsable>("ready");
   const browsing = useBrowsing(`${queue} ${state}`, change, false, (fields, page) =>
@@ -36,7 +44,7 @@ export function Messages({ queue, change }: { queue: string; change: string }): 
         browsing.cannot === null && (
           <fieldset className="tabs">
             <legend className="visually-hidden">State</legend>
-            {STATES.map((one) => (
+            {STATES.filter((one) => one !== "parked" || parked !== null).map((one) => (
               <button key={one} type="button" aria-pressed={one === state} onClick={() => setState(one)}>
                 {one}
               </button>

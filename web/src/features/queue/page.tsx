@@ -20,6 +20,7 @@ import { Empty, ErrorView, Figure, PageHead, Panel, Skeleton } from "../../ui/vi
 import { Feed } from "../feed/feed.js";
 import { Publish } from "../publish/publish.js";
 import { FIRST_CONSUMER, FIRST_MESSAGE } from "../queues/snippets.js";
+import { deliverable, waiting } from "../queues/sort.js";
 import { SettingsDialog } from "../settings/dialog.js";
 import { QUEUE_FIELDS } from "../settings/fields.js";
 import { Consumers } from "./consumers.js";
@@ -30,7 +31,9 @@ import { Settings } from "./settings.js";
 import "../overview/overview.css";
 import "./queue.css";
 
+/** Its consumers, settings and ages: what a watch does not tell. */
 const ASK_EVERY_MS = 1_000;
+const NOTHING = { ready: 0, parked: 0, delayed: 0, retrying: 0, leased: 0 };
 
 /** One queue: how deep, how fast, who consumes, what is in it. */
 export function QueuePage({ name }: { name: string }): ReactNode {
@@ -65,11 +68,12 @@ export function QueuePage({ name }: { name: string }): ReactNode {
   const stats = detail.data?.queue;
   const origin = stats?.deadLetterOf;
   const paused = queue.paused ?? stats?.paused ?? false;
-  const ready = queue.ready ?? stats?.ready ?? 0;
   // Null is what the engine cannot tell.
-  const { delayed, retrying } = queue.stats ?? stats ?? { delayed: 0, retrying: 0 };
-  const waits = ready + (delayed ?? 0) + (retrying ?? 0);
-  const leased = queue.leased ?? stats?.leased ?? 0;
+  const now = queue.stats ?? stats ?? NOTHING;
+  const { parked, delayed, retrying, leased } = now;
+  const waits = waiting(now);
+  // Of dead letters all count: nobody is at work on the one before.
+  const ready = origin === undefined ? now.ready : deliverable(now);
   // An age grows without anything happening, so the answer of the last second is better than the last change.
   const oldest = stats === undefined ? (queue.oldestMs ?? null) : stats.oldestMs;
   const limits = detail.data?.settings;
@@ -126,6 +130,9 @@ export function QueuePage({ name }: { name: string }): ReactNode {
         <dl className="figures">
           {origin === undefined && (
             <>
+              <Figure label="Parked" title="Wait for an earlier message of their ordering key">
+                {count(parked)}
+              </Figure>
               <Figure label="Delayed">{count(delayed)}</Figure>
               <Figure label="Retrying" {...((retrying ?? 0) > 0 ? { tone: "retrying" } : {})}>
                 {count(retrying)}
@@ -172,7 +179,7 @@ export function QueuePage({ name }: { name: string }): ReactNode {
               )}
             </Panel>
           </div>
-          <Messages queue={name} change={`${ready}/${delayed}/${retrying}/${leased}`} />
+          <Messages queue={name} parked={parked} change={`${ready}/${parked}/${delayed}/${retrying}/${leased}`} />
         </>
       ) : (
         <DeadLetters queue={name} origin={origin} total={ready} />

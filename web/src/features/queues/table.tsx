@@ -22,6 +22,9 @@ export function QueueTable({ queues }: { queues: readonly QueueStats[] }): React
             <th scope="col" className="num">
               Ready
             </th>
+            <th scope="col" className="num" title="Wait for an earlier message of their ordering key">
+              Parked
+            </th>
             <th scope="col" className="num">
               Delayed
             </th>
@@ -75,6 +78,7 @@ function Row({ queue }: { queue: QueueStats }): ReactNode {
         </span>
       </td>
       <Num value={queue.ready} />
+      <Num value={queue.parked} />
       <Num value={queue.delayed} />
       <Num value={queue.retrying} />
       <Num value={queue.leased} />

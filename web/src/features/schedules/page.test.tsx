@@ -21,13 +21,14 @@ const NIGHTLY = {
   next_at: Date.now() + 7_200_000,
   last_at: null,
   fired: 0,
+  last_error: null as object | null,
   body: { kind: "daily" },
 };
 const TICK = { ...NIGHTLY, name: "tick", cron: null, every_ms: 90_000, zone: "UTC", paused: true, next_at: null };
 
-async function setUp() {
+async function setUp(more: Partial<typeof NIGHTLY> = {}) {
   const live = await renderLive(<SchedulesPage />, (gateway) =>
-    answer(gateway, "query", { schedules: { schedules: [NIGHTLY, TICK] } }),
+    answer(gateway, "query", { schedules: { schedules: [{ ...NIGHTLY, ...more }, TICK] } }),
   );
   answer(live.gateway, "operate", { schedule: { next_at: Date.now() + 60_000 } });
   await screen.findByText("nightly");
@@ -41,6 +42,15 @@ it("says when each fires, and that a paused one does not", async () => {
   expect(nightly?.textContent).toMatch(/0 3 \* \* \* Europe\/Berlin.*in (2 h|1 h 59 min)/);
   expect(tick?.textContent).toContain("every 1 min 30 s");
   expect(tick?.textContent).toContain("not while paused");
+});
+
+it("says why the last firing was refused, at its own row", async () => {
+  const message = "'reports' is full: 100 of 100 messages.";
+  await setUp({ last_error: { at: Date.now() - 10_800_000, code: "limit-exceeded", message } });
+
+  const [nightly, tick] = screen.getAllByRole("row").slice(1);
+  expect(nightly?.textContent).toMatch(/refused [23] h ago 'reports' is full: 100 of 100 messages\. limit-exceeded/);
+  expect(tick?.textContent).not.toContain("refused");
 });
 
 it.each([

@@ -17,7 +17,7 @@ import { targetOf, whenOf } from "./when.js";
 /** One schedule: when it fires, where to, and what can be done with it. */
 export function ScheduleRow({ schedule, changed }: { schedule: ScheduleInfo; changed: () => void }): ReactNode {
   const mq = useClient();
-  const { name, cron, everyMs, zone, paused, nextAt, lastAt, fired } = schedule;
+  const { name, cron, everyMs, zone, paused, nextAt, lastAt, fired, lastError } = schedule;
   const target = targetOf(schedule);
   const act = useAct("manage", name);
   const [deleting, setDeleting] = useState(false);
@@ -59,7 +59,18 @@ export function ScheduleRow({ schedule, changed }: { schedule: ScheduleInfo; cha
       <td className="nowrap">
         {nextAt === null ? <span className="muted">not while paused</span> : <Due at={nextAt} />}
       </td>
-      <td className="muted nowrap">{lastAt === null ? "never" : <Ago at={lastAt} />}</td>
+      <td>
+        <span className="muted nowrap">{lastAt === null ? "never" : <Ago at={lastAt} />}</span>
+        {/* Engines that have no schedules of their own may not say it. */}
+        {lastError ? (
+          <p className="refusal small">
+            <Tag tone="dead">
+              refused <Ago at={lastError.at} />
+            </Tag>{" "}
+            {lastError.message} <code className="muted">{lastError.code}</code>
+          </p>
+        ) : null}
+      </td>
       <td className={fired === 0 ? "num zero" : "num"}>{count(fired)}</td>
       <td className="right">
         <span className="row-actions">

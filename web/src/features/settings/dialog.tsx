@@ -37,8 +37,9 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
   const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() =>
     Object.fromEntries(fields.map((field) => [field.name, textOf(field, values[field.name])])),
   );
-  const wrong = fields.some((field) => "error" in parsedOf(field, texts[field.name] ?? ""));
-  const changed = changes(fields, was, texts);
+  const shown = fields.filter(({ needs }) => needs === undefined || texts[needs] === "true");
+  const wrong = shown.some((field) => "error" in parsedOf(field, texts[field.name] ?? ""));
+  const changed = changes(shown, was, texts);
   const many = Object.keys(changed).length;
   const submit = (): void => {
     void act
@@ -58,7 +59,7 @@ function Form({ name, fields, values, save, saved, close }: Omit<Props, "open">)
       label={many === 0 ? "Nothing changed" : `Change ${counted(many, "setting")}`}
     >
       <div className="settings-fields">
-        {fields.map((field) => (
+        {shown.map((field) => (
           <Setting
             key={field.name}
             field={field}

@@ -12,6 +12,8 @@ export interface SettingField {
   /** What an empty field means, where it may be empty. */
   readonly none?: string;
   readonly choices?: readonly (readonly [string, string])[];
+  /** The flag that must be on for it to mean anything. */
+  readonly needs?: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -46,6 +48,8 @@ export const STREAM_FIELDS: readonly SettingField[] = [
   { name: "retentionBytes", label: "Keep at most, bytes", kind: "bytes", min: 1, none: "any size" },
   { name: "retentionCount", label: "Keep at most, messages", kind: "count", min: 1, none: "any number" },
   { name: "keepUntilAcked", label: "Keep until every group has settled it", kind: "flag" },
+  { name: "compaction", label: "Compaction: keep the newest message of each key", kind: "flag" },
+  { name: "tombstoneMs", label: "Keep tombstones for", kind: "duration", min: 0, needs: "compaction" },
 ];
 
 export type Values = Readonly<Record<string, unknown>>;

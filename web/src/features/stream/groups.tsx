@@ -32,6 +32,9 @@ export function Groups({ stream, manage }: { stream: StreamStats; manage: Act })
               <th scope="col" className="num">
                 Ready
               </th>
+              <th scope="col" className="num" title="Wait for an earlier message of their ordering key">
+                Parked
+              </th>
               <th scope="col" className="num">
                 Leased
               </th>
@@ -50,6 +53,11 @@ export function Groups({ stream, manage }: { stream: StreamStats; manage: Act })
               <th scope="col" className="num">
                 Trimmed
               </th>
+              {stream.settings.compaction && (
+                <th scope="col" className="num" title="Not settled when a newer message of their key came">
+                  Compacted
+                </th>
+              )}
               <th scope="col">
                 <span className="visually-hidden">Actions</span>
               </th>
@@ -91,6 +99,7 @@ function Row({ stream, group, manage, reset }: RowProps): ReactNode {
       <td className="num">{count(group.committed)}</td>
       <Num value={group.lag} />
       <Num value={group.ready} />
+      <Num value={group.parked} />
       <Num value={group.leased} />
       <Num value={group.retrying} />
       <td className={group.deadTotal === 0 ? "num zero" : "num"}>
@@ -103,6 +112,7 @@ function Row({ stream, group, manage, reset }: RowProps): ReactNode {
       <td className="num">{rate(group.rateAcked)}</td>
       <Num value={group.consumers} />
       <Num value={group.trimmedTotal} />
+      {stream.settings.compaction && <Num value={group.compactedTotal ?? null} />}
       <td className="right">
         <Button className="small" aria-label={`Reset ${name}`} refused={manage.refused} onClick={reset}>
           Reset

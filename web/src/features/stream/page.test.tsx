@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { cleanup, screen } from "@testing-library/react";
+import { cleanup, screen, within } from "@testing-library/react";
 import { afterEach, expect, it } from "vitest";
 import { renderLive } from "../../testing/render_live.js";
 import { StreamPage } from "./page.js";
@@ -22,6 +22,30 @@ it("follows the numbers of the stream without asking again", async () => {
 
   expect(await screen.findByText("A stream, offsets 0 to 4.")).toBeTruthy();
   expect(gateway.frames("query")).toHaveLength(0);
+});
+
+it("shows what compaction does, in all and to a group", async () => {
+  const group = {
+    ...{ name: "clicks/prices", ready: 0, parked: 3, leased: 1, retrying: 0, consumers: 1, paused: false },
+    ...{ committed: 2, lag: 4, trimmed_total: 0, compacted_total: 11, dead_total: 0, rate_acked: 0 },
+  };
+  const { settings, ...rest } = stream(9);
+  const compacted = {
+    ...{ ...rest, messages: 2, compacted_total: 7, groups: [group] },
+    settings: { ...settings, compaction: true, tombstone_ms: 3_600_000 },
+  };
+  await renderLive(<StreamPage name="clicks" />, (gateway) =>
+    gateway.on("watch", ({ header }) => (header["stream"] === "clicks" ? { stream: compacted } : {})),
+  );
+
+  const depth = await screen.findByRole("region", { name: "Depth" });
+  expect(depth.textContent).toContain("Compacted7");
+  expect(screen.getByText("Compaction").parentElement?.textContent).toBe("Compactionnewest of each key");
+  expect(screen.getByText("Tombstones kept for").parentElement?.textContent).toContain("1 h");
+  const heads = screen.getAllByRole("columnheader").map((head) => head.textContent);
+  const cells = within(screen.getByText("prices").closest("tr") as HTMLElement).getAllByRole("cell");
+  expect(cells[heads.indexOf("Compacted")]?.textContent).toBe("11");
+  expect(cells[heads.indexOf("Parked")]?.textContent).toBe("3");
 });
 
 it("says how to begin a stream that is not there", async () => {

@@ -93,7 +93,16 @@ export function StreamPage({ name }: { name: string }): ReactNode {
           </Figure>
           <Figure label="Oldest">{stream.oldestMs === null ? "none" : duration(stream.oldestMs)}</Figure>
           <Figure label="Bodies">{bytes(stream.bytes)}</Figure>
-          {stream.trimmedTotal !== undefined && <Figure label="Let go so far">{count(stream.trimmedTotal)}</Figure>}
+          {stream.trimmedTotal !== undefined && (
+            <Figure label="Trimmed" title="Let go by retention so far">
+              {count(stream.trimmedTotal)}
+            </Figure>
+          )}
+          {stream.settings.compaction && stream.compactedTotal !== undefined && (
+            <Figure label="Compacted" title="Let go so far because a newer message of their key came">
+              {count(stream.compactedTotal)}
+            </Figure>
+          )}
         </dl>
       </section>
       <Panel

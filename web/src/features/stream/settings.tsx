@@ -20,6 +20,12 @@ export function StreamSettings({ settings }: { settings: Settings }): ReactNode 
       <Figure label="Unsettled by a group">
         {settings.keepUntilAcked === true ? "kept nevertheless" : <span className="muted">let go as well</span>}
       </Figure>
+      <Figure label="Compaction">
+        {settings.compaction === true ? "newest of each key" : <span className="muted">off</span>}
+      </Figure>
+      {settings.compaction === true && (
+        <Figure label="Tombstones kept for">{or(settings.tombstoneMs, duration, "default")}</Figure>
+      )}
     </dl>
   );
 }
