@@ -119,6 +119,23 @@ describe("a handler", () => {
     expect(settled(gateway, "nack")).toEqual([{ number: 1, reason: "smtp 421" }]);
   });
 
+  it("says of neighbours that fail alike in one tick that they do, in one entry", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    const q = mq.queue("q");
+    await Promise.all([1, 2, 3, 4, 5].map((n) => q.publish(n)));
+
+    q.consume((m) => {
+      if (m.attempt === 1 && m.body !== 4) throw new Retry({ delayMs: 5_000, reason: m.body === 5 ? "other" : "busy" });
+    });
+    await gateway.next("settle", ({ header }) => JSON.stringify(header["nack"] ?? "").includes("other"));
+
+    expect(settled(gateway, "nack")).toEqual([
+      { number: 1, last: 3, delay_ms: 5_000, reason: "busy" },
+      { number: 5, delay_ms: 5_000, reason: "other" },
+    ]);
+  });
+
   it.each<[string, () => unknown, object]>([
     [
       "Retry",

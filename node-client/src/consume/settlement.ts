@@ -32,7 +32,7 @@ export class SettleBatch {
   readonly #acks = new Ranges();
   readonly #releases = new Ranges();
   readonly #extends: number[] = [];
-  readonly #nacks: Record<string, unknown>[] = [];
+  readonly #nacks: Nack[] = [];
   readonly #done: Record<string, unknown>[] = [];
   #parts: Header | undefined;
 
@@ -53,7 +53,7 @@ export class SettleBatch {
     this.settled++;
     if (settlement.kind === "ack") this.#acks.add(delivery.number);
     else if (settlement.kind === "release") this.#releases.add(delivery.number);
-    else if (settlement.kind === "nack") this.#nacks.push(encodeNack(delivery.number, settlement.options));
+    else if (settlement.kind === "nack") this.#nack(encodeNack(delivery.number, settlement.options));
     else if (done !== undefined) this.#done.push(done);
   }
 
@@ -71,6 +71,20 @@ export class SettleBatch {
     }
   }
 
+  /** Neighbours that fail alike are one entry. */
+  #nack(nack: Nack): void {
+    const before = this.#nacks.at(-1);
+    if (
+      before !== undefined &&
+      nack.number === (before.last ?? before.number) + 1 &&
+      nack.reason === before.reason &&
+      nack.delay_ms === before.delay_ms &&
+      nack.dead === before.dead
+    )
+      before.last = nack.number;
+    else this.#nacks.push(nack);
+  }
+
   /** The parts of the frame; the same each time, so that it can be sent again. */
   parts(): Header {
     if (this.#parts !== undefined) return this.#parts;
@@ -86,7 +100,15 @@ export class SettleBatch {
   }
 }
 
-function encodeNack(number: number, { delayMs, reason, dead }: NackOptions): Record<string, unknown> {
+interface Nack {
+  readonly number: number;
+  last?: number;
+  readonly delay_ms: number | undefined;
+  readonly reason: string | undefined;
+  readonly dead: true | undefined;
+}
+
+function encodeNack(number: number, { delayMs, reason, dead }: NackOptions): Nack {
   const delay = delayMs === undefined || !Number.isFinite(delayMs) ? undefined : Math.max(0, Math.round(delayMs));
   return { number, delay_ms: delay, reason: reason?.slice(0, REASON_MAX), dead: dead === true ? true : undefined };
 }

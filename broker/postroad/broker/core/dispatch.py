@@ -54,8 +54,12 @@ class Live:
         return earned - self.spent
 
 
-def dispatch(machine: Machine, live: Live) -> None:
-    """Grant ready messages while some are ready and some consumer has room."""
+def dispatch(machine: Machine, live: Live, freed: Subscription | None = None) -> None:
+    """Grant ready messages while some are ready and some consumer has room.
+
+    Args:
+        freed: The only one who can have room, as something was ready before: then the others, who may be many, need no look.
+    """
     queue = live.queue
     group = queue.group
     if group.expiring.members and (due := group.expiring.next_due()) is not None and due <= machine.now:
@@ -67,8 +71,8 @@ def dispatch(machine: Machine, live: Live) -> None:
     if settings.concurrency_max is not None or settings.rate_max is not None:
         _dispatch_limited(machine, live)
         return
-    if len(consumers) == 1:
-        only = consumers[0]
+    only = consumers[0] if len(consumers) == 1 else freed
+    if only is not None:
         while (room := only.room) > 0 and _grant(machine, live, only, room) is not None:
             pass
         return

@@ -149,14 +149,14 @@ class Group:
         dues = [due for due in (self.delayed.next_due(), self.retrying.next_due()) if due is not None]
         return min(dues) if dues else None
 
-    def put_back(self, sequence: int, attempts: int, due_ms: int, priority: int) -> None:
-        """A delivery came back with an attempt counted: to its place among the ready, or to wait until ``due_ms``."""
-        self.remove_ready(sequence, sequence)
-        self.attempts[sequence] = attempts
+    def put_back(self, first: int, last: int, attempts: int, due_ms: int, priority: int) -> None:
+        """Deliveries came back with an attempt counted: to their places among the ready, or to wait until ``due_ms``."""
+        self.remove_ready(first, last)
+        self.attempts.update(dict.fromkeys(range(first, last + 1), attempts))
         if due_ms:
-            self.retrying.add(due_ms, sequence, sequence, priority)
+            self.retrying.add(due_ms, first, last, priority)
         else:
-            self.add_ready(sequence, sequence, priority)
+            self.add_ready(first, last, priority)
 
     def settle(self, first: int, last: int, log: Log) -> None:
         """``first`` … ``last``, none of them settled yet, are done with."""

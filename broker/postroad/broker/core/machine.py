@@ -133,9 +133,9 @@ class Machine:
             live = self.live[queue.number] = Live(queue)
         return live
 
-    def dispatch(self, queue: Queue) -> None:
-        """Hand out what is ready, and see to the queue's next due time."""
-        dispatch(self, self.live_of(queue))
+    def dispatch(self, queue: Queue, freed: Subscription | None = None) -> None:
+        """Hand out what is ready; ``freed``: see ``dispatch.dispatch``."""
+        dispatch(self, self.live_of(queue), freed)
 
     def watch_due(self, queue: Queue) -> None:
         """Wake when something delayed or retrying in this queue comes due."""

@@ -39,6 +39,7 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
         subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
     lost: list[tuple[int, int]] = []
     published: list[Published | None] = []
+    all_were_full = queue.group.has_ready
 
     acked = [lease for first, last in command.acks for lease in _take(subscription, first, last, lost)]
     if acked:
@@ -76,7 +77,7 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
 
     if subscription.ended and not subscription.leases.count:
         machine.end(subscription)
-    machine.dispatch(queue)
+    machine.dispatch(queue, subscription if all_were_full else None)
     return _reply(subscription, lost, published)
 
 

@@ -165,8 +165,18 @@ class State:
     def _return(self, record: Return, position: int) -> None:
         queue = self.logs[record.log]
         queue.group.come_due(record.at)
-        for sequence, attempts, due, priority, *_ in record.entries:
-            queue.group.put_back(sequence, attempts, due, priority)
+        first = last = -1
+        alike: tuple[int, int, int] = (0, 0, 0)
+        for sequence, *rest in record.entries:
+            fate = (rest[0], rest[1], rest[2])
+            if sequence == last + 1 and fate == alike:
+                last = sequence
+                continue
+            if last >= 0:
+                queue.group.put_back(first, last, *alike)
+            first, last, alike = sequence, sequence, fate
+        if last >= 0:
+            queue.group.put_back(first, last, *alike)
         queue.totals["retried"] += len(record.entries)
 
     def _place(self, record: Place, position: int) -> None:
