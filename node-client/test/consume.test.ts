@@ -125,9 +125,13 @@ describe("a handler", () => {
     const q = mq.queue("q");
     await Promise.all([1, 2, 3, 4, 5].map((n) => q.publish(n)));
 
-    q.consume((m) => {
-      if (m.attempt === 1 && m.body !== 4) throw new Retry({ delayMs: 5_000, reason: m.body === 5 ? "other" : "busy" });
-    });
+    q.consume(
+      (m) => {
+        if (m.attempt === 1 && m.body !== 4)
+          throw new Retry({ delayMs: 5_000, reason: m.body === 5 ? "other" : "busy" });
+      },
+      { concurrency: 5 },
+    );
     await gateway.next("settle", ({ header }) => JSON.stringify(header["nack"] ?? "").includes("other"));
 
     expect(settled(gateway, "nack")).toEqual([
