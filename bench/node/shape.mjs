@@ -4,7 +4,7 @@
  *
  * The producer begins at `go` and says `done` at the last confirm; the consumer says `done` at the last ack.
  */
-import { connect, Retry } from "postroad";
+import { connect } from "postroad";
 import { body as object, cpuSeconds, nextWord, nowUs, task, tell } from "./common.mjs";
 
 const { url, queue, role, shape, count, bytes, queues = 1, consumers = 1, connections = 1 } = task;
@@ -87,8 +87,8 @@ const roles = {
       complete = resolve;
     });
     const answer = shape === "result" ? { ok: true } : undefined;
-    const handler = ({ attempt }) => {
-      if (shape === "retry" && attempt === 1) throw new Retry({ delayMs: DELAY_MS });
+    const handler = (m) => {
+      if (shape === "retry" && m.attempt === 1) return void m.nack({ delayMs: DELAY_MS });
       if (++handled === expected) complete();
       return answer;
     };
