@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -146,6 +147,35 @@ async def test_a_schedule_is_made_paused_resumed_run_and_deleted(real: Running) 
     assert "--queue or --stream or --topic" in nowhere
     assert "Mars" in zone
     assert "nightly" in gone
+
+
+async def test_a_refused_firing_is_listed_with_its_reason(real: Running) -> None:
+    async with connected(real) as client:
+        await client.ask(1, op="declare", queue="reports", settings={"length_max": 1})
+    await told(real, "publish", "reports", "1")
+    await told(real, "schedules", "add", "pulse", "tick", "--every", "1s", "--queue", "reports")
+    async with asyncio.timeout(60):
+        while "may hold 1" not in (listed := await told(real, "schedules", "list")):
+            pass
+
+    [row] = (await answered(real, "schedules", "list"))["schedules"]
+    assert row["last_error"]["code"] == "queue-full"
+    assert row["last_error"]["message"] in listed
+
+
+async def test_what_waits_for_its_key_is_counted_and_listed(real: Running) -> None:
+    await told(real, "publish", "orders", "1", "2", "3", "--key", "ada")
+    async with connected(real) as client:
+        await client.ask(1, op="consume", sub=1, queue="orders", consumer="c")
+        await client.until(op="deliver")
+        queues = await told(real, "queues")
+        parked = await answered(real, "messages", "list", "orders", "--state", "parked")
+
+    head, row = (line.split() for line in queues.splitlines())
+    assert dict(zip(head[:6], row, strict=False)) == {
+        "name": "orders", "ready": "0", "parked": "2", "delayed": "0", "retrying": "0", "leased": "1",
+    }  # fmt: skip
+    assert [message["body"] for message in parked["messages"]] == [2, 3]
 
 
 async def test_a_message_is_found_shown_followed_and_cancelled(real: Running) -> None:

@@ -15,9 +15,9 @@ from .show import shown, table
 Print = Callable[[str], None]
 BATCH = 500
 _COLUMNS = {
-    "name": "name", "ready": "ready", "delayed": "delayed", "retrying": "retrying", "leased": "leased",
-    "consumers": "consumers", "paused": "paused", "published_total": "published", "acked_total": "acked",
-    "dead_total": "dead",
+    "name": "name", "ready": "ready", "parked": "parked", "delayed": "delayed", "retrying": "retrying",
+    "leased": "leased", "consumers": "consumers", "paused": "paused", "published_total": "published",
+    "acked_total": "acked", "dead_total": "dead",
 }  # fmt: skip
 
 

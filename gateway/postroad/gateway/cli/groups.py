@@ -13,8 +13,8 @@ from .places import HELP, place
 app = typer.Typer(help="Consumer groups of streams: lag and position.", no_args_is_help=True)
 
 COLUMNS = {
-    "name": "group", "committed": "committed", "lag": "lag", "ready": "ready", "retrying": "retrying",
-    "leased": "leased", "dead_total": "dead", "trimmed_total": "trimmed", "consumers": "consumers",
+    "name": "group", "committed": "committed", "lag": "lag", "ready": "ready", "parked": "parked",
+    "retrying": "retrying", "leased": "leased", "dead_total": "dead", "trimmed_total": "trimmed", "consumers": "consumers",
     "oldest_ms": "oldest", "paused": "paused",
 }  # fmt: skip
 

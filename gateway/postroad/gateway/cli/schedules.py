@@ -26,7 +26,7 @@ app = typer.Typer(help="What is published at set times.", no_args_is_help=True)
 
 COLUMNS = {
     "name": "name", "when": "when", "zone": "zone", "target": "to", "next_at": "next", "last_at": "last",
-    "fired": "fired", "paused": "paused",
+    "fired": "fired", "paused": "paused", "refused": "refused",
 }  # fmt: skip
 
 
@@ -49,7 +49,8 @@ def list_schedules(url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json
         for row in answer["schedules"]:
             kind = next(kind for kind in ("queue", "stream", "topic") if kind in row)
             when = row["cron"] or f"every {duration(row['every_ms'])}"
-            rows.append(row | {"when": when, "target": f"{kind} {row[kind]}"})
+            refused = row["last_error"] and row["last_error"]["message"]
+            rows.append(row | {"when": when, "target": f"{kind} {row[kind]}", "refused": refused})
         table(rows, COLUMNS)
 
     run(command)

@@ -33,7 +33,8 @@ export function DemoPage({ demo }: { demo: Demo }): ReactNode {
   const box = useMailbox(demo);
   const queue = useQueue(QUEUE);
   // The dead-letter queue begins with its first letter, so it is looked up among all.
-  const dead = useAllQueues().queues.find((one) => one.name === DEAD_QUEUE)?.ready ?? 0;
+  const letters = useAllQueues().queues.find((one) => one.name === DEAD_QUEUE);
+  const dead = letters === undefined ? 0 : waiting(letters);
   const message = useMessage(shown?.id ?? null, shown === null ? {} : { watch: shown.watch });
   const consumers = useQuery(QUEUE, () => mq.queue(QUEUE).details(), 500);
 

@@ -45,11 +45,11 @@ it("says when each fires, and that a paused one does not", async () => {
 });
 
 it("says why the last firing was refused, at its own row", async () => {
-  const message = "'reports' is full: 100 of 100 messages.";
-  await setUp({ last_error: { at: Date.now() - 10_800_000, code: "limit-exceeded", message } });
+  const message = '"reports" holds 100 messages and may hold 100.';
+  await setUp({ last_error: { at: Date.now() - 10_800_000, code: "queue-full", message } });
 
   const [nightly, tick] = screen.getAllByRole("row").slice(1);
-  expect(nightly?.textContent).toMatch(/refused [23] h ago 'reports' is full: 100 of 100 messages\. limit-exceeded/);
+  expect(nightly?.textContent).toMatch(/refused [23] h ago "reports" holds 100 messages and may hold 100. queue-full/);
   expect(tick?.textContent).not.toContain("refused");
 });
 

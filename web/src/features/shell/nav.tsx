@@ -129,7 +129,7 @@ export function Nav({ demo, queues, theme, chooseTheme, palette, help }: Props):
                   onClick={() => setUnfolded(false)}
                 >
                   <code>{queue.name}</code>
-                  <span className={queue.deadLetterOf !== undefined && queue.ready > 0 ? "dead" : "muted"}>
+                  <span className={queue.deadLetterOf !== undefined && waiting(queue) > 0 ? "dead" : "muted"}>
                     {count(waiting(queue))}
                   </span>
                 </Link>
