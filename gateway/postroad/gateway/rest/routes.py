@@ -26,7 +26,13 @@ class ApiRoute:
     success: int = 200
 
 
-_PAGE = {"state": "ready, parked, delayed, leased or dead", "after": "a sequence", "limit": "at most 200, default 50"}
+_PAGE = {
+    "state": "ready, parked, delayed, leased or dead",
+    "after": "a sequence",
+    "limit": "at most 200, default 50",
+    "text": "only with this in the body",
+    "key": "only of this ordering key",
+}
 _EVENTS = {"queue": "only of this queue", "last": "start with the last n events, at most 1,000"}
 _RECEIVE = {
     "max": "messages, 1 to 100, default 1",
