@@ -23,11 +23,16 @@ CRASH_TIMEOUT_S = 120 + 60 * ROUNDS
 
 
 class Load:
-    """A producer and a consumer that go on through everything, and what they were promised."""
+    """A producer and a consumer that go on through everything, and what they were promised.
 
-    def __init__(self, engine: Engine, queue: str = "load") -> None:
+    Args:
+        group: ``queue`` is a stream, and this the group that consumes it.
+    """
+
+    def __init__(self, engine: Engine, queue: str = "load", *, group: str | None = None) -> None:
         self.desk = Desk(engine)
         self.queue = queue
+        self.group = group
         self.confirmed: dict[str, bytes] = {}
         self.acked: set[str] = set()
         self.perhaps_acked: set[str] = set()
@@ -39,7 +44,9 @@ class Load:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
-        self.inbox = await self.desk.consume(self.queue, prefetch=200)
+        if self.group is not None:
+            await self.desk.engine.declare(self.queue, {}, kind="stream")
+        self.inbox = await self.desk.consume(self.queue, prefetch=200, group=self.group, start="earliest")
         self._tasks = [asyncio.create_task(self._produce()), asyncio.create_task(self._consume())]
 
     async def _produce(self) -> None:
@@ -54,7 +61,8 @@ class Load:
         while True:
             began = time.monotonic()
             try:
-                return await self.desk.publish(self.queue, *bodies, producer=("load", frame))
+                kind = "queue" if self.group is None else "stream"
+                return await self.desk.publish(self.queue, *bodies, kind=kind, producer=("load", frame))
             except Unavailable:
                 self.refused += 1
                 await asyncio.sleep(0.05)  # as a client backs off
@@ -116,14 +124,17 @@ class Load:
         )
 
 
-async def survives_a_crash(engine: Engine, server: Server, *, final: bool, rounds: int = ROUNDS) -> None:
+async def survives_a_crash(
+    engine: Engine, server: Server, *, final: bool, rounds: int = ROUNDS, group: str | None = None
+) -> None:
     """Nothing confirmed is lost when the other broker is killed under load, and all goes on by itself.
 
     Args:
         final: A confirmed ack is final even then.
         rounds: How often it is killed; ``POSTROAD_KILL_ROUNDS`` of the environment.
+        group: Of a stream that takes the place of the queue.
     """
-    load = Load(engine)
+    load = Load(engine, group=group)
     slowest_return = 0.0
     await load.begin()
     for _ in range(rounds):
@@ -137,7 +148,8 @@ async def survives_a_crash(engine: Engine, server: Server, *, final: bool, round
         slowest_return = max(slowest_return, time.monotonic() - began)
         assert engine.healthy
     await load.end()
-    print(f"figures  {engine.name}: killed {rounds} times, {load.figures()}, slowest return {slowest_return:.2f} s")
+    what = engine.name if group is None else f"{engine.name}, a stream"
+    print(f"figures  {what}: killed {rounds} times, {load.figures()}, slowest return {slowest_return:.2f} s")
     assert load.missing == []
     bodies = {message.id: message.body for message in load.inbox.got}
     assert all(bodies[id] == body for id, body in load.confirmed.items())

@@ -212,6 +212,7 @@ class Backend(Protocol):
         store: Names the data set.
         flights: How many ``send`` calls may be under way at once; their order is kept.
         flight_messages: About how many messages one of them has at most.
+        progress: Grows while one ``send`` is confirmed bit by bit, so that a long one is not taken for one that hangs.
         settings: Queue settings other than their default that it can keep; others are refused when declared.
         stream_settings: The same of streams.
         reasons: Capability → why it is unsupported, in a sentence for people.
@@ -224,6 +225,7 @@ class Backend(Protocol):
     is_up: bool
     flights: int
     flight_messages: int
+    progress: int
     settings: frozenset[str]
     stream_settings: frozenset[str]
     reasons: Mapping[str, str]

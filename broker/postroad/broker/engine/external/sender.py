@@ -1,6 +1,6 @@
 """Publishes on their way to the engine: what arrives while one batch is under way goes with the next.
 
-While the engine is known to be away the answer is ``unavailable`` at once. When it does not answer for ``PATIENCE_S`` all that waits is refused
+While the engine is known to be away the answer is ``unavailable`` at once. When it confirms nothing for ``PATIENCE_S`` all that waits is refused
 with what was under way, and until it answers again only one batch at a time is tried; so nobody waits longer than that for an engine that
 hangs. What was under way may have been stored all the same; a client sends it again under the same frame number.
 """
@@ -82,8 +82,7 @@ class Sender:
     async def _fly(self, rows: list[tuple[Send, Done[Confirm]]]) -> None:
         results: list[Sent | Exception]
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                results = await self._backend.send([send for send, _ in rows])
+            results = await self._patiently([send for send, _ in rows])
             self._hangs = False
         except TimeoutError:
             results = [Unavailable(f"{self._backend.name} did not confirm in time.")] * len(rows)
@@ -98,6 +97,27 @@ class Sender:
                 done(self._confirm(send, result))
             else:
                 done(result if isinstance(result, PostroadError) else Internal("Sending failed."))
+
+    async def _patiently(self, sends: list[Send]) -> list[Sent | Exception]:
+        """Raises: TimeoutError: nothing was confirmed for ``PATIENCE_S``. A long batch that is confirmed bit by bit takes as long as it takes."""
+        loop = asyncio.get_running_loop()
+        seen = self._backend.progress
+        timer: asyncio.TimerHandle | None = None
+        async with asyncio.timeout(PATIENCE_S) as ending:
+
+            def look() -> None:
+                nonlocal seen, timer
+                if self._backend.progress != seen and not ending.expired():
+                    seen = self._backend.progress
+                    ending.reschedule(loop.time() + PATIENCE_S)
+                timer = loop.call_later(PATIENCE_S / 4, look)
+
+            look()
+            try:
+                return await self._backend.send(sends)
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
     def _refuse_waiting(self) -> None:
         self._hangs = True

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 from aiormq import Channel
 from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import PublishError
 from pamqp.commands import Basic
 
 from ...errors import InvalidRequest, PostroadError, QueueNotFound, Unavailable, Unsupported
@@ -20,8 +21,11 @@ from ..engine import Capabilities
 from ..external import Bury, Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
 from .definitions import Definitions, Keeper
 from .feed import RabbitFeed
+from .group import OFFSET
+from .group_feed import GroupFeed
 from .later import Later
 from .link import LOST, Link, header_text
+from .streams import Streams
 
 log = logging.getLogger("postroad.engine")
 
@@ -35,7 +39,7 @@ def capabilities(*, priority: bool) -> Capabilities:
         delay="emulated", dedup="unsupported", producer_sessions="gateway-local", retry="emulated", dead_letter="emulated",
         redrive="emulated", peek="unsupported", timeline="gateway-local", live_events="gateway-local", results="gateway-local",
         atomic_ack_publish="unsupported", pause="emulated", cancel="unsupported", priority="native" if priority else "unsupported",
-        ordering_key="unsupported", expiry="emulated", topics="emulated", streams="unsupported",
+        ordering_key="unsupported", expiry="emulated", topics="emulated", streams="emulated",
     )  # fmt: skip
 
 
@@ -46,7 +50,7 @@ REASONS = {
     "cancel": "RabbitMQ cannot take a single message out of a queue.",
     "priority": "Quorum queues of RabbitMQ have no priorities.",
     "ordering_key": "RabbitMQ cannot hold back the messages of one key while one of them is at work.",
-    "streams": "Streams on RabbitMQ are not made yet.",
+    "retention_ms": "RabbitMQ cannot change what a stream keeps once it is made: 7 days.",
 }
 
 
@@ -77,8 +81,10 @@ class RabbitBackend:
         options.setdefault("heartbeat", str(HEARTBEAT_S))
         self._url = urlunsplit(parts._replace(query=urlencode(options)))
         self.store = ""
+        self.progress = 0
         self.feeds: dict[str, RabbitFeed] = {}
         self.link = Link(self._url, self._connected, self._lost, self._returned)
+        self.streams = Streams(self)
         self._later = Later(self.prefix)
         self._keeper = Keeper(self.prefix + "definitions")
         self._node = secrets.randbelow(16)
@@ -110,6 +116,7 @@ class RabbitBackend:
         self._telling = await self.link.channel()
         self._looking = None
         self._later.forget()
+        self.streams.forget()
         await self._keeping.queue_declare(self.prefix + "definitions", durable=True)
         await self._telling.exchange_declare(self.prefix + "events", exchange_type="fanout", durable=True)
         mine = await self._telling.queue_declare("", exclusive=True, auto_delete=True)
@@ -142,15 +149,29 @@ class RabbitBackend:
     def queue_name(self, name: str) -> str:
         return f"{self.prefix}q.{name}"
 
+    def stream_name(self, name: str) -> str:
+        return f"{self.prefix}s.{name}"
+
+    async def make_queue(self, queue: str) -> None:
+        arguments: dict[str, Any] = {"x-max-priority": 9} if self._type == "classic" else {"x-queue-type": "quorum"}
+        await self._do(self._keeping.queue_declare(queue, durable=True, arguments=arguments))
+
+    async def delete_queue(self, queue: str) -> None:
+        await self._do(self._keeping.queue_delete(queue))
+
+    async def purge_queue(self, queue: str) -> int:
+        return (await self._do(self._keeping.queue_purge(queue))).message_count or 0
+
     async def load(self) -> list[Definition]:
         return list((await self._do(self._keeper.change(self._keeping, lambda found: False))).values())
 
     async def save(self, definition: Definition, *, new: bool) -> Definition:
         if definition.kind == "queue":
-            arguments: dict[str, Any] = {"x-max-priority": 9} if self._type == "classic" else {"x-queue-type": "quorum"}
-            await self._do(
-                self._keeping.queue_declare(self.queue_name(definition.name), durable=True, arguments=arguments)
-            )
+            await self.make_queue(self.queue_name(definition.name))
+
+        async def prepare() -> None:
+            if new and definition.kind == "stream":
+                await self.streams.make(definition.name)
 
         def put(found: Definitions) -> bool:
             if new and definition.name in found:
@@ -158,28 +179,42 @@ class RabbitBackend:
             found[definition.name] = definition
             return True
 
-        return (await self._do(self._keeper.change(self._keeping, put)))[definition.name]
+        return (await self._do(self._keeper.change(self._keeping, put, prepare)))[definition.name]
 
     async def erase(self, definition: Definition) -> None:
         def remove(found: Definitions) -> bool:
+            inside = [name for name in found if name.startswith(definition.name + "/")]
+            groups.extend(found.pop(name) for name in inside)
             return found.pop(definition.name, None) is not None
 
+        groups: list[Definition] = []
         await self._do(self._keeper.change(self._keeping, remove))
         if definition.kind == "queue":
-            await self._do(self._keeping.queue_delete(self.queue_name(definition.name)))
+            await self.delete_queue(self.queue_name(definition.name))
+        for one in (*groups, definition):
+            if one.kind in ("stream", "group"):
+                await self._do(self.streams.erase(one))
 
     # Publishing
 
     async def send(self, sends: Sequence[Send]) -> list[Sent | Exception]:
         async with self.link.use():
             await self._make_later(sends)
-            plans = [self._publishes(send) for send in sends]
-            done = await asyncio.gather(*(one for plan in plans for one in plan), return_exceptions=True)
+            await self.streams.expect(sends)
+            try:
+                plans = [self._publishes(send) for send in sends]
+                done = await asyncio.gather(*(one for plan in plans for one in plan), return_exceptions=True)
+            except BaseException:
+                for send in sends:
+                    self.streams.failed(send)
+                raise
         results: list[Sent | Exception] = []
         at = 0
-        for plan in plans:
+        for send, plan in zip(sends, plans, strict=True):
             failed = [outcome for outcome in done[at : at + len(plan)] if isinstance(outcome, BaseException)]
             at += len(plan)
+            if failed:
+                self.streams.failed(send)
             results.append(self._error(failed[0]) if failed else Sent(firsts=[]))
         return results
 
@@ -193,14 +228,14 @@ class RabbitBackend:
             for due in set(send.dues or ()):
                 if due:
                     for target in send.targets:
-                        await self._route(target.name, due)
+                        await self._route(self.queue_name(target.name), due)
 
-    async def _route(self, name: str, due: int) -> str:
+    async def _route(self, queue: str, due: int) -> str:
         """The queue to publish to."""
         wait = due - int(time.time() * 1000) if due else 0
         if wait <= 0:
-            return self.queue_name(name)
-        return await self._later.queue(self._keeping, self.queue_name(name), name, wait)
+            return queue
+        return await self._later.queue(self._keeping, queue, queue.removeprefix(self.queue_name("")), wait)
 
     def _publishes(self, send: Send) -> list[Coroutine[Any, Any, None]]:
         plan = []
@@ -214,18 +249,26 @@ class RabbitBackend:
                 properties = Basic.Properties(
                     delivery_mode=2, headers=headers, message_id=f"{send.prefix}{index}", priority=priority
                 )
-                plan.append(self._publish(send.bodies[index], target.name, due, properties))
+                queue = self.stream_name(target.name) if target.kind == "stream" else self.queue_name(target.name)
+                plan.append(self.publish(send.bodies[index], queue, properties, due))
         return plan
 
-    async def _publish(self, body: bytes, name: str, due: int, properties: Basic.Properties) -> None:
-        key = await self._route(name, due) if due else self.queue_name(name)
-        confirm = await self._publishing.basic_publish(
-            body, routing_key=key, properties=properties, mandatory=True, wait=False
-        )
+    async def publish(self, body: bytes, queue: str, properties: Basic.Properties, due: int = 0) -> None:
+        """Publish, after its time, to a queue; until it is confirmed."""
+        key = await self._route(queue, due) if due else queue
+        try:
+            confirm = await self._publishing.basic_publish(
+                body, routing_key=key, properties=properties, mandatory=True, wait=False
+            )
+        except PublishError as error:
+            if queue.startswith(self.stream_name("")):  # RabbitMQ has just started, and the stream has not yet
+                raise Unavailable("The stream has no leader now.") from error
+            raise
         if not isinstance(confirm, Basic.Ack):
-            raise QueueNotFound(f'There is no queue named "{name}".', queue=name)
+            raise Unavailable("RabbitMQ refused a message.")
+        self.progress += 1
 
-    async def again(self, name: str, message: Received, attempts: int, due: int) -> None:
+    async def again(self, queue: str, message: Received, attempts: int, due: int) -> None:
         """Publish a message once more, to come back with so many attempts."""
         old: Basic.Properties = message.tag[2]
         headers: dict[str, Any] = {"postroad": header_text(old.headers, "postroad")}
@@ -233,13 +276,13 @@ class RabbitBackend:
             headers["postroad-attempts"] = attempts
         if due:
             headers["postroad-due"] = due
-        for name_kept in ("postroad-dead",):
-            if (value := header_text(old.headers, name_kept)) is not None:
-                headers[name_kept] = value
+        for name_kept in ("postroad-dead", OFFSET):
+            if old.headers and name_kept in old.headers:
+                headers[name_kept] = old.headers[name_kept]
         properties = Basic.Properties(
             delivery_mode=2, headers=headers, message_id=old.message_id, priority=old.priority
         )
-        await self._publish(message.body, name, due, properties)
+        await self.publish(message.body, queue, properties, due)
 
     async def bury(self, bury: Bury) -> None:
         old: Basic.Properties = bury.message.tag[2]
@@ -247,8 +290,10 @@ class RabbitBackend:
             "postroad": header_text(old.headers, "postroad"),
             "postroad-dead": orjson.dumps(bury.info).decode(),
         }
+        if old.headers and OFFSET in old.headers:
+            headers[OFFSET] = old.headers[OFFSET]
         properties = Basic.Properties(delivery_mode=2, headers=headers, message_id=old.message_id)
-        await self._publish(bury.message.body, bury.target, 0, properties)
+        await self.publish(bury.message.body, self.queue_name(bury.target), properties)
 
     # Telling
 
@@ -266,23 +311,37 @@ class RabbitBackend:
     async def _told(self, message: DeliveredMessage) -> None:
         told = orjson.loads(message.body)
         self._tail([(told["p"] + 16 * at, record) for at, record in enumerate(told["r"])])
+        for record in told["r"]:
+            if record["k"] == "deleted":
+                self.streams.drop(record["q"])
+            feed = self.feeds.get(record["q"]) if record["k"] == "reset" else None
+            if isinstance(feed, GroupFeed):
+                feed.renew()
 
     # Consuming, looking, operating
 
     def feed(self, definition: Definition, sink: FeedSink) -> RabbitFeed:
-        feed = self.feeds[definition.name] = RabbitFeed(self, definition.name, sink)
+        kind = GroupFeed if definition.kind == "group" else RabbitFeed
+        feed = self.feeds[definition.name] = kind(self, definition.name, sink)
         return feed
 
-    async def counts(self, definition: Definition) -> Counts:
+    async def ready(self, queue: str) -> int:
+        """How many messages of a queue are in nobody's hands."""
         async with self._looking_lock, self.link.use():
             if self._looking is None or self._looking.is_closed:
                 self._looking = await self.link.channel()
-            found = await self._looking.queue_declare(self.queue_name(definition.name), passive=True)
-        return Counts(ready=found.message_count or 0)
+            found = await self._looking.queue_declare(queue, passive=True)
+        return found.message_count or 0
+
+    async def counts(self, definition: Definition) -> Counts:
+        if definition.kind == "group":
+            return await self._do(self.streams.counts(definition))
+        return Counts(ready=await self.ready(self.queue_name(definition.name)))
 
     async def purge(self, definition: Definition) -> int:
-        found = await self._do(self._keeping.queue_purge(self.queue_name(definition.name)))
-        return found.message_count or 0
+        if definition.kind == "group":
+            return await self._do(self.streams.purge(definition))
+        return await self.purge_queue(self.queue_name(definition.name))
 
     async def redrive(self, definition: Definition, sequences: list[int] | None, most: int) -> list[Moved]:
         async with self.link.use():
@@ -305,11 +364,14 @@ class RabbitBackend:
                 continue
             target = orjson.loads(raw)["of"]
             header = orjson.loads(envelope)
+            headers: dict[str, Any] = {"postroad": envelope}
+            if old.headers and OFFSET in old.headers:
+                headers[OFFSET] = old.headers[OFFSET]
             properties = Basic.Properties(
-                delivery_mode=2, headers={"postroad": envelope}, message_id=old.message_id, priority=header.get("p")
+                delivery_mode=2, headers=headers, message_id=old.message_id, priority=header.get("p")
             )
             try:
-                await self._publish(bytes(got.body), target, 0, properties)
+                await self.publish(bytes(got.body), await self._place(target), properties)
             except (QueueNotFound, *LOST) as error:
                 if isinstance(self.link.failure(error), QueueNotFound):
                     continue
@@ -317,6 +379,27 @@ class RabbitBackend:
             await channel.basic_ack(got.delivery.delivery_tag)
             moved.append(Moved(header=header, target=target, sequence=0))
         return moved
+
+    async def _place(self, name: str) -> str:
+        """Where messages of a queue or group come from."""
+        if "/" not in name:
+            return self.queue_name(name)
+        group = self.streams.group(name)
+        return group.queue(await group.look())
+
+    # Streams
+
+    async def extent(self, definition: Definition) -> Extent:
+        return await self._do(self.streams.extent(definition.name))
+
+    async def read(self, definition: Definition, offset: int, limit: int) -> list[Received]:
+        return await self._do(self.streams.read(definition.name, offset, limit))
+
+    async def offset_at(self, definition: Definition, at_ms: int) -> int:
+        return await self._do(self.streams.stream(definition.name).offset_at(at_ms))
+
+    async def start_group(self, definition: Definition, offset: int) -> None:
+        await self._do(self.streams.group(definition.name).begin(offset))
 
     # What it has not: the layer never asks for these.
 
@@ -328,18 +411,6 @@ class RabbitBackend:
 
     async def remove(self, definition: Definition, sequences: list[int]) -> list[int]:
         raise _cannot("cancel")
-
-    async def extent(self, definition: Definition) -> Extent:
-        raise _cannot("streams")
-
-    async def read(self, definition: Definition, offset: int, limit: int) -> list[Received]:
-        raise _cannot("streams")
-
-    async def offset_at(self, definition: Definition, at_ms: int) -> int:
-        raise _cannot("streams")
-
-    async def start_group(self, definition: Definition, offset: int) -> None:
-        raise _cannot("streams")
 
 
 def _cannot(capability: str) -> PostroadError:

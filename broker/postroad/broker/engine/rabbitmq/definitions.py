@@ -7,7 +7,7 @@ definition the higher version wins.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 from aiormq.abc import AbstractChannel
@@ -27,13 +27,20 @@ class Keeper:
         self._queue = queue
         self._lock = asyncio.Lock()
 
-    async def change(self, channel: AbstractChannel, change: Callable[[Definitions], bool]) -> Definitions:
-        """Take the definitions, let ``change`` have them, keep them if it says that it changed them."""
+    async def change(
+        self,
+        channel: AbstractChannel,
+        change: Callable[[Definitions], bool],
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> Definitions:
+        """Take the definitions, let ``change`` have them, keep them if it says that it changed them, and ``prepare`` has come to its end."""
         async with self._lock:
             tags, found = await self._take(channel)
             if not tags:
                 tags, found = await self._take_patiently(channel)
             if change(found) or len(tags) != 1:
+                if prepare is not None:
+                    await prepare()
                 await self._publish(channel, found)
                 for tag in tags:
                     await channel.basic_ack(tag)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -29,7 +30,7 @@ class RabbitFeed:
         self.name = name
         self.sink = sink
         self._backend = backend
-        self._queue = backend.queue_name(name)
+        self._queue = ""
         self._buffer: deque[Received] = deque()
         self._unacked: dict[int, None] = {}
         self._channel: AbstractChannel | None = None
@@ -63,6 +64,7 @@ class RabbitFeed:
         async with self._backend.link.use():
             if self._channel is None or self._channel.is_closed:
                 self.lost()
+                self._queue = await self._place()
                 self._channel = await self._backend.link.channel()
                 self._generation += 1
             channel = self._channel
@@ -79,6 +81,14 @@ class RabbitFeed:
                 await self._requeue(channel, back)
         if self._channel is channel:  # else it was lost in this very moment
             self._having = wanted
+
+    async def _place(self) -> str:
+        """The queue to consume from."""
+        return self._backend.queue_name(self.name)
+
+    def _sequence_of(self, headers: Mapping[str, object]) -> int:
+        self._sequence += 1
+        return self._sequence
 
     def lost(self) -> None:
         """The channel has gone, and everything held on it."""
@@ -98,9 +108,8 @@ class RabbitFeed:
         if envelope is None:  # not from us: it stays in the queue's hands, out of our way
             return
         attempts = headers.get("postroad-attempts", 0)
-        self._sequence += 1
         held = (self._generation, tag, message.header.properties)
-        received = Received(held, self._sequence, orjson.loads(envelope), bytes(message.body))
+        received = Received(held, self._sequence_of(headers), orjson.loads(envelope), bytes(message.body))
         received.attempts = attempts if isinstance(attempts, int) else 0
         self._buffer.append(received)
         self.sink.wake()
@@ -151,7 +160,7 @@ class RabbitFeed:
             return lost
         async with backend.link.use():
             await asyncio.gather(
-                *(backend.again(self.name, item.message, item.attempts, item.due) for item in returns),
+                *(backend.again(self._queue, item.message, item.attempts, item.due) for item in returns),
                 *(backend.bury(item) for item in dead),
             )
             acks += [back.message for back in returns] + [bury.message for bury in dead]
@@ -190,6 +199,10 @@ class RabbitFeed:
             await asyncio.wait([self._turn], timeout=1)
         self._backend.feeds.pop(self.name, None)
         channel, self._channel = self._channel, None
-        if channel is not None and not channel.is_closed:
+        if channel is not None:
+            await self._close_channel(channel)
+
+    async def _close_channel(self, channel: AbstractChannel) -> None:
+        if not channel.is_closed:
             with contextlib.suppress(*LOST, PostroadError):
                 await channel.close()

@@ -85,6 +85,10 @@ class Link:
         except LOST as error:
             if isinstance(error, TimeoutError) and not ending.expired():
                 raise
+            task = asyncio.current_task()
+            if task is not None and task.cancelling() and not ending.expired():
+                # Whatever cleaning up met: who cancelled us must see it end.
+                raise asyncio.CancelledError from error
             raise self.failure(error) from error
         finally:
             self._uses.discard(ending)
@@ -111,6 +115,8 @@ class Link:
             # aiormq cancels what waits on a connection that breaks; if it was our caller who did it, that must go on.
             task = asyncio.current_task()
             return error if task is not None and task.cancelling() else Unavailable("RabbitMQ cannot be reached now.")
+        if isinstance(error, ChannelNotFoundEntity) and "home node" in str(error):
+            return Unavailable("RabbitMQ has started, and that queue has not yet.")
         if isinstance(error, ChannelNotFoundEntity | PublishError):
             return QueueNotFound("There is no such queue.")
         if isinstance(error, LOST):

@@ -48,6 +48,7 @@ class RedisBackend:
     capabilities = CAPABILITIES
     flights = 1
     flight_messages = 8192
+    progress = 0
     settings = frozenset(
         ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
     )
