@@ -65,3 +65,15 @@ it("filters by kind and by id, consumer or reason", async () => {
   fireEvent.change(screen.getByLabelText("Filter"), { target: { value: "WORKER-2" } });
   expect(screen.getByText("No event matches the filter.")).toBeTruthy();
 });
+
+it("counts further messages beside the first one's id only where there is one", async () => {
+  const { gateway } = await setUp();
+
+  gateway.notify("event", {
+    events: [event(3, "compacted", { count: 52 }), event(4, "acked", { count: 9, ids: ["b"] })],
+  });
+
+  const compacted = (await screen.findByText("52 messages let go by compaction")).closest("tr");
+  expect(compacted?.textContent).not.toContain("+");
+  expect(screen.getByText("9 messages done").closest("tr")?.textContent).toContain("b +8");
+});

@@ -159,7 +159,9 @@ export function Feed({ queue }: { queue: string | null }): ReactNode {
                       {event.ids[0]}
                     </Link>
                   )}
-                  {(event.count ?? 0) > 1 && <span className="muted"> +{count((event.count ?? 1) - 1)}</span>}
+                  {event.ids?.[0] !== undefined && (event.count ?? 0) > 1 && (
+                    <span className="muted"> +{count((event.count ?? 1) - 1)}</span>
+                  )}
                 </td>
               </tr>
             ))}

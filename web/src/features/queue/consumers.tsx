@@ -7,7 +7,8 @@ import { Ago } from "../../ui/time.js";
 /** Who consumes a queue and what each of them holds. */
 export function Consumers({ consumers }: { consumers: readonly ConsumerInfo[] }): ReactNode {
   return (
-    <div className="table-wrap">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="table-wrap" aria-label="Consumers and what they hold" tabIndex={0}>
       <table className="table">
         <thead>
           <tr>
@@ -42,6 +43,6 @@ export function Consumers({ consumers }: { consumers: readonly ConsumerInfo[] })
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -13,7 +13,7 @@ const STATES = ["ready", "parked", "delayed", "leased"] as const;
 type Browsable = (typeof STATES)[number];
 
 const NOTHING: Record<Browsable, string> = {
-  ready: "Nothing waits: what is published is taken at once",
+  ready: "Nothing is ready: what can be delivered is taken at once",
   parked: "Nothing waits for an earlier message of its ordering key",
   delayed: "Nothing is delayed or waits for its next attempt",
   leased: "Nobody holds a message right now",
