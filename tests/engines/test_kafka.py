@@ -332,6 +332,17 @@ class TestSurvival:
         finally:
             server.stop()
 
+    @pytest.mark.timeout(CRASH_TIMEOUT_S)
+    async def test_nothing_confirmed_to_a_stream_is_lost_when_kafka_is_killed(self, tmp_path: Path) -> None:
+        server = Kafka(tmp_path / "kafka")
+        server.start()
+        try:
+            engine = open_engine(server.url, data="")
+            async with running(engine):
+                await survives_a_crash(engine, server, final=True, group="g")
+        finally:
+            server.stop()
+
     async def test_a_stall_of_kafka_stops_nobody_for_long(self, kafka: Kafka) -> None:
         engine = open_engine(f"{kafka.url}?prefix=stall.", data="")
         async with running(engine):
