@@ -12,8 +12,10 @@ from suite import Result, Suite
 
 PYTHON = ".venv/bin/python"
 VITEST = "../node_modules/.bin/vitest"
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
+"""Much of their time tests of engines wait for a server; each file stays with one process, as its server does."""
 SUITES = (
-    Suite("tests", (PYTHON, "-m", "pytest", "tests", "--durations=5", "--durations-min=5", "--junitxml={report}")),
+    Suite("tests", (PYTHON, "-m", "pytest", "tests", *TWO_AT_A_TIME, "--durations=5", "--durations-min=5", "--junitxml={report}")),
     Suite("node-client", (VITEST, "run", "--reporter=default", "--reporter=junit", "--outputFile.junit={report}"),
           "node-client"),
     Suite("web", (VITEST, "run", "--reporter=default", "--reporter=junit", "--outputFile.junit={report}"), "web"),

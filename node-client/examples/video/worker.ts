@@ -18,7 +18,7 @@ queue.consume(
       const durationMs = await encode(m.body, part, {
         signal: m.signal, // fires on mq.cancel(id), and when the lease is lost
         onProgress: (percent) => void m.progress(percent, "encoding"),
-        onLine: (line) => m.log(line),
+        onLine: (line) => m.log(line), // what ffmpeg says: seen under the job, and in the console
       });
       await rename(part, `${DATA}/${path}`);
       return { path, durationMs } satisfies Video;
