@@ -49,7 +49,7 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
     expect(info).toMatchObject({ fired: 0, lastError: { code: "queue-full", at: expect.any(Number) as number } });
   });
 
-  it("tells how many messages wait for an earlier one of their key", async () => {
+  it("tells how many messages wait for an earlier one of their key, and which", async () => {
     const q = mq.queue<number>("keyed");
     await q.publishMany([1, 2, 3], { key: "k" });
     const begun = deferred();
@@ -61,6 +61,8 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
     await begun.promise;
 
     expect(await q.stats()).toMatchObject({ leased: 1, ready: 0, parked: 2 });
+    expect((await q.peek({ state: "parked" })).messages.map(({ body }) => body)).toEqual([2, 3]);
+    expect((await q.peek()).messages).toEqual([]);
     gate.resolve();
     await consumer.close();
   });

@@ -110,7 +110,7 @@ export class TestGroup {
 
   stats(consumers: number, now: number): Header {
     const first = [...this.entries.values()][0];
-    const parked = this.#parked();
+    const parked = this.parked().size;
     return {
       name: this.name,
       ready: this.count("ready") - parked,
@@ -131,12 +131,13 @@ export class TestGroup {
     };
   }
 
-  /** How many wait for an earlier message of their key. */
-  #parked(): number {
+  /** What waits for an earlier message of its key. */
+  parked(): ReadonlySet<Entry> {
     const entries = [...this.entries.values()];
     const held = new Set(entries.filter(({ state }) => state !== "ready").map(({ message }) => message.key));
-    return entries.filter(({ state, message: { key } }) => state === "ready" && key !== undefined && held.has(key))
-      .length;
+    return new Set(
+      entries.filter(({ state, message: { key } }) => state === "ready" && key !== undefined && held.has(key)),
+    );
   }
 
   #inOrder(): Entry[] {

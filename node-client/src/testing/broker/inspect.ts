@@ -107,22 +107,25 @@ export class Inspector {
   #messages({ state = "ready", after, limit = 50, text, headers, key, ...header }: Header): Header {
     const queue = this.#queue(header);
     const wanted = Object.entries(isRecord(headers) ? headers : {});
-    const states = state === "delayed" ? ["delayed", "retrying"] : [state];
+    const states = state === "delayed" ? ["delayed", "retrying"] : state === "parked" ? ["ready"] : [state];
+    const parked = queue.parked();
     const found = [...queue.entries.values()].filter(
-      ({ message, sequence, state: now }) =>
-        states.includes(now) &&
+      (entry) => states.includes(entry.state) && parked.has(entry) === (state === "parked"),
+    );
+    const matching = found.filter(
+      ({ message, sequence }) =>
         (typeof after !== "number" || sequence > after) &&
         (typeof text !== "string" || textOf(message.body).includes(text)) &&
         (key === undefined || message.key === key) &&
         wanted.every(([name, value]) => isRecord(message.headers) && message.headers[name] === value),
     );
-    const page = found.slice(0, Number(limit));
+    const page = matching.slice(0, Number(limit));
     return {
       messages: page.map(({ message, sequence, reason }) => ({
         ...{ ...this.message(message.id, true), queue: queue.name, sequence },
         ...(reason === undefined ? {} : { reason }),
       })),
-      next: found.length > page.length ? page.at(-1)?.sequence : null,
+      next: matching.length > page.length ? page.at(-1)?.sequence : null,
     };
   }
 
