@@ -81,7 +81,7 @@ class RedisFeed:
             info = bury.info | {"pid": bury.message.tag}
             meta["dead"].append([bury.message.tag, self._backend.places(bury.target)[0], orjson.dumps(info).decode()])
         for message, sends in verdicts.completions:
-            meta["completions"].append([message.tag, [self._backend.meta(send, args) for send in sends]])
+            meta["completions"].append([message.tag, [self._backend.frames.meta(send, args) for send in sends]])
         settled = [*verdicts.acks, *(b.message for b in verdicts.dead), *(m for m, _ in verdicts.completions)]
         if self.group == "q":
             meta["keys"] = {message.tag: message.header["k"] for message in settled if "k" in message.header}
@@ -93,7 +93,7 @@ class RedisFeed:
             self._held.clear()
             await self._backend.reborn()
             return [] if again else list(everything.values())
-        self._backend.check(reply, [send for _, sends in verdicts.completions for send in sends])
+        self._backend.frames.check(reply, [send for _, sends in verdicts.completions for send in sends])
         self._held.difference_update(everything)
         for (_, sends), stored in zip(verdicts.completions, reply[2], strict=True):
             for send, firsts in zip(sends, orjson.loads(stored) or (), strict=False):
