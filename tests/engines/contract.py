@@ -17,6 +17,7 @@ from desk import PATIENCE_S, Desk, frame, ids
 from postroad.broker.engine.engine import Completion, Engine, LogLine, Nack, Progress
 from postroad.broker.errors import (
     Conflict,
+    InvalidRequest,
     InvalidState,
     MessageNotFound,
     PostroadError,
@@ -465,6 +466,13 @@ class Contract:
         await one.ack(one.got[2].number)
         await desk.counts("s/one", ready=0, leased=0)
         assert len(two.got) == 2
+
+    @needs("streams")
+    async def test_a_group_has_no_limits_of_a_queue(self, desk: Desk) -> None:
+        await desk.engine.declare("s", {}, kind="stream")
+        for limit in ({"length_max": 1}, {"bytes_max": 1}, {"overflow": "drop_oldest"}):
+            with pytest.raises(InvalidRequest):
+                await desk.engine.declare("s", limit, group="g")
 
     @needs("streams")
     async def test_a_group_may_begin_at_an_offset_and_be_reset(self, desk: Desk) -> None:

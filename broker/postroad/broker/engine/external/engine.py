@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ...clock import Clock, SystemClock
-from ...errors import PostroadError, QueueNotFound, Unavailable
+from ...errors import PostroadError, Unavailable
 from ...names import queue_name
 from ...settings import QueueSettings
 from ..engine import (
@@ -28,8 +28,9 @@ from ..engine import (
 )  # fmt: skip
 from .able import capabilities_of, reasons_of
 from .backend import Backend, Definition, Send
-from .chronicle import Chronicle, Kept
+from .chronicle import Chronicle
 from .consumer import ExternalSubscription
+from .hearing import Hearing
 from .operations import Operations, shown
 from .publishing import Publishing
 from .queries import Queries
@@ -41,8 +42,6 @@ from .teller import Teller
 from .watching import ExternalWatch, MessageWatch, QueueWatch, Watching, told_of_all, told_of_one
 
 log = logging.getLogger("postroad.engine")
-
-WAKING = frozenset(("published", "retrying", "returned", "redriven", "acked", "expired", "dead", "cancelled", "purged", "reset", "resumed"))  # fmt: skip
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -65,10 +64,8 @@ class ExternalEngine:
         self.registry = Registry(backend)
         self._clock = clock or SystemClock()
         self._chronicle = Chronicle(self.node)
-        self._chronicle.on_records = self._saw
         self._sources: dict[str, Source] = {}
         self._subscriptions: dict[str, ExternalSubscription] = {}
-        self._readers: list[ExternalReader] = []
         self._teller = Teller(backend, self._chronicle, self.node, self.now)
         self._publishing = Publishing(
             backend, self.registry, self._chronicle, self.node, tell=self.tell, now=self.now, make=self._make,
@@ -80,6 +77,8 @@ class ExternalEngine:
             backend, self.registry, self._queries, self._sources, self.tell, self._publishing.prefix, self.now
         )
         self._watching = Watching(self._chronicle, self._stats_of, self._queries.story)
+        self._hearing = Hearing(self.node, self.registry, self._sources, self._watching, self._spawn)
+        self._chronicle.on_records = self._hearing.saw
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._second: asyncio.TimerHandle | None = None
@@ -133,7 +132,7 @@ class ExternalEngine:
         self._is_open = False
         for source in list(self._sources.values()):
             await source.close(stopping)
-        for reader in list(self._readers):
+        for reader in list(self._hearing.readers):
             reader.end(stopping)
         if self._second is not None:
             self._second.cancel()
@@ -167,7 +166,7 @@ class ExternalEngine:
             await self.registry.refresh()
         for source in self._sources.values():
             source.changed()
-        for reader in self._readers:
+        for reader in self._hearing.readers:
             reader.wake()
         self._teller.go_on()
 
@@ -184,59 +183,6 @@ class ExternalEngine:
 
     def tell(self, record: Json) -> None:
         self._teller.tell(record)
-
-    def _saw(self, records: list[Kept]) -> None:
-        for _, record in records:
-            kind, name = record["k"], record["q"]
-            if "def" in record:
-                self.registry.put(Definition(**record["def"]))
-            if record.get("reload") and record["w"][0] != self.node:
-                self._spawn(self.registry.refresh())
-            if kind == "deleted":
-                self._deleted(name)
-            elif kind in ("cancelled", "reset"):
-                self._revoke(record)
-            if kind in ("paused", "resumed") and name in self._sources:
-                self._sources[name].changed()
-            if kind in WAKING:
-                for waking in (name, record.get("to"), *record.get("queues", ())):
-                    self._wake(waking)
-        self._watching.saw(records)
-
-    def _wake(self, name: str | None) -> None:
-        if name is None:
-            return
-        source = self._sources.get(name)
-        if source is not None:
-            source.wake()
-        elif self.registry.find(name, "stream"):
-            for other, source in self._sources.items():
-                if other.startswith(name + GROUP_SEPARATOR):
-                    source.wake()
-            for reader in self._readers:
-                if reader.name == name:
-                    reader.wake()
-
-    def _revoke(self, record: Json) -> None:
-        source = self._sources.get(record["q"])
-        for subscription in source.everyone() if source else ():
-            if record["k"] == "reset":
-                subscription.revoke(None, "reset")
-                continue
-            ids = {(prefix, first) for prefix, first, _ in record["i"]}
-            held = [m for m in subscription.leases.values() if (m.header["i"], m.header["x"]) in ids]
-            if held:
-                subscription.revoke(held, "cancelled")
-                source.wake() if source else None
-
-    def _deleted(self, name: str) -> None:
-        self.registry.drop(name)
-        gone = QueueNotFound(f'"{name}" was deleted.', queue=name)
-        for other in [o for o in self._sources if o == name or o.startswith(name + GROUP_SEPARATOR)]:
-            self._spawn(self._sources.pop(other).close(gone))
-        for reader in [reader for reader in self._readers if reader.name == name]:
-            self._readers.remove(reader)
-            reader.end(gone)
 
     # Publishing
 
@@ -325,9 +271,8 @@ class ExternalEngine:
         offset = await self._operations.offset_of(stream, spec.start)
         if isinstance(spec.start, tuple) and spec.start[0] == "offset":
             offset = min(spec.start[1], extent.next)  # before the earliest kept: said as trimmed
-        self._readers = [reader for reader in self._readers if not reader.is_over]
         reader = ExternalReader(self.backend, stream, sink, offset, self.position)
-        self._readers.append(reader)
+        self._hearing.opened(reader)
         return reader
 
     # Watching
@@ -405,7 +350,7 @@ class ExternalEngine:
         await self.backend.erase(definition)
         self.registry.drop(name)
         self.tell({"k": "deleted", "q": name})
-        self._deleted(name)
+        self._hearing.deleted(name)
         return {"position": self.position}
 
     def settings_of(self, queue: str) -> QueueSettings | None:

@@ -129,6 +129,9 @@ class Registry:
         else:
             settings, defaults = QueueSettings(**present).changed(given).to_json(), QueueSettings().to_json()
             able = self._backend.settings
+            for name in ("length_max", "bytes_max", "overflow") if kind == "group" else ():
+                if settings[name] != defaults[name]:
+                    raise InvalidRequest(f"{name} is no setting of a group.", field=f"settings.{name}")
         for name, value in settings.items():
             if value != defaults[name] and name not in able:
                 raise refusal(self._backend, name, field=f"settings.{name}")

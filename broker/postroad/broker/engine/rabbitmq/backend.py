@@ -13,18 +13,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 from aiormq import Channel
 from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import PublishError
 from pamqp.commands import Basic
 
 from ...errors import InvalidRequest, PostroadError, QueueNotFound, Unavailable, Unsupported
 from ..engine import Capabilities
-from ..external import Bury, Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
+from ..external import Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
 from .definitions import Definitions, Keeper
 from .feed import RabbitFeed
 from .group import OFFSET
 from .group_feed import GroupFeed
-from .later import Later
 from .link import LOST, Link, header_text
+from .publishing import Publisher
 from .streams import Streams
 
 log = logging.getLogger("postroad.engine")
@@ -81,25 +80,27 @@ class RabbitBackend:
         options.setdefault("heartbeat", str(HEARTBEAT_S))
         self._url = urlunsplit(parts._replace(query=urlencode(options)))
         self.store = ""
-        self.progress = 0
         self.feeds: dict[str, RabbitFeed] = {}
         self.link = Link(self._url, self._connected, self._lost, self._returned)
         self.streams = Streams(self)
-        self._later = Later(self.prefix)
+        self.publisher = Publisher(self)
         self._keeper = Keeper(self.prefix + "definitions")
         self._node = secrets.randbelow(16)
         self._last_told = 0
         self._tail: Tail
         self._up: Callable[[], None]
-        self._publishing: Channel
         self._telling: AbstractChannel
-        self._keeping: AbstractChannel
+        self.keeping: AbstractChannel
         self._looking: AbstractChannel | None = None
         self._looking_lock = asyncio.Lock()
 
     @property
     def is_up(self) -> bool:
         return self.link.is_up
+
+    @property
+    def progress(self) -> int:
+        return self.publisher.progress
 
     # Life
 
@@ -109,15 +110,13 @@ class RabbitBackend:
 
     async def _connected(self) -> None:
         """Make what does not depend on queues, on a new connection."""
-        self._publishing = cast(
-            Channel, await self.link.channel(confirms=True)
-        )  # its ``wait`` is not in the abstract class
-        self._keeping = await self.link.channel(confirms=True)
+        # Its ``wait`` is not in the abstract class.
+        self.publisher.opened(cast(Channel, await self.link.channel(confirms=True)))
+        self.keeping = await self.link.channel(confirms=True)
         self._telling = await self.link.channel()
         self._looking = None
-        self._later.forget()
         self.streams.forget()
-        await self._keeping.queue_declare(self.prefix + "definitions", durable=True)
+        await self.keeping.queue_declare(self.prefix + "definitions", durable=True)
         await self._telling.exchange_declare(self.prefix + "events", exchange_type="fanout", durable=True)
         mine = await self._telling.queue_declare("", exclusive=True, auto_delete=True)
         await self._telling.queue_bind(str(mine.queue), self.prefix + "events")
@@ -154,16 +153,16 @@ class RabbitBackend:
 
     async def make_queue(self, queue: str) -> None:
         arguments: dict[str, Any] = {"x-max-priority": 9} if self._type == "classic" else {"x-queue-type": "quorum"}
-        await self._do(self._keeping.queue_declare(queue, durable=True, arguments=arguments))
+        await self._do(self.keeping.queue_declare(queue, durable=True, arguments=arguments))
 
     async def delete_queue(self, queue: str) -> None:
-        await self._do(self._keeping.queue_delete(queue))
+        await self._do(self.keeping.queue_delete(queue))
 
     async def purge_queue(self, queue: str) -> int:
-        return (await self._do(self._keeping.queue_purge(queue))).message_count or 0
+        return (await self._do(self.keeping.queue_purge(queue))).message_count or 0
 
     async def load(self) -> list[Definition]:
-        return list((await self._do(self._keeper.change(self._keeping, lambda found: False))).values())
+        return list((await self._do(self._keeper.change(self.keeping, lambda found: False))).values())
 
     async def save(self, definition: Definition, *, new: bool) -> Definition:
         if definition.kind == "queue":
@@ -179,7 +178,7 @@ class RabbitBackend:
             found[definition.name] = definition
             return True
 
-        return (await self._do(self._keeper.change(self._keeping, put, prepare)))[definition.name]
+        return (await self._do(self._keeper.change(self.keeping, put, prepare)))[definition.name]
 
     async def erase(self, definition: Definition) -> None:
         def remove(found: Definitions) -> bool:
@@ -188,7 +187,7 @@ class RabbitBackend:
             return found.pop(definition.name, None) is not None
 
         groups: list[Definition] = []
-        await self._do(self._keeper.change(self._keeping, remove))
+        await self._do(self._keeper.change(self.keeping, remove))
         if definition.kind == "queue":
             await self.delete_queue(self.queue_name(definition.name))
         for one in (*groups, definition):
@@ -198,102 +197,7 @@ class RabbitBackend:
     # Publishing
 
     async def send(self, sends: Sequence[Send]) -> list[Sent | Exception]:
-        async with self.link.use():
-            await self._make_later(sends)
-            await self.streams.expect(sends)
-            try:
-                plans = [self._publishes(send) for send in sends]
-                done = await asyncio.gather(*(one for plan in plans for one in plan), return_exceptions=True)
-            except BaseException:
-                for send in sends:
-                    self.streams.failed(send)
-                raise
-        results: list[Sent | Exception] = []
-        at = 0
-        for send, plan in zip(sends, plans, strict=True):
-            failed = [outcome for outcome in done[at : at + len(plan)] if isinstance(outcome, BaseException)]
-            at += len(plan)
-            if failed:
-                self.streams.failed(send)
-            results.append(self._error(failed[0]) if failed else Sent(firsts=[]))
-        return results
-
-    def _error(self, error: BaseException) -> Exception:
-        told = self.link.failure(error)
-        return told if isinstance(told, Exception) else Unavailable("RabbitMQ cannot be reached now.")
-
-    async def _make_later(self, sends: Sequence[Send]) -> None:
-        """Delay queues are made first: the order of publishes must not depend on that."""
-        for send in sends:
-            for due in set(send.dues or ()):
-                if due:
-                    for target in send.targets:
-                        await self._route(self.queue_name(target.name), due)
-
-    async def _route(self, queue: str, due: int) -> str:
-        """The queue to publish to."""
-        wait = due - int(time.time() * 1000) if due else 0
-        if wait <= 0:
-            return queue
-        return await self._later.queue(self._keeping, queue, queue.removeprefix(self.queue_name("")), wait)
-
-    def _publishes(self, send: Send) -> list[Coroutine[Any, Any, None]]:
-        plan = []
-        for target in send.targets:
-            for index in range(len(send.headers)) if target.only is None else target.only:
-                due = send.dues[index] if send.dues else 0
-                priority = send.priorities[index] if send.priorities else None
-                headers: dict[str, Any] = {"postroad": send.headers[index].decode()}
-                if due:
-                    headers["postroad-due"] = due
-                properties = Basic.Properties(
-                    delivery_mode=2, headers=headers, message_id=f"{send.prefix}{index}", priority=priority
-                )
-                queue = self.stream_name(target.name) if target.kind == "stream" else self.queue_name(target.name)
-                plan.append(self.publish(send.bodies[index], queue, properties, due))
-        return plan
-
-    async def publish(self, body: bytes, queue: str, properties: Basic.Properties, due: int = 0) -> None:
-        """Publish, after its time, to a queue; until it is confirmed."""
-        key = await self._route(queue, due) if due else queue
-        try:
-            confirm = await self._publishing.basic_publish(
-                body, routing_key=key, properties=properties, mandatory=True, wait=False
-            )
-        except PublishError as error:
-            if queue.startswith(self.stream_name("")):  # RabbitMQ has just started, and the stream has not yet
-                raise Unavailable("The stream has no leader now.") from error
-            raise
-        if not isinstance(confirm, Basic.Ack):
-            raise Unavailable("RabbitMQ refused a message.")
-        self.progress += 1
-
-    async def again(self, queue: str, message: Received, attempts: int, due: int) -> None:
-        """Publish a message once more, to come back with so many attempts."""
-        old: Basic.Properties = message.tag[2]
-        headers: dict[str, Any] = {"postroad": header_text(old.headers, "postroad")}
-        if attempts:
-            headers["postroad-attempts"] = attempts
-        if due:
-            headers["postroad-due"] = due
-        for name_kept in ("postroad-dead", OFFSET):
-            if old.headers and name_kept in old.headers:
-                headers[name_kept] = old.headers[name_kept]
-        properties = Basic.Properties(
-            delivery_mode=2, headers=headers, message_id=old.message_id, priority=old.priority
-        )
-        await self.publish(message.body, queue, properties, due)
-
-    async def bury(self, bury: Bury) -> None:
-        old: Basic.Properties = bury.message.tag[2]
-        headers: dict[str, Any] = {
-            "postroad": header_text(old.headers, "postroad"),
-            "postroad-dead": orjson.dumps(bury.info).decode(),
-        }
-        if old.headers and OFFSET in old.headers:
-            headers[OFFSET] = old.headers[OFFSET]
-        properties = Basic.Properties(delivery_mode=2, headers=headers, message_id=old.message_id)
-        await self.publish(bury.message.body, self.queue_name(bury.target), properties)
+        return await self.publisher.send(sends)
 
     # Telling
 
@@ -371,7 +275,7 @@ class RabbitBackend:
                 delivery_mode=2, headers=headers, message_id=old.message_id, priority=header.get("p")
             )
             try:
-                await self.publish(bytes(got.body), await self._place(target), properties)
+                await self.publisher.publish(bytes(got.body), await self._place(target), properties)
             except (QueueNotFound, *LOST) as error:
                 if isinstance(self.link.failure(error), QueueNotFound):
                     continue

@@ -160,8 +160,8 @@ class RabbitFeed:
             return lost
         async with backend.link.use():
             await asyncio.gather(
-                *(backend.again(self._queue, item.message, item.attempts, item.due) for item in returns),
-                *(backend.bury(item) for item in dead),
+                *(backend.publisher.again(self._queue, item.message, item.attempts, item.due) for item in returns),
+                *(backend.publisher.bury(item) for item in dead),
             )
             acks += [back.message for back in returns] + [bury.message for bury in dead]
             if acks:

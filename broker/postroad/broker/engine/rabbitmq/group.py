@@ -131,7 +131,7 @@ class Group:
         headers: dict[str, Any] = {"postroad": orjson.dumps(message.header).decode(), OFFSET: message.sequence}
         id = f"{message.header['i']}{message.header['x']}"
         properties = Basic.Properties(delivery_mode=2, headers=headers, message_id=id)
-        await self._backend.publish(message.body, queue, properties)
+        await self._backend.publisher.publish(message.body, queue, properties)
 
     async def erase(self) -> None:
         cursor = await self.look()
