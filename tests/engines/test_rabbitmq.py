@@ -40,6 +40,12 @@ class TestRabbitMQ(Contract):
             yield engine
 
 
+async def noted(rabbit: Rabbit) -> None:
+    """RabbitMQ keeps for good what was declared: a crash moments later may take a durable queue with it, or the place of the first stream."""
+    await asyncio.to_thread(rabbit.shut_down)
+    await rabbit.restart()
+
+
 class TestSurvival:
     async def test_a_gateway_dies_and_nothing_is_lost(self, rabbit: Rabbit) -> None:
         url = f"{rabbit.url}?prefix=dying."
@@ -80,9 +86,34 @@ class TestSurvival:
             await backend.close()
             await rabbit.restart()
 
+    async def test_a_queue_that_rabbitmq_lost_is_made_again(self, rabbit: Rabbit) -> None:
+        import aiormq
+
+        engine = open_engine(f"{rabbit.url}?prefix=forgets.", data="")
+        async with running(engine):
+            desk = Desk(engine)
+            inbox = await desk.consume("q")
+            await desk.publish("q", b"1")
+            await inbox.count(1)
+            connection = await aiormq.connect(rabbit.url)
+            await (await connection.channel()).queue_delete("forgets.q.q")
+            await connection.close()
+            rabbit.kill()
+            await rabbit.restart()
+            async with asyncio.timeout(PATIENCE_S):
+                while not engine.healthy:
+                    await asyncio.sleep(0.01)
+            await desk.publish("q", b"2")
+            await inbox.until(lambda: inbox.bodies[-1] == b"2")
+
     @pytest.mark.timeout(CRASH_TIMEOUT_S)
     async def test_nothing_confirmed_is_lost_when_rabbitmq_is_killed(self, rabbit: Rabbit) -> None:
-        engine = open_engine(f"{rabbit.url}?prefix=crash.", data="")
+        url = f"{rabbit.url}?prefix=crash."
+        engine = open_engine(url, data="")
+        async with running(engine):
+            await engine.declare("load", {})
+        await noted(rabbit)
+        engine = open_engine(url, data="")
         async with running(engine):
             await survives_a_crash(engine, rabbit, final=False)
 
@@ -94,9 +125,7 @@ class TestSurvival:
         engine = open_engine(url, data="")
         async with running(engine):
             await engine.declare("first", {}, kind="stream")
-        # RabbitMQ notes where it keeps its streams when it stops in order; before that a crash leaves all of them without a leader for ever.
-        await asyncio.to_thread(rabbit.shut_down)
-        await rabbit.restart()
+        await noted(rabbit)
         engine = open_engine(url, data="")
         async with running(engine):
             await survives_a_crash(engine, rabbit, final=False, group="g")

@@ -77,6 +77,9 @@ class RabbitBackend:
         if self._type not in ("classic", "quorum"):
             raise InvalidRequest("queue_type must be classic or quorum.", field="engine")
         self.capabilities = capabilities(priority=self._type == "classic")
+        self._arguments: dict[str, Any] = (
+            {"x-max-priority": 9} if self._type == "classic" else {"x-queue-type": "quorum"}
+        )
         options.setdefault("heartbeat", str(HEARTBEAT_S))
         self._url = urlunsplit(parts._replace(query=urlencode(options)))
         self.store = ""
@@ -87,6 +90,7 @@ class RabbitBackend:
         self._keeper = Keeper(self.prefix + "definitions")
         self._node = secrets.randbelow(16)
         self._last_told = 0
+        self._queues: set[str] = set()
         self._tail: Tail
         self._up: Callable[[], None]
         self._telling: AbstractChannel
@@ -116,6 +120,9 @@ class RabbitBackend:
         self._telling = await self.link.channel()
         self._looking = None
         self.streams.forget()
+        # A crash of RabbitMQ may have taken queues with it that were made moments before: what is known is made again.
+        for name in list(self._queues):
+            await self.keeping.queue_declare(self.queue_name(name), durable=True, arguments=self._arguments)
         await self.keeping.queue_declare(self.prefix + "definitions", durable=True)
         await self._telling.exchange_declare(self.prefix + "events", exchange_type="fanout", durable=True)
         mine = await self._telling.queue_declare("", exclusive=True, auto_delete=True)
@@ -152,8 +159,7 @@ class RabbitBackend:
         return f"{self.prefix}s.{name}"
 
     async def make_queue(self, queue: str) -> None:
-        arguments: dict[str, Any] = {"x-max-priority": 9} if self._type == "classic" else {"x-queue-type": "quorum"}
-        await self._do(self.keeping.queue_declare(queue, durable=True, arguments=arguments))
+        await self._do(self.keeping.queue_declare(queue, durable=True, arguments=self._arguments))
 
     async def delete_queue(self, queue: str) -> None:
         await self._do(self.keeping.queue_delete(queue))
@@ -162,11 +168,16 @@ class RabbitBackend:
         return (await self._do(self.keeping.queue_purge(queue))).message_count or 0
 
     async def load(self) -> list[Definition]:
-        return list((await self._do(self._keeper.change(self.keeping, lambda found: False))).values())
+        found = list((await self._do(self._keeper.change(self.keeping, lambda found: False))).values())
+        for name in {definition.name for definition in found if definition.kind == "queue"} - self._queues:
+            await self.make_queue(self.queue_name(name))
+            self._queues.add(name)
+        return found
 
     async def save(self, definition: Definition, *, new: bool) -> Definition:
         if definition.kind == "queue":
             await self.make_queue(self.queue_name(definition.name))
+            self._queues.add(definition.name)
 
         async def prepare() -> None:
             if new and definition.kind == "stream":
@@ -187,6 +198,7 @@ class RabbitBackend:
             return found.pop(definition.name, None) is not None
 
         groups: list[Definition] = []
+        self._queues.discard(definition.name)
         await self._do(self._keeper.change(self.keeping, remove))
         if definition.kind == "queue":
             await self.delete_queue(self.queue_name(definition.name))
@@ -217,6 +229,7 @@ class RabbitBackend:
         self._tail([(told["p"] + 16 * at, record) for at, record in enumerate(told["r"])])
         for record in told["r"]:
             if record["k"] == "deleted":
+                self._queues.discard(record["q"])
                 self.streams.drop(record["q"])
             feed = self.feeds.get(record["q"]) if record["k"] == "reset" else None
             if isinstance(feed, GroupFeed):

@@ -24,6 +24,7 @@ log = logging.getLogger("postroad.engine")
 
 RETRY_S = 0.25
 CONNECT_S = 3.0
+PREPARE_S = 30.0
 LOST = (AMQPError, ConnectionError, OSError, asyncio.CancelledError, RuntimeError)
 
 
@@ -127,7 +128,8 @@ class Link:
     async def _connect(self) -> None:
         async with asyncio.timeout(CONNECT_S):
             self._connection = await aiormq.connect(self._url)
-            self.generation += 1
+        self.generation += 1
+        async with asyncio.timeout(PREPARE_S):
             await self._connected()
 
     async def _drop(self) -> None:
