@@ -21,7 +21,7 @@ from _servers import Postroad, Server, started
 
 SIZES = (1_000_000, 10_000_000)
 QUICK_SIZES = (200_000,)
-PASSING_FRAMES, QUICK_PASSING_FRAMES = 4_000, 500
+PASSING_FRAMES, QUICK_PASSING_FRAMES = 2_000, 500
 TURNS = 5
 REST_S = 6.0
 """After a burst: what was only on its way is given back."""

@@ -117,6 +117,14 @@ def flood(rows: Rows, kind: str, pack: int, listeners: int, seconds: float) -> N
     )
     if frames:
         rows.add(
+            f"{name}: frames",
+            "frames/s",
+            rate * frames * listeners / deliveries,
+            system=system,
+            listeners=listeners,
+            bytes=120,
+        )
+        rows.add(
             f"{name}: events a frame",
             "events",
             deliveries / listeners / frames,

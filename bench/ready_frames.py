@@ -1,6 +1,6 @@
 """The broker alone: ready-made frames from a client that costs next to nothing: ``python bench/ready_frames.py [--quick]``.
 
-100-byte messages, 640 a frame, synced before they are confirmed, delivered and acked by ranges: all of the broker's work, and
+100-byte messages, 960 a frame, synced before they are confirmed, delivered and acked by ranges: all of the broker's work, and
 no JSON of the messages. It says how far the clients are from being the limit.
 """
 
