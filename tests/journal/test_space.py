@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import threading
 
 import pytest
 from journal_rig import SMALL, Rig, bodies, contents, fill, header, record
 from postroad.broker.errors import Gone, StorageFull
+from postroad.broker.journal.spares import Spares
 from postroad.broker.testing import FakeClock, FaultyFiles, MemoryFiles
 
 HOUR = 3600 * 1000
@@ -44,6 +46,25 @@ def test_a_full_disk_refuses_publishes_and_still_takes_settles() -> None:
     assert rig.failures == []
     rig.close()
     assert len(contents(files)) == published + settled
+
+
+def test_files_that_are_made_slowly_are_no_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_go_on = threading.Event()
+    fill_one = Spares._fill
+
+    def slowly(self: Spares) -> None:
+        may_go_on.wait(20)
+        fill_one(self)
+
+    rig = Rig(MemoryFiles()).start()
+    monkeypatch.setattr(Spares, "_fill", slowly)
+    for _ in range(SMALL * 4 // 1000):
+        assert rig.journal.has_room(1000)
+        rig.journal.append([(b"p", b"x" * 1000)])
+    may_go_on.set()
+
+    assert rig.failures == []
+    rig.close()
 
 
 def test_publishing_goes_on_when_space_is_free_again() -> None:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LeaseLost
-from .command import Complete, Published, SettleDeliveries, SettleReply
+from .command import Complete, Published, PublishMessages, SettleDeliveries, SettleReply
 from .consume import return_free
 from .effect import Progressed
 from .failure import Failed, fail
@@ -38,7 +38,7 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
     if command.begun is not None:
         subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
     lost: list[tuple[int, int]] = []
-    published: list[Published | None] = []
+    following: list[PublishMessages | None] = []
     all_were_full = queue.group.has_ready
 
     acked = [lease for first, last in command.acks for lease in _take(subscription, first, last, lost)]
@@ -49,7 +49,7 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
         acked += _with_results(machine, subscription, plain, lost)
     for completion in command.completions:
         if completion.publishes or completion.others:
-            acked += _complete(machine, subscription, completion, lost, published)
+            acked += _complete(machine, subscription, completion, lost, following)
     for lease in acked:
         live.leased -= lease.count
         subscription.note_settled(lease.number, lease.last)
@@ -75,6 +75,8 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
             subscription.leases.add(lease)
             machine.effects.append(Progressed(queue.number, lease.sequence, percent, note))
 
+    # Last: what they publish may be leased at once, under numbers that nobody could have meant.
+    published = [store(machine, publish) if publish is not None else None for publish in following]
     if subscription.ended and not subscription.leases.count:
         machine.end(subscription)
     machine.dispatch(queue, subscription if all_were_full else None)
@@ -90,7 +92,7 @@ def _take(subscription: Subscription, first: int, last: int, lost: list[tuple[in
 
 def _complete(
     machine: Machine, subscription: Subscription, completion: Complete, lost: list[tuple[int, int]],
-    published: list[Published | None],
+    following: list[PublishMessages | None],
 ) -> list[Lease]:  # fmt: skip
     """Ack with result and publishes: records of one command, so one atomic batch of the journal."""
     done = {completion.number: completion.result, **dict(completion.others)}
@@ -98,11 +100,11 @@ def _complete(
     gone = [gap for first, last in numbers for gap in missing(first, last, subscription.leases.within(first, last))]
     if gone:
         lost.extend(gone)
-        published.extend(None for _ in completion.publishes)
+        following.extend(None for _ in completion.publishes)
         return []
     leases = [lease for first, last in numbers for lease in subscription.leases.take(first, last)]
     _settle_with(machine, subscription, leases, done)
-    published.extend(store(machine, publish) for publish in completion.publishes)
+    following.extend(completion.publishes)
     return leases
 
 

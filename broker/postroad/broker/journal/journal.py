@@ -224,6 +224,10 @@ class Journal:
         if gathering is None or writer is None or writer.failed is not None:
             return False
         need, free = nbytes + slack(), self._spares.free
+        if free <= START_RESERVE and not self._spares.full:
+            with contextlib.suppress(OSError):  # the thread that makes spares meets the same, and tells
+                self._spares.reserve()  # that thread is behind, which is no reason to refuse anything
+            free = self._spares.free
         if free > START_RESERVE:
             return True
         if not settle:

@@ -205,6 +205,7 @@ class Spares:
         with self._changed:
             self.full = False
             self._raw.append((name, handle))
+            self._changed.notify_all()
         return True
 
     def _fill(self) -> None:
