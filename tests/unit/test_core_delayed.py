@@ -84,3 +84,14 @@ def test_rows_restore_what_waits(rows: list[tuple[int, int]], settled: list[int]
     assert list(restored.members) == list(delayed.members)
     for at in range(2500, 5001, 250):
         assert sorted(due_at(restored, at)) == sorted(due_at(delayed, at))
+
+
+def test_what_waits_again_after_it_was_settled_early_does_not_come_at_its_former_time() -> None:
+    waiting = Delayed()
+    waiting.add(1_000, 5, 7, 0)
+    waiting.remove(6, 6)
+
+    waiting.add(9_000, 6, 6, 3)
+
+    assert waiting.take_due(1_000) == [(5, 5, 0), (7, 7, 0)]
+    assert waiting.take_due(9_000) == [(6, 6, 3)]

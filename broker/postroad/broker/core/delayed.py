@@ -2,8 +2,8 @@
 
 A heap entry a message would cost ten times the memory; a bucket is an array that is sorted only when its second has come.
 
-A sequence is added again only after its former row has come due, so a row needs no removal when its message is settled early:
-``members`` says what still waits, and rows are checked against it.
+A row is not looked for when its message is settled early: ``members`` says what still waits, and rows are checked against it. Those
+that lie about are known by their sequences, so that one that waits again (redriven to a group, say) does not come at its former time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Delayed:
         members: Which sequences wait here.
     """
 
-    __slots__ = ("_buckets", "_current", "_current_key", "_heap", "_row_count", "members")
+    __slots__ = ("_buckets", "_current", "_current_key", "_heap", "_left_behind", "_row_count", "members")
 
     def __init__(self) -> None:
         self.members = Runs()
@@ -40,8 +40,11 @@ class Delayed:
         self._current: list[Row] = []
         self._current_key = -1
         self._row_count = 0
+        self._left_behind = Runs()
 
     def add(self, due_ms: int, first: int, last: int, priority: int) -> None:
+        if self._left_behind and self._left_behind.within(first, last):
+            self._take_over(self.rows())
         self.members.add(first, last)
         self._row_count += 1
         key = due_ms // BUCKET_MS
@@ -73,6 +76,8 @@ class Delayed:
             while self._current and self._current[-1][0] <= at_ms:
                 due, first, last, priority = self._current.pop()
                 self._row_count -= 1
+                if self._left_behind:
+                    self._left_behind.remove(first, last)
                 taken.extend((due, a, b, priority) for a, b in self.members.remove(first, last))
             if not self._heap or self._heap[0] * BUCKET_MS > at_ms:
                 return taken
@@ -82,6 +87,8 @@ class Delayed:
     def remove(self, first: int, last: int) -> list[tuple[int, int]]:
         """Take out what of ``first`` … ``last`` waits here (settled before its time)."""
         removed = self.members.remove(first, last)
+        for a, b in removed:
+            self._left_behind.add(a, b)
         if removed and self._row_count > 2 * self.members.count + ROWS_SPARE:
             self._take_over(self.rows())
         return removed
