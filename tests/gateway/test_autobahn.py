@@ -27,35 +27,39 @@ class Echo(WebSocketConnection):
         self.send((payload.encode(),), binary=False)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_every_case_without_compression_passes(engine: FakeEngine, tmp_path: Path) -> None:
+    """Some cases judge by time, so on a machine that does other work what failed is tried again, by itself: twice."""
     async with running_gateway(engine, protocol=Echo) as running:
         url = running.url.replace("http", "ws") + "/ws"
-        arguments = [
-            "-c",
-            "import kosoku._cli, sys; sys.exit(kosoku._cli.main())",
-            url,
-            "-x",
-            "12.*",
-            "-x",
-            "13.*",
-            "-p",
-            "4",
-            "-o",
-            str(tmp_path),
-        ]
-        tool = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        told, _ = await tool.communicate()
+        results = await run_cases(url, tmp_path / "all", "-x", "12.*", "-x", "13.*", "-p", "4")
+        failed = bad(results)
+        for attempt in ("second", "third"):
+            if failed:
+                chosen = [word for case in failed for word in ("-i", case)]
+                failed = bad(await run_cases(url, tmp_path / attempt, *chosen))
 
-    index = next(tmp_path.rglob("index.json"), None)
-    assert index is not None, told.decode()
-    results = next(iter(json.loads(index.read_text()).values()))
     assert len(results) > 200
-    failed = {
+    assert failed == {}
+
+
+async def run_cases(url: str, folder: Path, *options: str) -> dict[str, dict[str, str]]:
+    """Result by case."""
+    program = "import kosoku._cli, sys; sys.exit(kosoku._cli.main())"
+    tool = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, url, *options, "-o", str(folder),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    told, _ = await tool.communicate()
+    index = next(folder.rglob("index.json"), None)
+    assert index is not None, told.decode()
+    results: dict[str, dict[str, str]] = next(iter(json.loads(index.read_text()).values()))
+    return results
+
+
+def bad(results: dict[str, dict[str, str]]) -> dict[str, tuple[str, str]]:
+    return {
         case: (result["behavior"], result["behaviorClose"])
         for case, result in results.items()
         if result["behavior"] not in GOOD or result["behaviorClose"] not in GOOD
     }
-    assert failed == {}
