@@ -174,10 +174,12 @@ class WebSocketConnection(asyncio.BufferedProtocol):
         self._queued(size)
 
     def send_frame(self, frame: bytes) -> None:
+        if self._is_closing:
+            return
         if self._flush_due:  # behind what is to leave first
             self._out.append(frame)
             self._queued(len(frame))
-        elif not self._is_closing and not self._transport.is_closing():
+        elif not self._transport.is_closing():
             self._transport.write(frame)  # uvloop gathers a turn's writes itself
 
     def _send_frame(self, opcode: int, payload: bytes) -> None:

@@ -102,25 +102,18 @@ def _complete(
         lost.extend(gone)
         following.extend(None for _ in completion.publishes)
         return []
-    leases = [lease for first, last in numbers for lease in subscription.leases.take(first, last)]
-    _settle_with(machine, subscription, leases, done)
     following.extend(completion.publishes)
-    return leases
+    return _with_results(machine, subscription, done, lost)
 
 
 def _with_results(
     machine: Machine, subscription: Subscription, done: dict[int, Any], lost: list[tuple[int, int]]
 ) -> list[Lease]:
-    """Ack with nothing but a result each: one record for all of them."""
+    """Ack with the results by delivery number that there are: one record for all of them."""
     numbers = Runs((number, number) for number in sorted(done))
     leases = [lease for first, last in numbers for lease in _take(subscription, first, last, lost)]
-    if leases:
-        _settle_with(machine, subscription, leases, done)
-    return leases
-
-
-def _settle_with(machine: Machine, subscription: Subscription, leases: list[Lease], done: dict[int, Any]) -> None:
-    """Settle as acked, with the results by delivery number that there are."""
+    if not leases:
+        return leases
     results = {
         lease.sequence + offset: done[lease.number + offset]
         for lease in leases
@@ -128,6 +121,7 @@ def _settle_with(machine: Machine, subscription: Subscription, leases: list[Leas
         if done[lease.number + offset] is not None
     }
     machine.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results or None)
+    return leases
 
 
 def _runs(leases: list[Lease]) -> list[tuple[int, int, int]]:

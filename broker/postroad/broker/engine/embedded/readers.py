@@ -107,7 +107,7 @@ class Readers:
                     if log in self._open:
                         grown[log] = first + (len(record.sizes) if only is None else len(only))
         for log, end in grown.items():
-            for reader in list(self._open[log]):
+            for reader in list(self._open.get(log, ())):
                 reader.end = end
                 self.go_on(reader)
         for number in [number for number in self._open if number not in self._machine.state.stream_logs]:
