@@ -19,6 +19,7 @@ What a backend cannot do it calls ``unsupported``, with a reason (``able.py``), 
 
 from .able import capabilities_of, reasons_of
 from .backend import (
+    KEPT_SETTINGS,
     Backend,
     Bury,
     Counts,
@@ -38,6 +39,7 @@ from .backend import (
 from .engine import ExternalEngine
 
 __all__ = [
+    "KEPT_SETTINGS",
     "Backend",
     "Bury",
     "Counts",

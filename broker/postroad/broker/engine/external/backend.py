@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 from ..engine import Capabilities, Json
 
+KEPT_SETTINGS = frozenset(("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms"))
+"""Queue settings that ``ExternalEngine`` keeps by itself, so that every backend has them."""
+
 Tail = Callable[[list[tuple[int, Json]]], None]
 """Takes records that were told, here or by another gateway, with positions that grow."""
 

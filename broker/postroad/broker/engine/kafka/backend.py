@@ -14,7 +14,7 @@ import orjson
 
 from ...errors import InvalidRequest, PostroadError, QueueNotFound, Unavailable
 from ..engine import Capabilities
-from ..external import Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
+from ..external import KEPT_SETTINGS, Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
 from .definitions import Declared, Definitions
 from .events import Events
 from .feed import KafkaFeed
@@ -57,9 +57,7 @@ class KafkaBackend:
     flights = 4
     flight_messages = 4096
     progress = 0
-    settings = frozenset(
-        ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
-    )
+    settings = KEPT_SETTINGS | {"length_max"}
     stream_settings = frozenset(("retention_ms", "retention_count"))
     reasons: Mapping[str, str] = {}
 

@@ -17,7 +17,7 @@ from pamqp.commands import Basic
 
 from ...errors import InvalidRequest, PostroadError, QueueNotFound, Unavailable, Unsupported
 from ..engine import Capabilities
-from ..external import Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
+from ..external import KEPT_SETTINGS, Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
 from .definitions import Definitions, Keeper
 from .feed import RabbitFeed
 from .group import OFFSET
@@ -65,7 +65,7 @@ class RabbitBackend:
     flights = 4
     flight_messages = 256
     durability = "sync"
-    settings = frozenset(("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms"))
+    settings = KEPT_SETTINGS
     stream_settings: frozenset[str] = frozenset()
     reasons = REASONS
 

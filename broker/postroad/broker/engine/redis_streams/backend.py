@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from ...errors import InvalidRequest, PostroadError
 from ..engine import Capabilities
-from ..external import Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
+from ..external import KEPT_SETTINGS, Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
 from . import scripts
 from .feed import RedisFeed, rows_of
 from .frames import Frames
@@ -48,9 +48,7 @@ class RedisBackend:
     flights = 1
     flight_messages = 8192
     progress = 0
-    settings = frozenset(
-        ("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms", "length_max")
-    )
+    settings = KEPT_SETTINGS | {"length_max"}
     stream_settings = frozenset(("retention_ms", "retention_count"))
     reasons: Mapping[str, str] = {}
 

@@ -12,7 +12,7 @@ import orjson
 
 from ...errors import PostroadError, QueueNotFound, Unavailable, Unsupported
 from ..engine import Capabilities, Json
-from ..external import Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
+from ..external import KEPT_SETTINGS, Counts, Definition, Extent, FeedSink, Moved, Received, Send, Sent, Tail
 from .address import address_of
 from .batches import Batches, Outgoing, delay_s, ordered
 from .definitions import Definitions
@@ -61,7 +61,7 @@ class SqsBackend:
     flights = 4
     flight_messages = 100
     durability = "sync"
-    settings = frozenset(("lease_ms", "attempts_max", "backoff_ms", "backoff_max_ms", "dead_letter", "expire_ms"))
+    settings = KEPT_SETTINGS
     stream_settings: frozenset[str] = frozenset()
     reasons = REASONS
 
