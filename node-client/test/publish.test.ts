@@ -45,6 +45,27 @@ describe("publish", () => {
     expect(second?.header).toMatchObject({ queue: "other", frame: 2 });
   });
 
+  it("puts messages of one priority in a frame, in order, and those without one with priority 0", async () => {
+    const gateway = new FakeGateway();
+    const q = client(gateway).queue("q");
+
+    const receipts = await Promise.all([
+      ...[q.publish(1), q.publish(2, { priority: 9 }), q.publish(3, { priority: 0 })],
+      ...[q.publish(4, { priority: 5 }), q.publish(5, { priority: 9 }), q.publish(6)],
+    ]);
+
+    const frames = gateway.frames("publish").map(({ header, bodies }) => {
+      const { priority, priorities } = header;
+      return [bodies.map(textOf).join(" "), priority ?? 0, priorities?.toString()];
+    });
+    expect(frames).toEqual([
+      ["1 3 6", 0, ",0,"],
+      ["2 5", 9, undefined],
+      ["4", 5, undefined],
+    ]);
+    expect(receipts.map(({ id }) => id)).toEqual(["1-1-0", "1-2-0", "1-1-1", "1-3-0", "1-2-1", "1-1-2"]);
+  });
+
   it("counts sizes in bytes, not in characters", async () => {
     const gateway = new FakeGateway();
     const q = client(gateway).queue("q");
@@ -71,7 +92,7 @@ describe("publish", () => {
     const q = client(gateway).queue("q");
 
     await Promise.all([
-      q.publish(1, { headers: { trace: "t" }, delayMs: 5, dedupKey: "d", expireMs: 9 }),
+      q.publish(1, { headers: { trace: "t" }, delayMs: 5, dedupKey: "d", expireMs: 9, priority: 3 }),
       q.publish("x", { type: "text", delayMs: 5, priority: 3 }),
     ]);
 
@@ -81,7 +102,7 @@ describe("publish", () => {
       delay_ms: 5,
       dedup_keys: ["d", null],
       expires_ms: [9, null],
-      priorities: [null, 3],
+      priority: 3,
       types: ["json", "text"],
     });
   });

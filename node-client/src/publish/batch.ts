@@ -13,6 +13,8 @@ export type Body = string | Uint8Array;
 export class Batch {
   readonly target: Target;
   readonly kind: "text" | "bytes";
+  /** What the publisher knows it by while messages may join. */
+  readonly key: string;
   /** The confirm that all messages of the batch share, or the batches of one message each that went instead. */
   readonly confirmed: Promise<Confirm | readonly Batch[]>;
   /** Whether messages are in it for which nobody waits. */
@@ -23,16 +25,15 @@ export class Batch {
   size = 0;
   resolve: (confirm: Confirm | readonly Batch[]) => void = () => {};
   reject: (error: PostroadError) => void = () => {};
-  readonly #columns: Columns;
-  readonly #lengths: number[];
+  readonly #columns = new Columns();
+  readonly #lengths: number[] = [];
   #text = "";
   #chunks: Uint8Array[] = [];
 
-  constructor(target: Target, kind: "text" | "bytes", columns: Columns = new Columns(), lengths: number[] = []) {
+  constructor(target: Target, kind: "text" | "bytes", key: string = target.key) {
     this.target = target;
     this.kind = kind;
-    this.#columns = columns;
-    this.#lengths = lengths;
+    this.key = key;
     this.confirmed = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;

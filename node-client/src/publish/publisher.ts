@@ -1,4 +1,8 @@
-/** Producing: what is published to one target in one tick becomes one numbered frame with one confirm. */
+/**
+ * Producing: what is published to one target in one tick becomes one numbered frame with one confirm; messages of another
+ * priority go in a frame of their own. Order is promised among those of one priority only, and to the broker a frame of one
+ * priority is one run of messages, where priorities in turns would be as many runs as messages.
+ */
 
 import { platform } from "#platform";
 import {
@@ -54,7 +58,7 @@ export class Publisher implements Participant {
     let batch: Batch;
     let index: number;
     try {
-      batch = this.#batch(target, options?.type, body);
+      batch = this.#batch(target, options, body);
       index = this.#add(batch, body, options, 1);
     } catch (error) {
       return Promise.reject(asPostroadError(error));
@@ -65,7 +69,7 @@ export class Publisher implements Participant {
 
   /** @throws LimitExceeded if the buffer is full. */
   send(target: Target, body: unknown, options: PublishOptions | undefined): boolean {
-    const batch = this.#batch(target, options?.type, body);
+    const batch = this.#batch(target, options, body);
     this.#add(batch, body, options, 0);
     batch.unwatched = true;
     return this.isWritable;
@@ -132,21 +136,23 @@ export class Publisher implements Participant {
     this.#wake();
   }
 
-  #batch(target: Target, type: PublishOptions["type"], body: unknown): Batch {
+  #batch(target: Target, options: PublishOptions | undefined, body: unknown): Batch {
     if (this.#link.status === "closed") throw this.#link.lastError ?? new InvalidState("The client is closed.");
     if (!this.#joined) {
       this.#joined = true;
       this.#link.join(this);
     }
+    const type = options?.type;
     const kind = body instanceof Uint8Array && type !== "json" && type !== "text" ? "bytes" : "text";
-    const { key } = target;
+    const priority = options?.priority ?? 0;
+    const key = priority === 0 ? target.key : `${priority} ${target.key}`;
     let batch = this.#open.get(key);
     if (batch !== undefined && batch.kind !== kind) {
-      this.#close(key, batch);
+      this.#close(batch);
       batch = undefined;
     }
     if (batch === undefined) {
-      batch = new Batch(target, kind);
+      batch = new Batch(target, kind, key);
       this.#open.set(key, batch);
       this.#schedule();
     }
@@ -183,7 +189,7 @@ export class Publisher implements Participant {
     this.#openPromises += promises;
     batch.promises += promises;
     if (batch.size >= FRAME_BYTES || batch.count >= limits.messagesMax) {
-      this.#close(batch.target.key, batch);
+      this.#close(batch);
       this.#pump();
     }
     return index;
@@ -199,12 +205,12 @@ export class Publisher implements Participant {
   }
 
   #flushOpen(): void {
-    for (const [key, batch] of this.#open) this.#close(key, batch);
+    for (const batch of this.#open.values()) this.#close(batch);
     this.#pump();
   }
 
-  #close(key: string, batch: Batch): void {
-    this.#open.delete(key);
+  #close(batch: Batch): void {
+    this.#open.delete(batch.key);
     this.#openBytes -= batch.size;
     this.#openPromises -= batch.promises;
     if (batch.count > 0) this.#outbox.add(batch);
