@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NewType
 
 from .errors import InvalidName
@@ -38,12 +39,17 @@ def _checked(text: object, length_max: int) -> str:
         raise InvalidName("A name must be a string.")
     if not 0 < len(text) <= length_max:
         raise InvalidName(f"A name must have 1 to {length_max} characters; this one has {len(text)}.")
-    if not _NAME.match(text) or text.endswith(".") or ".." in text:
+    if not _is_well_formed(text):
         raise InvalidName(
             "A name may use a-z, 0-9, '.', '_' and '-', with no empty word between dots; "
             f"{text[:NAME_LENGTH_MAX]!a} does not."
         )
     return text
+
+
+@lru_cache(4096)
+def _is_well_formed(text: str) -> bool:
+    return _NAME.match(text) is not None and not text.endswith(".") and ".." not in text
 
 
 def consumer_name(text: object) -> str:

@@ -6,11 +6,14 @@ tells an id of a store's earlier life, or of a restored copy, from ours.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..errors import MessageNotFound
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
+@lru_cache(256)  # a record's is asked for when it is stored, confirmed and delivered
 def id_prefix(epoch: int, position: int) -> str:
     """What the ids of one record share; message *i* is ``f"{prefix}{i}"``."""
     text = ""

@@ -193,16 +193,18 @@ class Writer:
             self._report(batch.last)
         started = time.perf_counter()
         write_all(self._files, self._handle, buffers, batch.offset, sync=self._sync)
-        self.times.add(time.perf_counter() - started)
+        took = time.perf_counter() - started
+        with self._mutex:
+            self.written = batch.last
+            self._gathering.written()
+        self._report(batch.last)
+        # What nobody waits for comes last: the owner is waking up meanwhile.
+        self.times.add(took)
         self._previous = crc
         self._mark_due = bool(batch.headers)
         self.batches += 1
         if self._sync:
             self._synced = batch.last
-        with self._mutex:
-            self.written = batch.last
-            self._gathering.written()
-        self._report(batch.last)
 
     def _turn(self, segment: Segment) -> None:
         """Begin the next segment. Its file appears only after all before it is on disk: its existence proves that."""

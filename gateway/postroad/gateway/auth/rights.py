@@ -34,7 +34,8 @@ class Principal:
     is_browser: bool = False
 
     def may(self, verb: Verb, name: str) -> bool:
-        return any(pattern == "#" or matches(pattern, name) for pattern in self.grants.get(verb, ()))
+        patterns = self.grants.get(verb, ())
+        return "#" in patterns or any(matches(pattern, name) for pattern in patterns)
 
     def may_all(self, verb: Verb) -> bool:
         """Whether the verb is allowed on every name."""

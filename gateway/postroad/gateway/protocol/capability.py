@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
 
 class WatchKeys:
@@ -26,7 +26,8 @@ class WatchKeys:
 
     def key(self, id_prefix: str) -> str:
         """The ``watch_key`` of a publish frame, told to its producer only."""
-        digest = hmac.digest(self._secret, id_prefix.encode(), "sha256")
+        # BLAKE2 takes a key by itself, and a quarter of the time of an HMAC: every confirm has one of these.
+        digest = blake2b(id_prefix.encode(), key=self._secret[:64], digest_size=18).digest()
         return urlsafe_b64encode(digest)[:22].decode()
 
     def fits(self, message_id: str, capability: str) -> bool:

@@ -19,7 +19,7 @@ class Output(NamedTuple):
 
     Attributes:
         position: It rests on everything up to here.
-        reply: Called first.
+        reply: Called when its effects are carried out.
     """
 
     position: int
