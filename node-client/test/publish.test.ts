@@ -297,6 +297,34 @@ describe("send", () => {
     expect(mq.isWritable).toBe(true);
   });
 
+  it("lets a full window empty by half before it asks for more, so that frames stay whole", async () => {
+    const gateway = new FakeGateway();
+    gateway.on("publish", () => "silence");
+    const mq = client(gateway, { offlineBytesMax: 2_000 });
+    const confirm = async (): Promise<void> => {
+      const { header } = await gateway.next("publish");
+      gateway.send({ op: "ok", id: header["id"], position: 1, count: 1, id_prefix: "1-1-", watch_key: "k" });
+      await new Promise(setImmediate);
+    };
+    const publish = async (n: number): Promise<boolean> => {
+      const more = mq.queue(`q-${n}`).send("x".repeat(298));
+      await new Promise(setImmediate);
+      return more;
+    };
+
+    expect([await publish(1), await publish(2), await publish(3), await publish(4)]).toEqual([true, true, true, false]);
+    let isWritable = false;
+    const writable = mq.writable().then(() => {
+      isWritable = true;
+    });
+    await confirm();
+    await confirm();
+    expect([mq.isWritable, isWritable]).toEqual([true, false]);
+    await confirm();
+
+    await writable;
+  });
+
   it("throws LimitExceeded when the buffer is full, and loses nothing of what it took", async () => {
     const gateway = new FakeGateway();
     gateway.accepts = false;

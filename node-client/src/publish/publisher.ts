@@ -44,12 +44,7 @@ export class Publisher implements Participant {
 
   /** Whether more may be published without filling the buffer. */
   get isWritable(): boolean {
-    const { messages, promises, bytes } = this.#outbox;
-    return (
-      messages < WINDOW.messages &&
-      promises + this.#openPromises < WINDOW.promises &&
-      bytes + this.#openBytes < this.#bytesMax / 2
-    );
+    return this.#isBelow(1);
   }
 
   publish(target: Target, body: unknown, options: PublishOptions | undefined): Promise<Receipt> {
@@ -75,7 +70,7 @@ export class Publisher implements Participant {
     return this.isWritable;
   }
 
-  /** Resolved when there is room again. */
+  /** Resolved when there is room again: if there was none, for half of what fits, so that what is then published makes whole frames. */
   writable(): Promise<void> {
     if (this.isWritable) return Promise.resolve();
     this.#flushOpen();
@@ -260,7 +255,16 @@ export class Publisher implements Participant {
 
   #answered(): void {
     this.#pump();
-    if (this.isWritable) this.#wake();
+    if (this.#writable !== undefined && this.#isBelow(0.5)) this.#wake();
+  }
+
+  #isBelow(share: number): boolean {
+    const { messages, promises, bytes } = this.#outbox;
+    return (
+      messages < WINDOW.messages * share &&
+      promises + this.#openPromises < WINDOW.promises * share &&
+      bytes + this.#openBytes < (this.#bytesMax / 2) * share
+    );
   }
 
   #wake(): void {

@@ -118,14 +118,14 @@ def set_prefetch(machine: Machine, command: SetPrefetch) -> None:
     subscription = machine.subscriptions.get(command.subscription)
     if subscription is not None:
         subscription.prefetch = command.prefetch
-        machine.dispatch(subscription.queue)
+        machine.dispatch(subscription.queue, subscription)
 
 
 def stall(machine: Machine, command: Stall) -> None:
     subscription = machine.subscriptions.get(command.subscription)
     if subscription is not None:
         subscription.stalled = command.stalled
-        machine.dispatch(subscription.queue)
+        machine.dispatch(subscription.queue, subscription)
 
 
 def cancel_consumer(machine: Machine, command: CancelConsumer) -> None:

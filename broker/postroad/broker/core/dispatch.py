@@ -58,7 +58,8 @@ def dispatch(machine: Machine, live: Live, freed: Subscription | None = None) ->
     """Grant ready messages while some are ready and some consumer has room.
 
     Args:
-        freed: The only one who can have room, as something was ready before: then the others, who may be many, need no look.
+        freed: The only one whose room has grown. If something was ready before, or nothing has become ready, the others, who may be
+            many, need no look.
     """
     queue = live.queue
     group = queue.group
