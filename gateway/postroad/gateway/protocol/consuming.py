@@ -32,6 +32,9 @@ NOTE_LENGTH_MAX = 200
 LOG_LENGTH_MAX = 2000
 LEVELS = ("debug", "info", "warn", "error")
 
+_PLAIN = frozenset(("number", "result"))
+"""A completion with nothing else is what a handler's return value makes: there are many of these."""
+
 
 def consume_spec(request: Mapping[str, Any], limits: Limits, *, consumer: str, client: str) -> ConsumeSpec:
     """Args: consumer, client: defaults when the request names none.
@@ -99,7 +102,7 @@ def settle_batch(request: Mapping[str, Any], limits: Limits, body_bytes_max: int
         batch.log = [_log_line(item, f"log[{i}].") for i, item in enumerate(objects(request["log"], "log"))]
     if "done" in request:
         items = objects(request["done"], "done")
-        batch.completions = [_done(item, f"done[{i}]", limits, body_bytes_max) for i, item in enumerate(items)]
+        batch.completions = [_done(item, index, limits, body_bytes_max) for index, item in enumerate(items)]
     return batch
 
 
@@ -143,7 +146,11 @@ def log_text(item: Mapping[str, Any], prefix: str) -> tuple[str, str]:
     return text, level
 
 
-def _done(item: Mapping[str, Any], field: str, limits: Limits, body_bytes_max: int) -> Completion:
+def _done(item: Mapping[str, Any], index: int, limits: Limits, body_bytes_max: int) -> Completion:
+    number = item.get("number")
+    if type(number) is int and 1 <= number <= JSON_INT_MAX and item.keys() <= _PLAIN:
+        return Completion(number=number, result=_result(item.get("result"), limits))
+    field = f"done[{index}]"
     numbers, results = _done_numbers(item, field, limits)
     frames = objects(item.get("publish", []), f"{field}.publish")
     if any("frame" in frame for frame in frames):

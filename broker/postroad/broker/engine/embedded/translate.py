@@ -36,8 +36,8 @@ def settle_command(subscription: int, batch: SettleBatch) -> c.SettleDeliveries:
             c.Complete(
                 number=done.number,
                 result=result_of(done.result),
-                others=[(number, result_of(result)) for number, result in done.others],
-                publishes=[to_command(p) for p in done.publishes],
+                others=[(number, result_of(result)) for number, result in done.others] if done.others else (),
+                publishes=[to_command(p) for p in done.publishes] if done.publishes else [],
             )
             for done in batch.completions
         ],
@@ -55,9 +55,10 @@ def settle_size(command: c.SettleDeliveries, batches: list[PublishBatch], held: 
     nacked = min(sum(nack.last - nack.first + 1 for nack in command.nacks), held)
     size = sum(map(size_of, batches)) + TICK_BYTES * nacked + 64 * len(command.acks) + 4096
     for completion in command.completions:
-        size += 32 * len(completion.others)
-        results = (completion.result, *(result for _, result in completion.others))
-        size += sum(len(orjson.dumps(result)) for result in results if result is not None)
+        if completion.result is not None:
+            size += len(orjson.dumps(completion.result))
+        for _, result in completion.others:
+            size += 32 + len(orjson.dumps(result))
     return size
 
 
