@@ -28,10 +28,9 @@ FEATURES = {
     "delay": "100 ms delay", "retry": "each fails once, retried after 100 ms", "dedup": "dedup key each", "topic": "topic to 3 queues", "stream": "stream with 3 groups",
 }  # fmt: skip
 RELATIVE_COST = {
-    "result": 8,
+    "result": 4,
     "retry": 4,
     "key": 3,
-    "priority": 2,
     "delay": 2,
     "dedup": 4,
     "topic": 2,
@@ -46,13 +45,13 @@ def cases(scale: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
     count = COUNT // scale
     few = slice(None, None, 3 if scale > 1 else 1)
     for queues in QUEUES[few]:
-        yield "queues", str(queues), {"queues": queues, "count": count // (1 if queues < 100 else 3)}
-    for connections in CONNECTIONS[few]:
         yield (
-            "connections",
-            str(connections),
-            {"connections": connections, "count": count // (1 if connections < 100 else 3)},
-        )
+            "queues",
+            str(queues),
+            {"queues": queues, "count": count * (1 if queues < 100 else 3)},
+        )  # each comes to its pace
+    for connections in CONNECTIONS[few]:
+        yield "connections", str(connections), {"connections": connections, "count": count}
     for consumers in CONSUMERS[few]:
         yield "consumers of one queue", str(consumers), {"consumers": consumers, "count": count}
     for size in BODIES[few]:

@@ -9,9 +9,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
-from desk import Desk, Inbox, ids
+import pytest
+from desk import Desk, Inbox, ids, running
 from postroad.broker.engine.engine import Confirm, Engine
+from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import Unavailable
 from servers import Server
 
@@ -245,3 +248,36 @@ async def both_see_the_same(one: Engine, two: Engine) -> None:
     async with asyncio.timeout(AGAIN_S):
         while not (await here.stats("q"))["paused"]:
             await asyncio.sleep(0.01)
+
+
+class Survival:
+    """What holds when a server or a gateway dies, the same on each of the other brokers.
+
+    A subclass gives ``server``, running, and a URL ``nowhere`` at which none listens; ``dying`` are further options of a gateway that
+    will be killed.
+    """
+
+    nowhere: ClassVar[str]
+    dying: ClassVar[str] = ""
+
+    async def test_a_stall_of_the_server_stops_nobody_for_long(self, server: Server) -> None:
+        engine = open_engine(f"{server.url}?prefix=stall.", data="")
+        async with running(engine):
+            await survives_a_stall(engine, server)
+
+    async def test_a_gateway_dies_and_nothing_is_lost(self, server: Server) -> None:
+        url = f"{server.url}?prefix=dying.{self.dying}"
+        engine = open_engine(url, data="")
+        async with running(engine):
+            await a_gateway_dies(url, engine)
+
+    async def test_two_gateways_are_one(self, server: Server) -> None:
+        url = f"{server.url}?prefix=two."
+        one, two = open_engine(url, data=""), open_engine(url, data="")
+        async with running(one, two):
+            await both_see_the_same(one, two)
+
+    async def test_a_server_that_is_not_there_is_said_so(self) -> None:
+        engine = open_engine(self.nowhere, data="")
+        with pytest.raises(Unavailable):
+            await engine.start()

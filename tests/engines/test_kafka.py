@@ -16,7 +16,7 @@ from kafka_server import Kafka
 from postroad.broker.engine.engine import Completion, Engine, Nack, SettleBatch
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import InvalidRequest, Unavailable
-from survival import CRASH_TIMEOUT_S, a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
+from survival import CRASH_TIMEOUT_S, Survival, survives_a_crash
 
 _prefixes = count()
 
@@ -320,7 +320,14 @@ def opened(url: str) -> Any:
     return open_engine(url, data="")
 
 
-class TestSurvival:
+class TestSurvival(Survival):
+    nowhere = "kafka://127.0.0.1:9"
+    dying = "&node_timeout_ms=1500"
+
+    @pytest.fixture
+    def server(self, kafka: Kafka) -> Kafka:
+        return kafka
+
     @pytest.mark.timeout(CRASH_TIMEOUT_S)
     async def test_nothing_confirmed_is_lost_when_kafka_is_killed(self, tmp_path: Path) -> None:
         server = Kafka(tmp_path / "kafka")
@@ -342,25 +349,3 @@ class TestSurvival:
                 await survives_a_crash(engine, server, final=True, group="g")
         finally:
             server.stop()
-
-    async def test_a_stall_of_kafka_stops_nobody_for_long(self, kafka: Kafka) -> None:
-        engine = open_engine(f"{kafka.url}?prefix=stall.", data="")
-        async with running(engine):
-            await survives_a_stall(engine, kafka)
-
-    async def test_a_gateway_dies_and_nothing_is_lost(self, kafka: Kafka) -> None:
-        url = f"{kafka.url}?prefix=dying.&node_timeout_ms=1500"
-        engine = open_engine(url, data="")
-        async with running(engine):
-            await a_gateway_dies(url, engine)
-
-    async def test_two_gateways_are_one(self, kafka: Kafka) -> None:
-        url = f"{kafka.url}?prefix=two."
-        one, two = open_engine(url, data=""), open_engine(url, data="")
-        async with running(one, two):
-            await both_see_the_same(one, two)
-
-    async def test_a_server_that_is_not_there_is_said_so(self) -> None:
-        engine = open_engine("kafka://127.0.0.1:9", data="")
-        with pytest.raises(Unavailable):
-            await engine.start()

@@ -16,7 +16,7 @@ from postroad.broker.engine.engine import Engine
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import Unavailable
 from servers import Rabbit
-from survival import CRASH_TIMEOUT_S, a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
+from survival import CRASH_TIMEOUT_S, Survival, survives_a_crash
 
 _prefixes = count()
 
@@ -46,23 +46,12 @@ async def noted(rabbit: Rabbit) -> None:
     await rabbit.restart()
 
 
-class TestSurvival:
-    async def test_a_gateway_dies_and_nothing_is_lost(self, rabbit: Rabbit) -> None:
-        url = f"{rabbit.url}?prefix=dying."
-        engine = open_engine(url, data="")
-        async with running(engine):
-            await a_gateway_dies(url, engine)
+class TestSurvival(Survival):
+    nowhere = "amqp://127.0.0.1:9/"
 
-    async def test_two_gateways_are_one(self, rabbit: Rabbit) -> None:
-        url = f"{rabbit.url}?prefix=two."
-        one, two = open_engine(url, data=""), open_engine(url, data="")
-        async with running(one, two):
-            await both_see_the_same(one, two)
-
-    async def test_a_stall_of_rabbitmq_stops_nobody_for_long(self, rabbit: Rabbit) -> None:
-        engine = open_engine(f"{rabbit.url}?prefix=stall.", data="")
-        async with running(engine):
-            await survives_a_stall(engine, rabbit)
+    @pytest.fixture
+    def server(self, rabbit: Rabbit) -> Rabbit:
+        return rabbit
 
     async def test_what_waits_on_a_connection_that_breaks_is_refused(self, rabbit: Rabbit) -> None:
         from postroad.broker.engine.rabbitmq import RabbitBackend
@@ -156,8 +145,3 @@ class TestSurvival:
                     for message in inbox.got[seen:]
                 }:
                     await asyncio.sleep(0.01)
-
-    async def test_a_server_that_is_not_there_is_said_so(self) -> None:
-        engine = open_engine("amqp://127.0.0.1:9/", data="")
-        with pytest.raises(Unavailable):
-            await engine.start()

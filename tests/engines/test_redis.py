@@ -11,9 +11,8 @@ from contract import Contract
 from desk import running
 from postroad.broker.engine.engine import Engine
 from postroad.broker.engine.open import open_engine
-from postroad.broker.errors import Unavailable
 from servers import Redis
-from survival import CRASH_TIMEOUT_S, a_gateway_dies, both_see_the_same, survives_a_crash, survives_a_stall
+from survival import CRASH_TIMEOUT_S, Survival, survives_a_crash
 
 _prefixes = count()
 
@@ -38,7 +37,14 @@ class TestRedis(Contract):
         assert engine.durability == "os"
 
 
-class TestSurvival:
+class TestSurvival(Survival):
+    nowhere = "redis://127.0.0.1:9/0"
+    dying = "&node_timeout_ms=1500"
+
+    @pytest.fixture
+    def server(self, redis: Redis) -> Redis:
+        return redis
+
     @pytest.mark.timeout(CRASH_TIMEOUT_S)
     async def test_nothing_confirmed_is_lost_when_redis_is_killed(self, tmp_path: Path) -> None:
         server = Redis(tmp_path / "redis", appendfsync="always")
@@ -50,25 +56,3 @@ class TestSurvival:
                 await survives_a_crash(engine, server, final=True)
         finally:
             server.kill()
-
-    async def test_a_stall_of_redis_stops_nobody_for_long(self, redis: Redis) -> None:
-        engine = open_engine(f"{redis.url}?prefix=stall:", data="")
-        async with running(engine):
-            await survives_a_stall(engine, redis)
-
-    async def test_a_gateway_dies_and_nothing_is_lost(self, redis: Redis) -> None:
-        url = f"{redis.url}?prefix=dying:&node_timeout_ms=1500"
-        engine = open_engine(url, data="")
-        async with running(engine):
-            await a_gateway_dies(url, engine)
-
-    async def test_two_gateways_are_one(self, redis: Redis) -> None:
-        url = f"{redis.url}?prefix=two:"
-        one, two = open_engine(url, data=""), open_engine(url, data="")
-        async with running(one, two):
-            await both_see_the_same(one, two)
-
-    async def test_a_server_that_is_not_there_is_said_so(self) -> None:
-        engine = open_engine("redis://127.0.0.1:9/0", data="")
-        with pytest.raises(Unavailable):
-            await engine.start()
