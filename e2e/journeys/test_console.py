@@ -35,7 +35,7 @@ def test_messages_are_browsed_by_state_without_consuming_them(page: Page, servic
     expect(queue.row(ready)).to_contain_text('{"n":1}')
     expect(queue.row(delayed)).to_have_count(0)
 
-    queue.browse("delayed")
+    queue.browse("delayed, retrying")
 
     expect(queue.row(delayed)).to_contain_text('{"n":2}')
     expect(queue.row(delayed)).to_contain_text(re.compile(r"in \d+ min"))

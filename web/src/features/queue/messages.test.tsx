@@ -77,5 +77,5 @@ it("does not offer parked messages where the engine cannot tell them", async () 
   );
 
   const tabs = within(screen.getByRole("group", { name: "State" })).getAllByRole("button");
-  expect(tabs.map((tab) => tab.textContent)).toEqual(["ready", "delayed", "leased"]);
+  expect(tabs.map((tab) => tab.textContent)).toEqual(["ready", "delayed, retrying", "leased"]);
 });

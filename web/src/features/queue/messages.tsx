@@ -12,6 +12,13 @@ import { Browsed, useBrowsing } from "./browsed.js";
 const STATES = ["ready", "parked", "delayed", "leased"] as const;
 type Browsable = (typeof STATES)[number];
 
+const LABELS: Record<Browsable, string> = {
+  ready: "ready",
+  parked: "parked",
+  delayed: "delayed, retrying",
+  leased: "leased",
+};
+
 const NOTHING: Record<Browsable, string> = {
   ready: "Nothing is ready: what can be delivered is taken at once",
   parked: "Nothing waits for an earlier message of its ordering key",
@@ -46,7 +53,7 @@ export function Messages({ queue, change, parked }: Props): ReactNode {
             <legend className="visually-hidden">State</legend>
             {STATES.filter((one) => one !== "parked" || parked !== null).map((one) => (
               <button key={one} type="button" aria-pressed={one === state} onClick={() => setState(one)}>
-                {one}
+                {LABELS[one]}
               </button>
             ))}
           </fieldset>
