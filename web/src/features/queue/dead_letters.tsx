@@ -240,7 +240,7 @@ function Row({
         <td className="muted nowrap">
           <Ago at={at} />
         </td>
-        <td className="clip mono muted">{preview(message.body ?? "")}</td>
+        <td className="clip fill mono muted">{preview(message.body ?? "")}</td>
         <td className="right">
           <span className="row-actions">
             {message.type !== "bytes" && (

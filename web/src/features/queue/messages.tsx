@@ -88,7 +88,7 @@ export function Messages({ queue, change, parked }: Props): ReactNode {
           <td className="num">
             {message.attempts} of {message.attemptsMax}
           </td>
-          <td className="clip mono muted">{preview(message.body ?? "")}</td>
+          <td className="clip fill mono muted">{preview(message.body ?? "")}</td>
           <td className="num">{bytes(message.size)}</td>
           <td className="muted nowrap">
             <Ago at={message.publishedAt} />
