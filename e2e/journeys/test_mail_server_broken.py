@@ -59,7 +59,10 @@ def test_a_dead_letter_is_looked_into_and_sent_back_alone(page: Page, services: 
     history = page.get_by_role("list", name=f"Attempts of {message}").get_by_role("listitem")
     expect(history.filter(has_text="failed, again after")).to_have_count(ATTEMPTS - 1)
 
-    dead.row(message).get_by_role("button", name=f"Redrive {message}", exact=True).click()
+    redrive = dead.row(message).get_by_role("button", name=f"Redrive {message}", exact=True)
+    redrive.evaluate("button => button.closest('table').parentElement.scrollTo(0, 0)")
+    expect(redrive).to_be_in_viewport(ratio=1)
+    redrive.click()
 
     expect(dead.toasts.filter(has_text="1 message sent back to emails.")).to_be_visible()
     expect(dead.row(message)).to_have_count(0)
