@@ -78,6 +78,12 @@ class Services:
         ids: list[str] = answer.body["ids"]
         return ids
 
+    def declare_group(self, stream: str, group: str) -> None:
+        """A stream with one group."""
+        for path in (stream, f"{stream}/groups/{group}"):
+            answer = call(f"{self._stage.gateway}/v1/streams/{path}", "PUT", {})
+            assert answer.status in (200, 201), answer
+
     def operate(self, queue: str, what: str) -> None:
         """``pause``, ``resume``, ``purge``, …"""
         answer = call(f"{self._stage.gateway}/v1/queues/{queue}/{what}", "POST", {})

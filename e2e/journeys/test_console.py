@@ -167,3 +167,18 @@ def test_nothing_scrolls_sideways_on_a_narrow_phone(page: Page, services: Servic
     expect(page.get_by_role("main").get_by_role("status", name="Loading")).to_have_count(0)
 
     assert shell.overflow <= 0
+
+
+def test_on_a_small_laptop_no_table_hides_its_last_columns(page: Page, services: Services) -> None:
+    queue, stream, group = "orders.from.all-over-the-world", "clicks.on.all-over-the-shop", "rates-by-all-campaigns"
+    services.publish(queue, {"n": 1})
+    services.declare_group(stream, group)
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+    for path, name in (("overview", queue), ("queues", queue), ("streams", stream), (f"streams/{stream}", group)):
+        page.goto(f"/{path}")
+        expect(page.get_by_role("cell", name=name).first).to_be_visible()
+        wide = page.locator(".table-wrap").evaluate_all(
+            "wraps => wraps.filter(wrap => wrap.scrollWidth > wrap.clientWidth + 1).map(wrap => wrap.innerText)"
+        )
+        assert wide == [], f"/{path}: a table is wider than its place"

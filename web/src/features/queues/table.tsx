@@ -6,6 +6,7 @@ import { rate } from "../../format/rate.js";
 import { HISTORY_SLOTS, HISTORY_SPAN, useRates } from "../../live/history.js";
 import type { QueueStats } from "../../live/types.js";
 import { Sparkline } from "../../ui/chart.js";
+import { Name } from "../../ui/name.js";
 import { Num } from "../../ui/num.js";
 import { Tag } from "../../ui/state.js";
 import { attention } from "./sort.js";
@@ -69,10 +70,10 @@ function Row({ queue }: { queue: QueueStats }): ReactNode {
   const note = attention(queue);
   return (
     <tr>
-      <td>
+      <td className="named">
         <span className="queue-name">
           <Link className="row-link" href={queuePath(queue.name)} data-row>
-            {queue.name}
+            <Name of={queue.name} />
           </Link>
           {note !== null && <Tag tone={queue.deadLetterOf !== undefined ? "dead" : "retrying"}>{note}</Tag>}
         </span>

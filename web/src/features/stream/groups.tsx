@@ -6,6 +6,7 @@ import { rate } from "../../format/rate.js";
 import type { Act } from "../../live/rights.js";
 import type { GroupStats, StreamStats } from "../../live/types.js";
 import { Button } from "../../ui/button.js";
+import { Name } from "../../ui/name.js";
 import { Num } from "../../ui/num.js";
 import { Tag } from "../../ui/state.js";
 import { byLag, groupAttention } from "../streams/sort.js";
@@ -87,9 +88,11 @@ function Row({ stream, group, manage, reset }: RowProps): ReactNode {
   const note = groupAttention(group);
   return (
     <tr>
-      <td>
+      <td className="named">
         <span className="queue-name">
-          <code>{name}</code>
+          <code>
+            <Name of={name} />
+          </code>
           {note !== null && <Tag tone="retrying">{note}</Tag>}
         </span>
       </td>

@@ -71,8 +71,8 @@ function Row({ row, fresh, opened, toggle }: Props): ReactNode {
           <Clock at={row.publishedAt} />
         </td>
         <td className="mono nowrap">{row.key}</td>
-        <td className="clip mono muted">{headerLines(row.headers).replaceAll("\n", ", ")}</td>
-        <td className="clip wide-clip mono muted">{rowPreview(row)}</td>
+        <td className="clip headers mono muted">{headerLines(row.headers).replaceAll("\n", ", ")}</td>
+        <td className="clip fill mono muted">{rowPreview(row)}</td>
       </tr>
       {opened && (
         <tr className="opened">

@@ -7,6 +7,7 @@ import { count } from "../../format/number.js";
 import { rate } from "../../format/rate.js";
 import type { RatedStream } from "../../live/streams.js";
 import type { GroupStats } from "../../live/types.js";
+import { Name } from "../../ui/name.js";
 import { Tag } from "../../ui/state.js";
 import { byLag, groupAttention } from "./sort.js";
 import "../../ui/table.css";
@@ -44,9 +45,9 @@ export function StreamTable({ streams }: { streams: readonly RatedStream[] }): R
         <tbody>
           {streams.map((stream) => (
             <tr key={stream.name}>
-              <td>
+              <td className="named">
                 <Link className="row-link" href={streamPath(stream.name)} data-row>
-                  {stream.name}
+                  <Name of={stream.name} />
                 </Link>
               </td>
               <td className={stream.messages === 0 ? "num zero" : "num"}>{count(stream.messages)}</td>
