@@ -173,12 +173,19 @@ def test_on_a_small_laptop_no_table_hides_its_last_columns(page: Page, services:
     queue, stream, group = "orders.from.all-over-the-world", "clicks.on.all-over-the-shop", "rates-by-all-campaigns"
     services.publish(queue, {"n": 1})
     services.declare_group(stream, group)
-    page.set_viewport_size({"width": 1280, "height": 800})
+    laptop, tablet = 1280, 1024
+    places = [
+        (laptop, "overview", queue),
+        (laptop, "queues", queue),
+        (tablet, "queues", queue),
+        (laptop, "streams", stream),
+    ]
 
-    for path, name in (("overview", queue), ("queues", queue), ("streams", stream), (f"streams/{stream}", group)):
+    for width, path, name in (*places, (laptop, f"streams/{stream}", group)):
+        page.set_viewport_size({"width": width, "height": 800})
         page.goto(f"/{path}")
         expect(page.get_by_role("cell", name=name).first).to_be_visible()
         wide = page.locator(".table-wrap").evaluate_all(
             "wraps => wraps.filter(wrap => wrap.scrollWidth > wrap.clientWidth + 1).map(wrap => wrap.innerText)"
         )
-        assert wide == [], f"/{path}: a table is wider than its place"
+        assert wide == [], f"/{path} at {width}: a table is wider than its place"

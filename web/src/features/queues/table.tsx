@@ -23,10 +23,10 @@ export function QueueTable({ queues }: { queues: readonly QueueStats[] }): React
             <th scope="col" className="num">
               Ready
             </th>
-            <th scope="col" className="num" title="Wait for an earlier message of their ordering key">
+            <th scope="col" className="num lesser" title="Wait for an earlier message of their ordering key">
               Parked
             </th>
-            <th scope="col" className="num">
+            <th scope="col" className="num lesser">
               Delayed
             </th>
             <th scope="col" className="num">
@@ -38,13 +38,13 @@ export function QueueTable({ queues }: { queues: readonly QueueStats[] }): React
             <th scope="col" className="num">
               Dead so far
             </th>
-            <th scope="col" className="num">
+            <th scope="col" className="num lesser">
               Published
             </th>
             <th scope="col" className="num">
               Done
             </th>
-            <th scope="col" className="num">
+            <th scope="col" className="num lesser">
               Done, last {HISTORY_SPAN}
             </th>
             <th scope="col" className="num">
@@ -79,14 +79,14 @@ function Row({ queue }: { queue: QueueStats }): ReactNode {
         </span>
       </td>
       <Num value={queue.ready} />
-      <Num value={queue.parked} />
-      <Num value={queue.delayed} />
+      <Num value={queue.parked} lesser />
+      <Num value={queue.delayed} lesser />
       <Num value={queue.retrying} />
       <Num value={queue.leased} />
       <Num value={queue.deadTotal} />
-      <td className="num">{rate(queue.ratePublished)}</td>
+      <td className="num lesser">{rate(queue.ratePublished)}</td>
       <td className="num">{rate(queue.rateAcked)}</td>
-      <td>
+      <td className="lesser">
         <Sparkline
           values={history.acked}
           slots={HISTORY_SLOTS}
