@@ -169,6 +169,18 @@ async def survives_a_crash(
         assert load.again_after_ack == []
 
 
+async def survives_alone(server: Server, durability: str, *, group: str | None = None) -> None:
+    """``survives_a_crash`` on a server of its own, stopped for good at the end; a confirmed ack is final."""
+    server.start()
+    try:
+        engine = open_engine(server.url, data="")
+        async with running(engine):
+            assert engine.durability == durability
+            await survives_a_crash(engine, server, final=True, group=group)
+    finally:
+        server.stop()
+
+
 async def survives_a_stall(engine: Engine, server: Server) -> None:
     """While the other broker hangs publishes are refused; when it answers again all goes on."""
     load = Load(engine, "stall")

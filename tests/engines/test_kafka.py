@@ -16,7 +16,7 @@ from kafka_server import Kafka
 from postroad.broker.engine.engine import Completion, Engine, Nack, SettleBatch
 from postroad.broker.engine.open import open_engine
 from postroad.broker.errors import InvalidRequest, Unavailable
-from survival import CRASH_TIMEOUT_S, Survival, survives_a_crash
+from survival import CRASH_TIMEOUT_S, Survival, survives_alone
 
 _prefixes = count()
 
@@ -330,22 +330,8 @@ class TestSurvival(Survival):
 
     @pytest.mark.timeout(CRASH_TIMEOUT_S)
     async def test_nothing_confirmed_is_lost_when_kafka_is_killed(self, tmp_path: Path) -> None:
-        server = Kafka(tmp_path / "kafka")
-        server.start()
-        try:
-            engine = open_engine(server.url, data="")
-            async with running(engine):
-                await survives_a_crash(engine, server, final=True)
-        finally:
-            server.stop()
+        await survives_alone(Kafka(tmp_path / "kafka"), "os")
 
     @pytest.mark.timeout(CRASH_TIMEOUT_S)
     async def test_nothing_confirmed_to_a_stream_is_lost_when_kafka_is_killed(self, tmp_path: Path) -> None:
-        server = Kafka(tmp_path / "kafka")
-        server.start()
-        try:
-            engine = open_engine(server.url, data="")
-            async with running(engine):
-                await survives_a_crash(engine, server, final=True, group="g")
-        finally:
-            server.stop()
+        await survives_alone(Kafka(tmp_path / "kafka"), "os", group="g")
