@@ -115,9 +115,8 @@ def flood(rows: Rows, kind: str, pack: int, listeners: int, seconds: float) -> N
         listeners=listeners,
         bytes=120,
     )
-    frames = frames or (
-        deliveries // listeners // pack if kind == "ws" else 0
-    )  # that one sends what it is told as it is
+    if kind == "ws":  # it sends what it is told as it is
+        frames = deliveries // listeners // pack
     if frames:
         rows.add(
             f"{name}: frames",

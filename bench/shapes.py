@@ -45,11 +45,8 @@ def cases(scale: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
     count = COUNT // scale
     few = slice(None, None, 3 if scale > 1 else 1)
     for queues in QUEUES[few]:
-        yield (
-            "queues",
-            str(queues),
-            {"queues": queues, "count": count * (1 if queues < 100 else 3)},
-        )  # each comes to its pace
+        work = count * (1 if queues < 100 else 3)  # so that each of many comes to its pace
+        yield "queues", str(queues), {"queues": queues, "count": work}
     for connections in CONNECTIONS[few]:
         yield "connections", str(connections), {"connections": connections, "count": count}
     for consumers in CONSUMERS[few]:

@@ -21,7 +21,7 @@ def missing(packages: dict[str, Any]) -> list[str]:
                 if not folder:
                     found.append(f"{place or '.'} needs {name}")
                     break
-                folder = folder.rpartition("/node_modules/")[0] if "/node_modules/" in folder else ""
+                folder = folder.rpartition("/node_modules/")[0]
     return found
 
 

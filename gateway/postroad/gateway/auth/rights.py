@@ -34,8 +34,7 @@ class Principal:
     is_browser: bool = False
 
     def may(self, verb: Verb, name: str) -> bool:
-        patterns = self.grants.get(verb, ())
-        return "#" in patterns or any(matches(pattern, name) for pattern in patterns)
+        return self.may_all(verb) or any(matches(pattern, name) for pattern in self.grants.get(verb, ()))
 
     def may_all(self, verb: Verb) -> bool:
         """Whether the verb is allowed on every name."""
