@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).parents[1]
 
 for folder in ("engine", "gateway"):
     sys.path.insert(0, str(TESTS / folder))
+
+from engine_rig import Rig
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = await Rig().start()
+    yield rig
+    await rig.engine.close()
