@@ -1,0 +1,97 @@
+"""A long operation is listed, can be stopped, and holds up nobody: neither its connection nor others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from engine_rig import Rig
+from fake_engine import FakeEngine
+from gateway_under_test import Alone
+
+MANY = 20_000
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = await Rig(segment_bytes=8 * 1024 * 1024).start()
+    yield rig
+    await rig.engine.close()
+
+
+@pytest.mark.xfail(strict=True, reason="there is no query for it")
+async def test_a_purge_that_runs_is_listed_and_can_be_stopped(rig: Rig) -> None:
+    await rig.publish([b"x"] * MANY)
+    purge = asyncio.ensure_future(rig.engine.operate("purge", {"queue": "q", "operation": "p1"}))
+    await asyncio.sleep(0)
+
+    (row,) = (await rig.engine.query("operations", {}))["operations"]
+    await rig.engine.operate("stop", {"operation": "p1"})
+    answer = await purge
+
+    assert (row["id"], row["kind"], row["queue"], row["total"]) == ("p1", "purge", "q", MANY)
+    assert answer["stopped"] is True
+    assert 0 < answer["count"] < MANY
+    assert (await rig.stats())["ready"] == MANY - answer["count"]
+    assert (await rig.engine.query("operations", {}))["operations"] == []
+
+
+@pytest.mark.xfail(strict=True, reason="a purge is one command")
+async def test_a_publish_and_a_settle_overtake_a_purge_and_it_leaves_what_came_after_it(rig: Rig) -> None:
+    await rig.publish([b"x"] * MANY)
+    worker = await rig.consume("other")
+    await rig.publish([b"y"], "other")
+    await rig.got(worker, 1)
+
+    purge = asyncio.ensure_future(rig.engine.operate("purge", {"queue": "q"}))
+    await asyncio.sleep(0)
+    await rig.publish([b"new"])
+    await rig.settle(worker, acks=[(1, 1)])
+    overtaken = not purge.done()
+    answer = await purge
+
+    assert overtaken
+    assert answer["count"] == MANY
+    assert (await rig.stats())["ready"] == 1
+
+
+class SlowEngine(FakeEngine):
+    """Its operations take until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    async def operate(self, do: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        await self.go_on.wait()
+        return {"count": 1, "position": self.step()}
+
+
+@pytest.mark.xfail(strict=True, reason="an operation holds back the frames behind it")
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"do": "replay", "stream": "s", "queue": "other"},
+        {"do": "redrive", "queue": "q.dead"},
+        {"do": "purge", "queue": "other"},
+        {"do": "discard", "queue": "other", "messages": ["1-a-0"]},
+    ],
+    ids=lambda operation: operation["do"],
+)
+async def test_settles_and_publishes_of_a_connection_overtake_its_long_operation(operation: dict[str, Any]) -> None:
+    engine = SlowEngine()
+    alone = Alone(engine)
+    await alone.text(op="consume", id=1, sub=1, queue="q")
+    await alone.text(op="publish", id=2, queue="q", messages=[{"body": 1}])
+
+    assert await alone.text(op="operate", id=3, **operation) == []
+    settled = await alone.text(op="settle", id=4, sub=1, ack=[[1, 1]])
+    published = await alone.text(op="publish", id=5, queue="q", messages=[{"body": 2}])
+
+    assert [frame["id"] for frame in settled if "id" in frame] == [4]
+    assert [frame["id"] for frame in published if "id" in frame] == [5]
+    engine.go_on.set()
+    await alone.settle()
+    assert {"op": "ok", "id": 3, "count": 1}.items() <= alone.port.sent[-1].items()
