@@ -23,20 +23,40 @@ class FakeClock:
     """A ``clock.Clock`` that moves only when told.
 
     Args:
-        now_ms: Where it starts.
+        now_ms: Where it starts, both engine time and the wall clock.
+
+    Attributes:
+        ahead_ms: How far the wall clock is ahead of engine time; less than 0: behind.
     """
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self._now_ms = now_ms
+        self.ahead_ms = 0
 
     def now_ms(self) -> int:
         return self._now_ms
 
+    def wall_ms(self) -> int:
+        return self._now_ms + self.ahead_ms
+
     def advance(self, ms: int) -> int:
-        """Move on; returns the new time."""
+        """Time passes, on both clocks; returns the new engine time."""
         assert ms >= 0, "time never goes backwards"
         self._now_ms += ms
         return self._now_ms
+
+    def jump_wall(self, ms: int) -> int:
+        """Set the wall clock alone, forward or back; returns what it says. So is a machine that was suspended for ``ms``."""
+        self.ahead_ms += ms
+        return self.wall_ms()
+
+    def not_before(self, at_ms: int) -> None:
+        if at_ms > self._now_ms:
+            self.ahead_ms -= at_ms - self._now_ms
+            self._now_ms = at_ms
+
+    def slew(self) -> None:
+        """Does nothing: what a test sets stays."""
 
 
 @dataclass(slots=True, eq=False)

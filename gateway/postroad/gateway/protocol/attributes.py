@@ -1,14 +1,15 @@
 """Attributes of published messages: a scalar for the whole frame, or a column with an entry a message (docs §4).
 
-``deliver_at`` is a delay from when the frame arrives: engines know only ``delay_ms``.
+``deliver_at`` is a delay from when the frame arrives, by the wall clock: engines know only ``delay_ms``, which no jump of that clock
+makes shorter.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from postroad.broker.clock import wall_ms
 from postroad.broker.errors import InvalidRequest, LimitExceeded, PostroadError
 from postroad.broker.limits import Limits
 
@@ -55,7 +56,7 @@ def _together(found: dict[str, Any], count: int, limits: Limits) -> dict[str, An
 
 
 def _delay_until(found: dict[str, Any], count: int, limits: Limits) -> None:
-    now_ms = int(time.time() * 1000)
+    now_ms = wall_ms()
     due, delays = _column(found, "deliver_at", count), _column(found, "delay_ms", count)
     if any(at is not None and delay is not None for at, delay in zip(due, delays, strict=True)):
         raise InvalidRequest("A message has either delay_ms or deliver_at.", field="deliver_at")
