@@ -33,6 +33,7 @@ class NullEngine:
     """Confirms at once; delivers a ready batch for every credit when it is consumed from."""
 
     name, durability, store, epoch, position, healthy = "null", "memory", "null", 1, 1, True
+    unready = on_failure = None
     capabilities = Capabilities()
     reasons: ClassVar[dict[str, str]] = {}
 

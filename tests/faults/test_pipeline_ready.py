@@ -49,7 +49,6 @@ async def test_a_full_disk_is_not_ready_and_says_so() -> None:
     assert "disk" in reason
 
 
-@red
 async def test_a_failed_journal_is_not_ready_and_says_so() -> None:
     files = FaultyFiles(MemoryFiles())
     rig = await Rig(files).start()
@@ -63,7 +62,6 @@ async def test_a_failed_journal_is_not_ready_and_says_so() -> None:
     assert "journal" in reason
 
 
-@red
 async def test_an_engine_that_stops_is_not_ready_and_says_so() -> None:
     rig = await Rig().start()
     async with probed(rig) as ready:
@@ -74,7 +72,6 @@ async def test_an_engine_that_stops_is_not_ready_and_says_so() -> None:
     assert "stopping" in reason
 
 
-@red
 async def test_a_server_that_stops_is_not_ready_and_says_so() -> None:
     rig = await Rig().start()
     async with (

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -237,10 +237,15 @@ class FakeEngine:
         self.tokens = itertools.count(1)
         self.fail_next: BaseException | None = None
         self.healthy = True
+        self.on_failure: Callable[[], None] | None = None
         self.hold = False
         self.held: list[tuple[Any, Any]] = []
         self.position = 0
         self.closed_with: int | None = None
+
+    @property
+    def unready(self) -> str | None:
+        return None if self.healthy else "It does not serve."
 
     async def start(self) -> None:
         pass

@@ -38,14 +38,14 @@ async def _receive(http: httpx2.AsyncClient, queue: str = "a", **query: Any) -> 
     return list(answer.json()["messages"])
 
 
-async def test_health_says_only_yes_or_no(http: httpx2.AsyncClient, engine: FakeEngine) -> None:
+async def test_health_says_yes_or_no_and_why(http: httpx2.AsyncClient, engine: FakeEngine) -> None:
     good = [(await http.get(path)).status_code for path in ("/livez", "/readyz")]
 
     engine.healthy = False
 
     assert good == [200, 200]
     assert (await http.get("/livez")).status_code == 200
-    assert (await http.get("/readyz")).json() == {"status": "unavailable"}
+    assert (await http.get("/readyz")).json() == {"status": "unavailable", "reason": "It does not serve."}
     assert (await http.get("/readyz")).status_code == 503
 
 

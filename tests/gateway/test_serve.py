@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import websockets
 
@@ -113,7 +114,7 @@ import postroad.broker.engine.open as opening
 from fake_engine import FakeEngine
 engine = FakeEngine()
 opening.open_engine = lambda *a, **k: engine
-threading.Timer(1.0, lambda: setattr(engine, "healthy", False)).start()
+threading.Timer(1.0, lambda: engine.on_failure()).start()
 {COMMAND}
 """
 
@@ -121,3 +122,19 @@ threading.Timer(1.0, lambda: setattr(engine, "healthy", False)).start()
 async def test_an_engine_that_fails_while_running_is_exit_code_5(tmp_path: Path) -> None:
     async with serving(tmp_path / "data", code=FAILING_ENGINE) as (process, _):
         assert await asyncio.wait_for(process.wait(), 10) == 5
+        assert b"Postroad has stopped. " in await process.stderr.read()
+
+
+AWAY_ENGINE = FAILING_ENGINE.replace("engine.on_failure()", 'setattr(engine, "healthy", False)')
+
+
+async def test_an_engine_that_is_away_ends_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path / "data", code=AWAY_ENGINE) as (process, url):
+        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+            async with asyncio.timeout(10):
+                while (answer := await http.get("/readyz")).status_code == 200:
+                    pass
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+    assert answer.json() == {"status": "unavailable", "reason": "It does not serve."}

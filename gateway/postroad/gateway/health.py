@@ -1,4 +1,4 @@
-"""``/livez`` and ``/readyz``: they tell nothing but yes or no."""
+"""``/livez`` and ``/readyz``: yes, or no and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ async def live(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """The engine serves and the server is not stopping."""
+    """Publishes and settles are taken; else ``reason`` says in a sentence why they are not."""
     server = server_of(request)
-    is_ready = server.context.engine.healthy and not server.stopping.is_set()
-    return Json({"status": "ok" if is_ready else "unavailable"}, 200 if is_ready else 503)
+    reason = "The server is stopping." if server.stopping.is_set() else server.context.engine.unready
+    if reason is None:
+        return Json({"status": "ok"})
+    return Json({"status": "unavailable", "reason": reason}, 503)

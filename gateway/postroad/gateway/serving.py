@@ -23,7 +23,6 @@ from .websocket import WebSocketConnection, protocol_class
 
 HEADERS_S = 5.0
 HTTP_CONNECTIONS_SPARE = 1_000
-HEALTH_CHECK_S = 0.2
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -72,7 +71,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Running:
-    """A started server. ``url`` is where it listens; ``stop`` ends it in order; ``failed`` is set when the engine died."""
+    """A started server. ``url`` is where it listens; ``stop`` ends it in order."""
 
     def __init__(self, server: Server, http: uvicorn.Server, task: asyncio.Task[None], grace_ms: int) -> None:
         self.server = server
@@ -97,10 +96,6 @@ class Running:
         self.server.stopping.set()
         self._http.should_exit = True
         await self._task
-
-    async def until_engine_fails(self) -> None:
-        while self.server.context.engine.healthy:
-            await asyncio.sleep(HEALTH_CHECK_S)
 
 
 async def start(

@@ -370,6 +370,8 @@ class Engine(Protocol):
     durability: str
     store: str
     epoch: int
+    on_failure: Callable[[], None] | None
+    """Called once, at once, when the engine can never serve again: the process must end before it does anything else."""
 
     @property
     def position(self) -> int:
@@ -378,7 +380,12 @@ class Engine(Protocol):
 
     @property
     def healthy(self) -> bool:
-        """False once the engine can no longer serve (for ``/readyz``)."""
+        """False while the engine does not serve."""
+        ...
+
+    @property
+    def unready(self) -> str | None:
+        """Why a publish or a settle cannot be taken now, a sentence for people (for ``/readyz``); None: both can."""
         ...
 
     async def start(self) -> None:

@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
     LOCKED = 4
     """Another broker holds the data."""
     SYNC_FAILED = 5
-    """The disk failed while running: what was not confirmed may be lost, what was confirmed is not."""
+    """The disk failed while running, or a command could not be carried out whole: what was confirmed is not lost."""
 
 
 class CommandFailed(Exception):

@@ -94,21 +94,20 @@ async def _serve(config: Config, heap: Heap) -> ExitCode:
     log.info("started", extra={"url": running.url, "engine": engine.name, "durability": engine.durability})
     server.spawn(heap.give_back())
     async with stop_signals() as stop:
-        stopped = asyncio.create_task(stop.wait())
-        failed = asyncio.create_task(running.until_engine_fails())
-        await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
-        is_failed = failed.done()
-        stopped.cancel()
-        failed.cancel()
-    if is_failed:
-        # What the disk holds is unknown, so nothing more may be promised: no drain, no goodbye.
-        log.critical("engine_failed")
-        os.write(2, b"The journal could not be written; Postroad has stopped. Nothing confirmed was lost.\n")
-        os._exit(ExitCode.SYNC_FAILED)
+        await stop.wait()
     log.info("stopping", extra={"grace_ms": config.grace_ms})
     await running.stop()
     log.info("stopped")
     return ExitCode.CLEAN
+
+
+def _end(engine: Engine) -> None:
+    """The engine has failed. Nothing more may be promised, and nothing more is taken: no drain, no goodbye, not another turn of the
+    loop; also while the broker starts, or stops already."""
+    reason = engine.unready or "The engine has failed."
+    log.critical("engine_failed", extra={"reason": reason})
+    os.write(2, f"Postroad has stopped. {reason} Nothing confirmed was lost.\n".encode())
+    os._exit(ExitCode.SYNC_FAILED)
 
 
 async def _open(config: Config) -> Engine:
@@ -117,6 +116,7 @@ async def _open(config: Config) -> Engine:
     try:
         Path(config.data).mkdir(mode=0o700, parents=True, exist_ok=True)
         engine: Engine = open_engine(config.engine, data=config.data, durability=config.durability)
+        engine.on_failure = lambda: _end(engine)
         await engine.start()
     except Corrupt as error:
         raise CommandFailed(f"The journal is damaged: {error.message}", ExitCode.CORRUPT) from None

@@ -156,6 +156,16 @@ class EmbeddedEngine:
     def healthy(self) -> bool:
         return self._is_open and self._ledger.failed is None
 
+    @property
+    def unready(self) -> str | None:
+        if not self._is_open:
+            return "The broker is not open."
+        if self._ledger.failed is not None:
+            return "The journal has failed; the broker stops."
+        if self._is_closing:
+            return "The broker is stopping."
+        return None
+
     def stop_delivering(self) -> None:
         """From now on only settles are taken; for the time before ``close``."""
         self._is_closing = True

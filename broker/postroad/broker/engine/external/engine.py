@@ -84,6 +84,7 @@ class ExternalEngine:
         self._second: asyncio.TimerHandle | None = None
         self._is_open = False
         self._is_closing = False
+        self.on_failure: Callable[[], None] | None = None  # never called: what is away may come back
 
     @property
     def durability(self) -> str:
@@ -100,6 +101,12 @@ class ExternalEngine:
     @property
     def healthy(self) -> bool:
         return self._is_open and self.backend.is_up
+
+    @property
+    def unready(self) -> str | None:
+        if self._is_closing:
+            return "The broker is stopping."
+        return None if self.healthy else f"The engine {self.name} cannot be reached; it is tried again and again."
 
     def now(self) -> int:
         return self._clock.now_ms()
