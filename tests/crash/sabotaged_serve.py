@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from postroad.broker.engine.embedded.gate import Gate, Output
+from postroad.broker.engine.embedded.write.gate import Gate, Output
 from postroad.broker.journal.writer import Writer
 
 WRITE_DELAY_S = 0.03

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from postroad.broker.core import command as c
+from postroad.broker.core.format import command as c
 from postroad.broker.engine.embedded import EmbeddedEngine
 from postroad.broker.engine.embedded.subscription import EmbeddedSubscription
 from postroad.broker.engine.engine import (

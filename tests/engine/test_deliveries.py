@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 from engine_rig import Rig, turns
-from postroad.broker.core import command as c
-from postroad.broker.engine.embedded.delivery import BATCH_BYTES
+from postroad.broker.core.format import command as c
+from postroad.broker.engine.embedded.write.delivery import BATCH_BYTES
 from postroad.broker.engine.engine import Completion, PublishBatch
 from postroad.broker.errors import Conflict, InvalidState, LeaseLost, MessageNotFound, QueueNotFound
 

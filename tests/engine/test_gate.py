@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from engine_rig import HeldSync, Rig, turns
-from postroad.broker.engine.embedded.gate import Gate, Output
+from postroad.broker.engine.embedded.write.gate import Gate, Output
 from postroad.broker.errors import PostroadError
 
 Observe = Callable[[Rig], Awaitable[Callable[[], object]]]

@@ -6,7 +6,7 @@ import gc
 import tracemalloc
 
 from core_rig import START_MS
-from postroad.broker.core import command as c
+from postroad.broker.core.format import command as c
 from postroad.broker.core.machine import Machine
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine_rig import Rig
-from postroad.broker.core import command as c
+from postroad.broker.core.format import command as c
 from test_readers import declare, to
 
 

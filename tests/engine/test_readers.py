@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from engine_rig import Changed, Rig, turns
-from postroad.broker.core import command as c
-from postroad.broker.engine.embedded.readers import STEP
+from postroad.broker.core.format import command as c
+from postroad.broker.engine.embedded.look.readers import STEP
 from postroad.broker.engine.engine import DeliveryBatch, PublishBatch, ReadSpec
 from postroad.broker.errors import InvalidRequest, PostroadError, QueueFull, QueueNotFound
 from postroad.broker.testing import MemoryFiles

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from engine_rig import Rig, Worker
-from postroad.broker.core import command as c
+from postroad.broker.core.format import command as c
 from postroad.broker.engine.engine import Nack
 from postroad.broker.errors import InvalidRequest, InvalidState, MessageNotFound
 from test_readers import to

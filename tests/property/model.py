@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from postroad.broker.core.effect import Deliver, Effect, End, Progressed, Returned, Revoke
-from postroad.broker.core.record import Define, Pause, Place, Publish, Record, Return, Settle, Undefine
+from postroad.broker.core.format.effect import Deliver, Effect, End, Progressed, Returned, Revoke
+from postroad.broker.core.format.record import Define, Pause, Place, Publish, Record, Return, Settle, Undefine
 
 WAITING = ("ready", "delayed", "retrying")
 

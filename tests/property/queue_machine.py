@@ -19,12 +19,12 @@ from hypothesis.stateful import (
     rule,
 )
 from model import WAITING, Lease, Model, Worker
-from postroad.broker.core import command as c
-from postroad.broker.core import snapshot
-from postroad.broker.core.effect import Deliver, Effect
+from postroad.broker.core.durable import snapshot
+from postroad.broker.core.durable.state import State
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.effect import Deliver, Effect
+from postroad.broker.core.format.record import Record
 from postroad.broker.core.machine import Machine
-from postroad.broker.core.record import Record
-from postroad.broker.core.state import State
 from postroad.broker.errors import InvalidState, LeaseLost, MessageNotFound, OutcomeUnknown, QueueFull
 
 NAMES = ("a", "b", "a.dead")

@@ -8,9 +8,9 @@ from typing import Any
 import core_rig
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from postroad.broker.core import command as c
-from postroad.broker.core import snapshot, stream_log
-from postroad.broker.core.ordering import key_hash
+from postroad.broker.core.durable import snapshot, stream_log
+from postroad.broker.core.durable.ordering import key_hash
+from postroad.broker.core.format import command as c
 from postroad.broker.errors import InvalidState, PostroadError, QueueFull
 from queue_machine import WatchedCore, durable
 from stream_model import OPEN, StreamModel

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from postroad.broker.core.effect import Deliver, Effect, Returned, Revoke
-from postroad.broker.core.record import (
+from postroad.broker.core.format.effect import Deliver, Effect, Returned, Revoke
+from postroad.broker.core.format.record import (
     Bind,
     Compact,
     Define,

@@ -9,12 +9,12 @@ import core_rig
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from postroad.broker.core import consume, failure, settle, tick
-from postroad.broker.core.delayed import Delayed
-from postroad.broker.core.group import Group
-from postroad.broker.core.lease import Lease
-from postroad.broker.core.record import Record, Settle
-from postroad.broker.core.runs import Runs
+from postroad.broker.core.durable.delayed import Delayed
+from postroad.broker.core.durable.group import Group
+from postroad.broker.core.durable.runs import Runs
+from postroad.broker.core.format.record import Record, Settle
+from postroad.broker.core.rules import consume, failure, settle, tick
+from postroad.broker.core.volatile.lease import Lease
 from queue_machine import QueueMachine
 
 

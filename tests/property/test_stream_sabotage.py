@@ -9,17 +9,17 @@ import core_rig
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from postroad.broker.core import compact, declare, operate, publish, retention
-from postroad.broker.core.compaction import Compaction
-from postroad.broker.core.group import Group
-from postroad.broker.core.lease import Lease, Leases
-from postroad.broker.core.log import Log
-from postroad.broker.core.ordering import KeyOrder
-from postroad.broker.core.record import Bind, Record
-from postroad.broker.core.runs import Runs
-from postroad.broker.core.stream import Stream
-from postroad.broker.core.stream_log import StreamLog
-from postroad.broker.core.topic.bindings import Bindings
+from postroad.broker.core.durable.compaction import Compaction
+from postroad.broker.core.durable.group import Group
+from postroad.broker.core.durable.log import Log
+from postroad.broker.core.durable.ordering import KeyOrder
+from postroad.broker.core.durable.runs import Runs
+from postroad.broker.core.durable.stream import Stream
+from postroad.broker.core.durable.stream_log import StreamLog
+from postroad.broker.core.durable.topic.bindings import Bindings
+from postroad.broker.core.format.record import Bind, Record
+from postroad.broker.core.rules import compact, declare, operate, publish, retention
+from postroad.broker.core.volatile.lease import Lease, Leases
 from stream_machine import StreamMachine
 
 

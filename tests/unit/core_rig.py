@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from postroad.broker.core import command as c
-from postroad.broker.core import snapshot
-from postroad.broker.core.codec import decode, encode
-from postroad.broker.core.effect import Deliver, Effect
+from postroad.broker.core.durable import snapshot
+from postroad.broker.core.durable.queue import Queue
+from postroad.broker.core.durable.state import State
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.codec import decode, encode
+from postroad.broker.core.format.effect import Deliver, Effect
+from postroad.broker.core.format.record import Record
 from postroad.broker.core.machine import Machine
-from postroad.broker.core.queue import Queue
-from postroad.broker.core.record import Record
-from postroad.broker.core.state import State
 from postroad.broker.limits import Limits
 
 START_MS = 1_700_000_000_000

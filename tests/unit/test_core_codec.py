@@ -8,10 +8,10 @@ from typing import Any, get_args
 import orjson
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core import record as r
-from postroad.broker.core import snapshot
-from postroad.broker.core.codec import decode, encode, prefix
+from postroad.broker.core.durable import snapshot
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format import record as r
+from postroad.broker.core.format.codec import decode, encode, prefix
 
 SAMPLES: list[Any] = [
     r.Boot(1, 7),

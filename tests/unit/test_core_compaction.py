@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core import compact, snapshot, stream_log
-from postroad.broker.core.codec import encode
-from postroad.broker.core.event import event_of
-from postroad.broker.core.ordering import key_hash
-from postroad.broker.core.record import Compact
-from postroad.broker.core.stream import Stream
+from postroad.broker.core.durable import snapshot, stream_log
+from postroad.broker.core.durable.ordering import key_hash
+from postroad.broker.core.durable.stream import Stream
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.codec import encode
+from postroad.broker.core.format.event import event_of
+from postroad.broker.core.format.record import Compact
+from postroad.broker.core.rules import compact
 from postroad.broker.errors import InvalidRequest, InvalidState
 
 HOUR = 3_600_000

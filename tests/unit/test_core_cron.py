@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from postroad.broker.core.cron import check_schedule, next_time
+from postroad.broker.core.rules.cron import check_schedule, next_time
 from postroad.broker.errors import InvalidRequest
 
 BERLIN = "Europe/Berlin"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core.codec import decode, encode
-from postroad.broker.core.effect import Revoke
-from postroad.broker.core.record import Place, Settle
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.codec import decode, encode
+from postroad.broker.core.format.effect import Revoke
+from postroad.broker.core.format.record import Place, Settle
 from postroad.broker.errors import InvalidState, MessageNotFound
 
 

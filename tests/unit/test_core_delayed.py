@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from postroad.broker.core.delayed import ROWS_SPARE, Delayed
+from postroad.broker.core.durable.delayed import ROWS_SPARE, Delayed
 
 
 def due_at(delayed: Delayed, at: int) -> list[int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core.effect import Deliver
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.effect import Deliver
 
 
 def test_four_consumers_share_by_free_prefetch() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from postroad.broker.core.lease import Lease, Leases, missing
+from postroad.broker.core.volatile.lease import Lease, Leases, missing
 
 
 def leases(*grants: tuple[int, int, int]) -> Leases:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
+from postroad.broker.core.format import command as c
 from postroad.broker.errors import Conflict, QueueFull
 
 # Overflow

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from core_rig import Core, kill_worker
-from postroad.broker.core import command as c
-from postroad.broker.core.effect import Deliver, End
-from postroad.broker.core.record import Return
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.effect import Deliver, End
+from postroad.broker.core.format.record import Return
 from postroad.broker.errors import QueueNotFound
 
 

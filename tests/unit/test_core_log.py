@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from postroad.broker.core.log import Log
+from postroad.broker.core.durable.log import Log
 
 
 @pytest.fixture

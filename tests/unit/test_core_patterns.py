@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postroad.broker.core.topic.pattern import check_pattern, matches
+from postroad.broker.core.durable.topic.pattern import check_pattern, matches
 from postroad.broker.errors import InvalidName
 
 TABLE: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "patterns.json").read_text())

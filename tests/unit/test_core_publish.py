@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
+from postroad.broker.core.format import command as c
 from postroad.broker.errors import Conflict, InvalidRequest, LimitExceeded, OutcomeUnknown, QueueFull, QueueNotFound
 from postroad.broker.limits import Limits
 

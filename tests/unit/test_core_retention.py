@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core.effect import End, Revoke
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.effect import End, Revoke
 
 
 def stream_of(core: Core, name: str = "s") -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postroad.broker.core.retry import retry_delay_ms, spread
+from postroad.broker.core.rules.retry import retry_delay_ms, spread
 
 ROWS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "retry.json").read_text())["rows"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from postroad.broker.core.runs import Runs
+from postroad.broker.core.durable.runs import Runs
 
 small = st.integers(0, 40)
 

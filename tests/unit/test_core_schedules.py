@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from core_rig import START_MS, Core
-from postroad.broker.core import command as c
-from postroad.broker.core import schedule as schedules
-from postroad.broker.core.event import event_of
-from postroad.broker.core.record import Publish, RefuseSchedule
-from postroad.broker.core.schedule import Schedule
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.event import event_of
+from postroad.broker.core.format.record import Publish, RefuseSchedule
+from postroad.broker.core.rules import schedules
+from postroad.broker.core.rules.schedules import Schedule
 from postroad.broker.errors import InvalidRequest, InvalidState, LimitExceeded, QueueNotFound
 
 HOUR_MS = 3_600_000

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core.effect import Progressed
-from postroad.broker.core.record import Return, Settle
+from postroad.broker.core.format import command as c
+from postroad.broker.core.format.effect import Progressed
+from postroad.broker.core.format.record import Return, Settle
 from postroad.broker.errors import Conflict, LeaseLost, LimitExceeded, PostroadError, QueueFull, QueueNotFound
 from postroad.broker.limits import Limits
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core.topic.bindings import FILTER_HEADERS_MAX
+from postroad.broker.core.durable.topic.bindings import FILTER_HEADERS_MAX
+from postroad.broker.core.format import command as c
 from postroad.broker.errors import Conflict, InvalidName, InvalidRequest, QueueFull, QueueNotFound, Unroutable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from postroad.broker.core.ids import id_prefix, parse_id
+from postroad.broker.core.format.ids import id_prefix, parse_id
 from postroad.broker.errors import InvalidName, InvalidRequest, MessageNotFound
 from postroad.broker.names import consumer_name, queue_name, topic_name
 from postroad.broker.settings import QueueSettings

@@ -36,14 +36,14 @@ from typing import Any
 
 from ..errors import QueueNotFound
 from ..limits import Limits
-from . import command as c
-from .dispatch import Live, dispatch
-from .effect import Effect, End
-from .queue import Queue
-from .record import PLACES_MAX, Record, Settle
-from .state import State
-from .subscription import Subscription
-from .timers import Timers
+from .durable.queue import Queue
+from .durable.state import State
+from .format import command as c
+from .format.effect import Effect, End
+from .format.record import PLACES_MAX, Record, Settle
+from .rules.dispatch import Live, dispatch
+from .volatile.subscription import Subscription
+from .volatile.timers import Timers
 
 OVERDUE_MS = 500
 """How often to look after expired messages that someone holds; one that comes back is seen at once."""
@@ -77,7 +77,7 @@ class Machine:
         self.fired: dict[int, bytes] = {}
 
     def handle(self, command: object, at_ms: int) -> Any:
-        """Carry out one command. Returns its reply (see ``command.py``).
+        """Carry out one command. Returns its reply (see ``format/command.py``).
 
         Raises:
             PostroadError: it is refused; nothing has changed.
@@ -147,7 +147,8 @@ class Machine:
 
 
 def _handlers() -> dict[type, Handler]:
-    from . import consume, declare, operate, publish, schedule, sessions, settle, streams, tick
+    from .rules import consume, declare, operate, publish, sessions, settle, streams, tick
+    from .rules import schedules as schedule
 
     return {
         c.PublishMessages: publish.publish,

@@ -15,7 +15,7 @@ from .files import NO_SPACE, Files
 from .manifest import Manifest, write_manifest
 from .options import JournalOptions
 from .segment import Segment
-from .shelf import Shelf
+from .segment_set import Shelf
 from .spares import Spares
 
 

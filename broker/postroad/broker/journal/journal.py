@@ -15,14 +15,14 @@ from ..clock import Clock, SystemClock
 from ..errors import InvalidState, StorageFull, Unavailable
 from .begin import begin
 from .files import NO_SPACE, Buffer, Files
-from .gather import Gathering, slack
 from .index import SparseIndex
 from .options import JournalOptions, Recovered
+from .pending_batch import Gathering, slack
 from .reader import SegmentReader
 from .record import BATCH_BYTES, records_of
 from .recover import Found, recover
 from .segment import Segment, segment_name
-from .shelf import Shelf
+from .segment_set import Shelf
 from .spares import SETTLE_SHARE, START_RESERVE, Spares
 from .upkeep import Upkeep
 from .writer import Post, Writer

@@ -13,7 +13,7 @@ from .collect import collect
 from .files import NO_SPACE, Files
 from .manifest import Manifest, write_manifest
 from .options import JournalOptions
-from .shelf import Shelf
+from .segment_set import Shelf
 from .spares import Spares
 from .writer import Writer
 

@@ -25,8 +25,8 @@ from functools import partial
 
 from ..clock import Clock
 from .files import Files, write_all
-from .gather import Gather, Gathering
 from .options import JournalOptions
+from .pending_batch import Gather, Gathering
 from .record import encode_batch
 from .segment import Segment, SegmentHeader
 from .spares import Spares, is_recycled

@@ -2,7 +2,7 @@
 
 All methods run on one event loop; only the journal's writer and slow reads are in threads. The core decides at once, in memory;
 what it decided is journaled at the end of the loop turn, together with everything else of that turn; and nothing of it is seen by
-anyone before the gate has opened for its position (``ledger.py``). Starting is ``recovery.py``, time is ``ticker.py``; here is the seam.
+anyone before the gate has opened for its position (``write/pipeline.py``). Starting is ``recovery.py``, time is ``write/ticker.py``; here is the seam.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...clock import Clock, SystemClock
-from ...core import command as c
-from ...core.stream import GROUP_SEPARATOR
+from ...core.durable.stream import GROUP_SEPARATOR
+from ...core.format import command as c
 from ...errors import PostroadError, StorageFull, Unavailable
 from ...journal import Files, JournalOptions
 from ...limits import Limits
@@ -35,22 +35,22 @@ from ..engine import (
     WatchSink,
     WatchSpec,
 )  # fmt: skip
-from .bodies import Bodies
 from .capabilities import CAPABILITIES
-from .history import History
-from .ledger import Ledger
-from .logbook import Logbook
+from .look.history import History
+from .look.logbook import Logbook
+from .look.queries import Queries
+from .look.readers import EmbeddedReader, Readers
+from .look.stats import Stats
+from .look.watches import EmbeddedWatch, open_watch
+from .look.watching import Watching
 from .operations import Operations
-from .outlet import Outlet
-from .queries import Queries
-from .readers import EmbeddedReader, Readers
 from .recovery import recover, take_up
-from .stats import Stats
 from .subscription import EmbeddedSubscription
-from .ticker import Ticker
-from .translate import kept_bodies, settle_size, size_of, to_command
-from .watches import EmbeddedWatch, open_watch
-from .watching import Watching
+from .write.bodies import Bodies
+from .write.outlet import Outlet
+from .write.pipeline import Ledger
+from .write.ticker import Ticker
+from .write.translate import kept_bodies, settle_size, size_of, to_command
 
 log = logging.getLogger("postroad.engine")
 

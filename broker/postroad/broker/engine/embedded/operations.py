@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from ...core import command as c
-from ...core.ids import parse_id
+from ...core.durable.queue import Queue
+from ...core.durable.stream import GROUP_SEPARATOR
+from ...core.format import command as c
+from ...core.format.ids import parse_id
 from ...core.machine import Machine
-from ...core.queue import Queue
-from ...core.stream import GROUP_SEPARATOR
 from ...errors import InvalidRequest, InvalidState, LimitExceeded, MessageNotFound, PostroadError, QueueNotFound
 from ...names import queue_name, topic_name
 from ...settings import FOREVER
 from ..arguments import text_of
 from ..engine import Json
-from .history import History
-from .one_message import one_message
+from .look.history import History
+from .write.one_message import one_message
 
 CHUNK = 1000
 """Messages moved in one command: a large redrive gives way to others between chunks."""

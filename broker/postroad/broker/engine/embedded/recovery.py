@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ...core import snapshot
-from ...core.codec import decode
+from ...core.durable import snapshot
+from ...core.format.codec import decode
 from ...core.machine import Machine
 from ...journal import Files, Journal, JournalOptions, Recovered
 from ...limits import Limits

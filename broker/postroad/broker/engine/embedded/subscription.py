@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...core import command as c
+from ...core.format import command as c
 from ...errors import PostroadError
 from ..engine import ConsumerSink, Done, SettleBatch, Settled
-from .translate import settle_command
+from .write.translate import settle_command
 
 if TYPE_CHECKING:
     from .engine import EmbeddedEngine

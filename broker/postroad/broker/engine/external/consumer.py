@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...core.runs import Runs
+from ...core.durable.runs import Runs
 from ...errors import PostroadError, Unsupported
 from ..engine import ConsumerSink, ConsumeSpec, Done, Nack, Ranges, SettleBatch, Settled
 from ..message_logs import LINES_MAX, by_number

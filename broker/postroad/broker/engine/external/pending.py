@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ...core.runs import Runs
+from ...core.durable.runs import Runs
 from ...errors import PostroadError
 from ..engine import Done, Json, Settled
 from .backend import Bury, Received, Return, Send, Verdicts

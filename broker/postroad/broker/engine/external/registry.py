@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from zlib import crc32
 
-from ...core.topic.bindings import Binding, Bindings, check_filter
-from ...core.topic.pattern import check_pattern
+from ...core.durable.topic.bindings import Binding, Bindings, check_filter
+from ...core.durable.topic.pattern import check_pattern
 from ...errors import Conflict, InvalidRequest, PostroadError, QueueNotFound
 from ...names import NAME_LENGTH_MAX, queue_name
 from ...settings import QueueSettings, StreamSettings

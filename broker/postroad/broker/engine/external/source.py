@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from zlib import crc32
 
-from ...core.retry import retry_delay_ms
+from ...core.rules.retry import retry_delay_ms
 from ...errors import Internal, PostroadError, QueueNotFound, Unavailable
 from ...settings import QueueSettings
 from ..engine import Capabilities, Json, PublishBatch

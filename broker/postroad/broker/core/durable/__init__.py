@@ -1,0 +1,1 @@
+"""Durable state: the fold of the records. A restart brings it back."""

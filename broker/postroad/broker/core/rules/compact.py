@@ -1,0 +1,107 @@
+"""Compacting a stream: in the background, a bounded record at a time.
+
+What a consumer of a group holds stays until it is settled. With ``keep_until_acked`` what a group has not settled stays as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..durable.runs import Runs
+from ..durable.stream import Stream
+from ..format.record import Compact, Range
+from ..volatile.lease import missing
+
+if TYPE_CHECKING:
+    from ..durable.compaction import Compaction, Frame
+    from ..machine import Machine
+
+LOOK_MS = 1000
+"""How often a stream is looked at while something may go."""
+
+RUNS_MAX = 1000
+"""Runs of offsets in one record; more go at once, but in further ones."""
+
+TOMBSTONES_MAX = 30
+
+COMPACT_BYTES = 64 * 1024
+"""What compacting one stream once may add to the journal: two records of so many runs."""
+
+
+def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
+    """Let go of what is superseded, of tombstones past their grace time, and of unkeyed messages that retention does not keep."""
+    settings, now = stream.settings, machine.now
+    held, end = _held(machine, stream), stream.log.next
+    if settings.keep_until_acked:
+        end = min([group.group.floor for group in stream.groups.values()], default=end)
+
+    gone, keys = Runs(), list[str]()
+    for first, last in index.superseded:
+        if first >= end or len(gone.firsts) >= RUNS_MAX // 2:
+            break
+        for a, b in missing(first, min(last, end - 1), held.within(first, last)):
+            gone.add(a, b)
+    for key, offset in index.over(now - settings.tombstone_ms):
+        if len(keys) == TOMBSTONES_MAX:
+            break
+        if offset < end and offset not in held:
+            gone.add(offset, offset)
+            keys.append(key)
+    is_cut = len(gone.firsts) >= RUNS_MAX // 2 or len(keys) == TOMBSTONES_MAX
+    if gone:
+        machine.commit(Compact(now, stream.number, "compacted", list(gone), keys))
+
+    trimmed: list[Range] = []
+    for first, last, _, _ in _excess(stream, index, now):
+        if last < end and not held.within(first, last):
+            trimmed.append((first, last))
+        if len(trimmed) == RUNS_MAX // 2:
+            is_cut = True
+            break
+    if trimmed:
+        machine.commit(Compact(now, stream.number, "trimmed", trimmed))
+
+    watch(machine, stream, index, at_once=is_cut)
+    if gone or trimmed:
+        for group in stream.groups.values():  # an ordering key may be free
+            machine.dispatch(group)
+
+
+def watch(machine: Machine, stream: Stream, index: Compaction, *, at_once: bool = False) -> None:
+    """See to the next look, if there is anything to look after."""
+    settings, now = stream.settings, machine.now
+    soon = now + (1 if at_once else LOOK_MS)
+    dues = []
+    if index.superseded:
+        dues.append(soon)
+    if (published := next(iter(index.tombstones.values()), None)) is not None:
+        dues.append(max(published + settings.tombstone_ms, soon))
+    if next(_excess(stream, index, now), None) is not None:
+        dues.append(soon)
+    elif index.frames and settings.retention_ms is not None:
+        dues.append(max(index.frames[0][3] + settings.retention_ms + 1, soon))
+    if dues:
+        machine.timers.at("retention", stream.number, min(dues))
+
+
+def _excess(stream: Stream, index: Compaction, now: int) -> Iterator[Frame]:
+    settings = stream.settings
+    before = now - settings.retention_ms if settings.retention_ms is not None else 0
+    return index.excess(before, settings.retention_count, settings.retention_bytes)
+
+
+def _held(machine: Machine, stream: Stream) -> Runs:
+    """Offsets that a consumer of some group holds."""
+    leased = sorted(
+        (lease.sequence, lease.sequence + lease.count - 1)
+        for subscription in machine.subscriptions.values()
+        if subscription.queue.stream is stream
+        for lease in subscription.leases
+    )
+    held, end = Runs(), -1
+    for first, last in leased:  # groups may hold the same
+        if last > end:
+            held.add(max(first, end + 1), last)
+            end = last
+    return held

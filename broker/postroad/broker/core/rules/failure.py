@@ -1,0 +1,80 @@
+"""Failed attempts: what comes back, and what has had its last chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..durable.queue import Queue
+from ..format.record import Place, Return
+from ..volatile.lease import Lease
+from .declare import dead_letter_queue
+from .retry import retry_delay_ms
+
+if TYPE_CHECKING:
+    from ..machine import Machine
+
+
+Dead = tuple[int, int, int, int]
+"""``(sequence, attempts, granted_at, priority)`` of a message that had its last chance."""
+
+
+@dataclass(slots=True)
+class Failed:
+    """Deliveries that failed. ``delay_ms`` None: the queue's backoff; ``dead``: no further attempt."""
+
+    lease: Lease
+    delay_ms: int | None = None
+    dead: bool = False
+
+
+def fail(machine: Machine, queue: Queue, failed: list[Failed], reason: str, consumer: str) -> None:
+    """Count an attempt for each message: it waits for the next one, or is dead.
+
+    A dead-letter queue never dead-letters: what fails there just waits.
+    """
+    settings, group = queue.settings, queue.group
+    back: list[tuple[int, int, int, int, int, int, int]] = []
+    dead: list[Dead] = []
+    for item in failed:
+        lease = item.lease
+        for sequence in range(lease.sequence, lease.sequence + lease.count):
+            attempts = group.attempts.get(sequence, 0) + 1
+            if (item.dead or attempts >= settings.attempts_max) and queue.dead_letter_of is None:
+                dead.append((sequence, attempts, lease.granted_at, lease.priority))
+                continue
+            delay = item.delay_ms
+            place = queue.log.locate(sequence)
+            if delay is None:
+                delay = retry_delay_ms(attempts, settings.backoff_ms, settings.backoff_max_ms, *place)
+            due = machine.now + delay if delay else 0
+            back.append((sequence, attempts, due, lease.priority, lease.granted_at, *place))
+    if back:
+        machine.commit(Return(machine.now, queue.number, back, reason, consumer))
+        machine.watch_due(queue)
+    if dead:
+        bury(machine, queue, dead, reason, consumer)
+
+
+def bury(machine: Machine, queue: Queue, dead: list[Dead], reason: str, consumer: str | None) -> None:
+    """Move to the dead-letter queue by reference: place and settle are records of one command, so one atomic batch."""
+    runs = [(sequence, sequence, granted_at) for sequence, _, granted_at, _ in dead]
+    target = dead_letter_queue(machine, queue)
+    if target is None:
+        machine.settle(queue, "dropped", runs, consumer, reason)
+        return
+    entries = [
+        (
+            target.log.next + offset,
+            *queue.log.locate(sequence),
+            queue.log.size_of(sequence),
+            sequence,
+            attempts,
+            granted_at,
+        )
+        for offset, (sequence, attempts, granted_at, _) in enumerate(dead)
+    ]
+    priorities = [priority for *_, priority in dead] if any(priority for *_, priority in dead) else None
+    machine.commit(Place(machine.now, target.number, "dead", queue.number, entries, reason, consumer, priorities))
+    machine.settle(queue, "dead", runs, consumer, reason)
+    machine.dispatch(target)

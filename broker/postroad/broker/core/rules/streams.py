@@ -1,0 +1,93 @@
+"""Operations on streams and topics: resetting a group, replaying a range into a queue, binding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import InvalidRequest, QueueNotFound
+from ..durable.queue import Queue
+from ..durable.stream import Stream
+from ..durable.topic.bindings import Binding, check_filter
+from ..durable.topic.pattern import check_pattern
+from ..format.command import BindTopic, Replay, ResetGroup
+from ..format.effect import Revoke
+from ..format.record import Bind, Place, Reset
+from .declare import define, offset_of
+
+if TYPE_CHECKING:
+    from ..machine import Machine
+
+
+def reset_group(machine: Machine, command: ResetGroup) -> int:
+    """Go on from another offset: leases are revoked, attempts forgotten.
+
+    Raises:
+        QueueNotFound. InvalidRequest: it is a queue, not a group.
+    """
+    group = machine.queue(command.queue)
+    if group.stream is None:
+        raise InvalidRequest(
+            f'"{group.name}" is a queue; only a consumer group has a position to reset.', field="group"
+        )
+    start = offset_of(group.stream, command.start)
+    live = machine.live_of(group)
+    for subscription in list(machine.subscriptions.values()):
+        if subscription.queue is group and (leases := subscription.leases.clear()):
+            live.leased -= sum(held.count for held in leases)
+            machine.effects.append(Revoke(subscription.id, [(held.number, held.last) for held in leases], "reset"))
+            if subscription.ended:
+                machine.end(subscription)
+    machine.commit(Reset(machine.now, group.number, start))
+    machine.watch_due(group)
+    machine.dispatch(group)
+    return start
+
+
+def replay(machine: Machine, command: Replay) -> tuple[int, int]:
+    """Copy messages of a stream to a queue, by reference; returns how many, and the offset to go on from.
+
+    Raises:
+        QueueNotFound: no such stream. Conflict: the target is a stream.
+    """
+    stream = _stream(machine, command.stream)
+    queue = machine.state.queues.get(command.queue) or define(machine, command.queue)
+    if queue.stream is not None:
+        raise InvalidRequest("The target of a replay must be a queue.", field="queue")
+    log = stream.log
+    first = max(command.first, log.first)
+    last = min(command.last, log.next - 1, first + command.limit - 1)
+    kept = [sequence for a, b in log.kept(first, last) for sequence in range(a, b + 1)]
+    entries = [
+        (at, *log.locate(sequence), log.size_of(sequence), sequence, 0, 0)
+        for at, sequence in enumerate(kept, queue.log.next)
+    ]
+    if entries:
+        machine.commit(Place(machine.now, queue.number, "replayed", stream.number, entries))
+        machine.dispatch(queue)
+    return len(entries), last + 1
+
+
+def bind_topic(machine: Machine, command: BindTopic) -> bool:
+    """Add or remove a binding; adding one that is there, or removing one that is not, changes nothing.
+
+    Raises:
+        InvalidName, InvalidRequest. QueueNotFound: no such target.
+    """
+    pattern = check_pattern(command.pattern)
+    headers, any_header = check_filter(command.headers)
+    state = machine.state
+    target: Queue | Stream | None = state.queues.get(command.target) or state.streams.get(command.target)
+    if target is None or (isinstance(target, Queue) and target.stream is not None):
+        raise QueueNotFound(f'There is no queue or stream named "{command.target}".', queue=command.target)
+    binding = Binding(pattern, target.number, headers, any_header)
+    if (binding in state.bindings.all) == command.on:
+        return False
+    machine.commit(Bind(machine.now, target.number, pattern, command.on, list(headers), any_header))
+    return True
+
+
+def _stream(machine: Machine, name: str) -> Stream:
+    stream = machine.state.streams.get(name)
+    if stream is None:
+        raise QueueNotFound(f'There is no stream named "{name}".', stream=name)
+    return stream

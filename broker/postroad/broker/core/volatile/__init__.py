@@ -1,0 +1,1 @@
+"""Volatile state: consumers, leases, timers. A restart has none of it."""

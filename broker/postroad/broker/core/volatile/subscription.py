@@ -1,0 +1,59 @@
+"""A consumer on a queue, as long as it lives. Volatile."""
+
+from __future__ import annotations
+
+from ..durable.queue import Queue
+from ..durable.runs import Runs
+from .lease import Leases
+
+SETTLED_RUNS_KEPT = 4096
+
+
+class Subscription:
+    """Attributes:
+    id: Number in this epoch; ``token`` names it to clients.
+    next_number: The next delivery number.
+    begun: Highest delivery number whose handler has begun, as the client said.
+    settled: Delivery numbers settled, to tell ``already-settled`` from ``lease-lost``; old ones are forgotten.
+    stalled: Its socket is full: no deliveries for now.
+    ended: It was cancelled; what it had begun may still be settled.
+    detached_at: When its connection was lost, milliseconds; it may come back. None: connected.
+    served: Stamp of its last grant, for fairness among equals.
+    """
+
+    __slots__ = (
+        "begun", "client", "connected_at", "consumer", "detached_at", "ended", "id", "lease_ms", "leases", "next_number",
+        "prefetch", "queue", "served", "settled", "stalled", "token",
+    )  # fmt: skip
+
+    def __init__(
+        self, id: int, token: str, queue: Queue, consumer: str, client: str, prefetch: int, lease_ms: int, at_ms: int
+    ) -> None:
+        self.id = id
+        self.token = token
+        self.queue = queue
+        self.consumer = consumer
+        self.client = client
+        self.prefetch = prefetch
+        self.lease_ms = lease_ms
+        self.connected_at = at_ms
+        self.leases = Leases()
+        self.next_number = 1
+        self.begun = 0
+        self.settled = Runs()
+        self.stalled = False
+        self.ended = False
+        self.detached_at: int | None = None
+        self.served = 0
+
+    @property
+    def room(self) -> int:
+        """How many more deliveries it may get now."""
+        if self.stalled or self.ended or self.detached_at is not None:
+            return 0
+        return self.prefetch - self.leases.count
+
+    def note_settled(self, first: int, last: int) -> None:
+        self.settled.add(first, last)
+        while len(self.settled) > SETTLED_RUNS_KEPT:
+            self.settled.take(1 << 62)

@@ -1,0 +1,1 @@
+"""Looking: queries, search, readers of streams, watches, stories of single messages, numbers."""
