@@ -200,7 +200,7 @@ class Rig:
 
     def pass_time(self, ms: int) -> None:
         self.clock.advance(ms)
-        self.engine.tell(c.Tick())
+        self.engine.execute(c.Tick())
 
     async def stats(self, queue: str = "q") -> dict[str, Any]:
         answer: dict[str, Any] = (await self.engine.query("queue", {"queue": queue}))["queue"]

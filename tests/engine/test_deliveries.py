@@ -190,7 +190,7 @@ async def test_a_deleted_queue_ends_its_consumers(rig: Rig) -> None:
 async def test_a_cancelled_consumers_sink_is_let_go(rig: Rig) -> None:
     for _ in range(5):
         (await rig.consume()).subscription.cancel()
-    await rig.engine._ledger.all_durable()
+    await rig.engine._pipeline.all_durable()
 
     assert rig.engine._outlet._sinks == {}
 

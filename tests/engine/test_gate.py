@@ -98,7 +98,7 @@ async def numbers_in_a_running_watch(rig: Rig) -> Callable[[], object]:
     watcher = await rig.watch(queue="q")
     await rig.publish([b"second"])
     rig.send([b"x"])
-    await rig.changed.until(lambda: watcher.states or rig.engine._ledger.gate.durable > 10)
+    await rig.changed.until(lambda: watcher.states or rig.engine._pipeline.gate.durable > 10)
     return lambda: any(state["queue"]["published_total"] > 2 for state in watcher.states if "queue" in state)
 
 
@@ -139,7 +139,7 @@ async def check(rig: Rig, observe: Observe) -> None:
         early = bool(seen())
     finally:
         held.let_go()
-    await rig.engine._ledger.all_durable()
+    await rig.engine._pipeline.all_durable()
     await turns()
     assert not early, f"{observe.__name__} was seen before the sync returned"
 
@@ -155,7 +155,7 @@ async def test_nothing_is_seen_before_the_sync(rig: Rig, observe: Observe) -> No
 async def test_everything_is_seen_after_the_sync(rig: Rig, observe: Observe) -> None:
     seen = await observe(rig)
 
-    await rig.engine._ledger.all_durable()
+    await rig.engine._pipeline.all_durable()
     async with asyncio.timeout(10):
         while not seen():
             await asyncio.sleep(0)
@@ -179,7 +179,7 @@ async def test_the_session_tells_a_frame_once_it_is_durable(rig: Rig) -> None:
 
     early = rig.engine.session_opened("p")
     held.let_go()
-    await rig.engine._ledger.all_durable()
+    await rig.engine._pipeline.all_durable()
 
     assert (early, rig.engine.session_opened("p")) == (1, 2)
 

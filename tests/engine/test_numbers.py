@@ -32,7 +32,7 @@ async def test_the_age_of_the_oldest_counts_from_its_publish_until_it_is_settled
 
 async def test_a_groups_lag_is_what_it_has_not_settled_wherever_that_is(rig: Rig) -> None:
     await declare(rig)
-    rig.engine.tell(c.DeclareGroup(stream="s", group="g", settings={"backoff_ms": 60_000}))
+    rig.engine.execute(c.DeclareGroup(stream="s", group="g", settings={"backoff_ms": 60_000}))
     await to(rig, "s", [b"a", b"b", b"c", b"d"])
     worker = await rig.consume("s", group="g", prefetch=3)
     await rig.got(worker, 3)
@@ -46,7 +46,7 @@ async def test_a_groups_lag_is_what_it_has_not_settled_wherever_that_is(rig: Rig
 
 async def test_what_a_group_lost_to_retention_is_counted(rig: Rig) -> None:
     await declare(rig, retention_count=1)
-    rig.engine.tell(c.DeclareGroup(stream="s", group="g"))
+    rig.engine.execute(c.DeclareGroup(stream="s", group="g"))
     for body in (b"a", b"b", b"c"):
         await to(rig, "s", [body])
 

@@ -81,7 +81,7 @@ async def to(rig: Rig, name: str, bodies: list[bytes], kind: str = "stream", **a
 
 
 async def declare(rig: Rig, **settings: Any) -> None:
-    rig.engine.tell(c.DeclareStream(stream="s", settings=settings))
+    rig.engine.execute(c.DeclareStream(stream="s", settings=settings))
     await turns()
 
 
@@ -207,7 +207,7 @@ async def test_a_cancelled_reader_gets_nothing_more_and_a_deleted_stream_ends_th
 
 
 async def test_readers_settle_nothing(rig: Rig) -> None:
-    rig.engine.tell(c.DeclareGroup(stream="s", group="g", start="earliest"))
+    rig.engine.execute(c.DeclareGroup(stream="s", group="g", start="earliest"))
     await to(rig, "s", [b"a", b"b"])
 
     reading = await read(rig, "earliest")
@@ -218,7 +218,7 @@ async def test_readers_settle_nothing(rig: Rig) -> None:
 
 
 async def test_streams_and_groups_are_whole_after_a_crash(rig: Rig) -> None:
-    rig.engine.tell(c.DeclareGroup(stream="s", group="g", start="earliest"))
+    rig.engine.execute(c.DeclareGroup(stream="s", group="g", start="earliest"))
     await to(rig, "s", [b"a", b"b", b"c"])
     worker = await rig.consume("s", group="g")
     await rig.got(worker, 3)
@@ -244,9 +244,9 @@ async def test_streams_and_groups_are_whole_after_a_crash(rig: Rig) -> None:
 async def test_a_topic_publish_is_one_body_in_the_journal_and_one_id_everywhere(rig: Rig) -> None:
     for name in ("a", "b"):
         await rig.engine.declare(name, {})
-        rig.engine.tell(c.BindTopic(pattern="t.#", target=name))
+        rig.engine.execute(c.BindTopic(pattern="t.#", target=name))
     await declare(rig)
-    rig.engine.tell(c.BindTopic(pattern="t.*", target="s"))
+    rig.engine.execute(c.BindTopic(pattern="t.*", target="s"))
     workers = [await rig.consume("a"), await rig.consume("b")]
     reading = await read(rig)
     marker = b"the only copy of this body"
@@ -268,7 +268,7 @@ async def test_a_topic_publish_is_one_body_in_the_journal_and_one_id_everywhere(
 async def test_a_topic_frame_sent_again_is_answered_with_its_first_confirm(rig: Rig) -> None:
     for name in ("a", "b"):
         await rig.engine.declare(name, {})
-        rig.engine.tell(c.BindTopic(pattern="t.#", target=name))
+        rig.engine.execute(c.BindTopic(pattern="t.#", target=name))
     first = await to(rig, "t.x", [b"1"], "topic", producer=("p", 1))
     nowhere = await to(rig, "elsewhere", [b"1"], "topic", producer=("p", 2))
 
@@ -328,7 +328,7 @@ async def test_a_refused_topic_publish_reaches_nobody(rig: Rig) -> None:
     await rig.engine.declare("a", {})
     await rig.engine.declare("small", {"length_max": 1})
     for name in ("a", "small"):
-        rig.engine.tell(c.BindTopic(pattern="#", target=name))
+        rig.engine.execute(c.BindTopic(pattern="#", target=name))
     await to(rig, "t", [b"1"], "topic")
 
     with pytest.raises(QueueFull):
@@ -363,7 +363,7 @@ async def test_a_replay_of_no_range_is_refused(rig: Rig, given: dict[str, Any]) 
 
 @pytest.mark.parametrize("to_", ["soon", {"offset": -1}, {"offset": 1, "at": 2}, {"offset": True}, None, 5, []])
 async def test_a_reset_to_no_place_is_refused(rig: Rig, to_: object) -> None:
-    rig.engine.tell(c.DeclareGroup(stream="s", group="g"))
+    rig.engine.execute(c.DeclareGroup(stream="s", group="g"))
 
     with pytest.raises(InvalidRequest):
         await rig.engine.operate("reset", {"stream": "s", "group": "g", "to": to_})

@@ -176,7 +176,7 @@ async def test_an_edited_message_whose_queue_is_gone_stays_dead(rig: Rig) -> Non
 
 
 async def test_a_dead_letter_of_a_group_is_found_and_cannot_be_edited(rig: Rig) -> None:
-    rig.engine.tell(c.DeclareGroup(stream="s", group="g"))
+    rig.engine.execute(c.DeclareGroup(stream="s", group="g"))
     worker = await rig.consume("s", group="g")
     await to(rig, "s", [b"bad"])
     await rig.got(worker, 1)

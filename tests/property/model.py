@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postroad.broker.core.format.effect import Deliver, Effect, End, Progressed, Returned, Revoke
-from postroad.broker.core.format.record import Define, Pause, Place, Publish, Record, Return, Settle, Undefine
+from postroad.broker.core.format.record import Define, Move, Pause, Publish, Record, Return, Settle, Undefine
 
 WAITING = ("ready", "delayed", "retrying")
 
@@ -165,7 +165,7 @@ class Model:
             message.state = "retrying" if due else "ready"
             assert due == 0 or due > self.at
 
-    def _place(self, record: Place) -> None:
+    def _move(self, record: Move) -> None:
         target, origin = self.queues[record.log], self.queues[record.origin]
         for sequence, _, _, _, former, attempts, _ in record.entries:
             assert sequence == len(target.log)

@@ -88,7 +88,7 @@ def durable(state: State, at: int) -> bytes:
     machine.state = state
     for queue in state.logs.values():
         queue.group.come_due(at)
-    return snapshot.take(machine)[1]
+    return snapshot.take(machine.state, machine.leased_runs())[1]
 
 
 queues = st.sampled_from(NAMES)
@@ -160,7 +160,7 @@ class QueueMachine(RuleBasedStateMachine):
             return self.core.publish(count, queue, size=size, **more)
         except QueueFull:
             assert found is not None and found.settings.length_max is not None
-            held = found.group.unsettled + self.core.machine.live_of(found).leased
+            held = found.group.unsettled + self.core.machine.runtime_of(found).leased
             assert held + count > found.settings.length_max
             return None
         except OutcomeUnknown:
@@ -401,7 +401,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def remember_snapshot(self) -> None:
-        self.snapshots.append(snapshot.take(self.core.machine))
+        self.snapshots.append(snapshot.take(self.core.machine.state, self.core.machine.leased_runs()))
 
     @rule(from_snapshot=st.booleans(), really=st.integers(0, 3))
     def restart(self, from_snapshot: bool, really: int) -> None:
@@ -435,7 +435,7 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def every_message_is_in_exactly_one_place(self) -> None:
         for number, queue in self.core.machine.state.logs.items():
-            totals, live = queue.totals, self.core.machine.live_of(queue)
+            totals, live = queue.totals, self.core.machine.runtime_of(queue)
             settled = sum(
                 totals[how] for how in ("acked", "dead", "dropped", "purged", "expired", "cancelled", "redriven")
             )
@@ -460,7 +460,7 @@ class QueueMachine(RuleBasedStateMachine):
     def nothing_is_left_lying_while_someone_has_room(self) -> None:
         machine = self.core.machine
         for queue in machine.state.queues.values():
-            live, known = machine.live_of(queue), self.model.queues[queue.number]
+            live, known = machine.runtime_of(queue), self.model.queues[queue.number]
             if known.paused or live.held_until != 0:
                 continue
             room = any(worker.room > 0 for worker in live.consumers)
@@ -469,7 +469,10 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def records_alone_give_the_same_state(self) -> None:
-        assert durable(self.core.shadow, self.core.at) == snapshot.take(self.core.machine)[1]
+        assert (
+            durable(self.core.shadow, self.core.at)
+            == snapshot.take(self.core.machine.state, self.core.machine.leased_runs())[1]
+        )
 
     @invariant()
     def every_reference_is_counted_once(self) -> None:
@@ -489,7 +492,7 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "core"):
             return
-        live = snapshot.take(self.core.machine)[1]
+        live = snapshot.take(self.core.machine.state, self.core.machine.leased_runs())[1]
         assert durable(self.core.replayed(), self.core.at) == live
         for position, data in self.snapshots:
             state = snapshot.restore(data)

@@ -75,7 +75,7 @@ class StreamMachine(RuleBasedStateMachine):
         headers = [header for _, header in rows]
         routes = self.model.routes(topic, headers)
         number, small = next((n, q) for n, q in self.core.machine.state.logs.items() if q.name == "small")
-        is_full = small.group.unsettled + self.core.machine.live_of(small).leased + len(routes.get(number, ())) > 4
+        is_full = small.group.unsettled + self.core.machine.runtime_of(small).leased + len(routes.get(number, ())) > 4
         before = {log: len(self.model.logs[log].keys) for log in routes}
         try:
             reply = self.core.publish(len(rows), topic, kind="topic", keys=[k for k, _ in rows], headers=headers)
@@ -208,7 +208,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule()
     def remember(self) -> None:
-        position, data = snapshot.take(self.core.machine)
+        position, data = snapshot.take(self.core.machine.state, self.core.machine.leased_runs())
         self.snapshots.append((position, data, self.core.at))
 
     @rule(from_snapshot=st.booleans(), really=st.integers(0, 2))
@@ -234,7 +234,7 @@ class StreamMachine(RuleBasedStateMachine):
             assert [o for o in range(queue.log.next) if not group.is_settled(o)] == unsettled, queue.name
             committed = unsettled[0] if unsettled else len(box.log.keys)
             assert group.floor == committed, f"{queue.name} committed {group.floor}, lowest unsettled {committed}"
-            assert group.unsettled + machine.live_of(queue).leased == len(unsettled), "lag"
+            assert group.unsettled + machine.runtime_of(queue).leased == len(unsettled), "lag"
             assert dict(group.attempts) == box.attempts
             assert {how: queue.totals[how] for how in box.lost} == box.lost
 
@@ -278,14 +278,17 @@ class StreamMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_left_lying_while_someone_has_room(self) -> None:
         for number, queue in self.core.machine.state.logs.items():
-            live, box = self.core.machine.live_of(queue), self.model.boxes[number]
+            live, box = self.core.machine.runtime_of(queue), self.model.boxes[number]
             if live.held_until == 0 and any(worker.room > 0 for worker in live.consumers):
                 lying = [offset for offset in box.state if box.may_go(offset)]
                 assert not lying, f"{queue.name}: {lying} could go"
 
     @invariant()
     def records_alone_give_the_same_state(self) -> None:
-        assert durable(self.core.shadow, self.core.at) == snapshot.take(self.core.machine)[1]
+        assert (
+            durable(self.core.shadow, self.core.at)
+            == snapshot.take(self.core.machine.state, self.core.machine.leased_runs())[1]
+        )
 
     @invariant()
     def every_reference_is_counted_once(self) -> None:
@@ -308,7 +311,7 @@ class StreamMachine(RuleBasedStateMachine):
         if not hasattr(self, "core"):
             return
         try:
-            live = snapshot.take(self.core.machine)[1]
+            live = snapshot.take(self.core.machine.state, self.core.machine.leased_runs())[1]
             for position, data, at in self.snapshots:
                 assert durable(self.core.replayed(position), at) == data, (
                     f"the first {position} records give another state"

@@ -17,7 +17,7 @@ from postroad.broker.core.format.record import (
     Define,
     DefineGroup,
     DefineStream,
-    Place,
+    Move,
     Publish,
     Record,
     Reset,
@@ -238,7 +238,7 @@ class StreamModel:
             box.attempts[offset], box.due[offset] = attempts, due
             box.state[offset] = "retrying" if due else "ready"
 
-    def _place(self, record: Place) -> None:
+    def _move(self, record: Move) -> None:
         box = self.boxes[record.log]
         source = self.boxes[record.origin].log if record.origin in self.boxes else self.logs[record.origin]
         assert len({entry[0] for entry in record.entries}) == len(record.entries), "one place, one message"

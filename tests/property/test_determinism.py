@@ -10,8 +10,8 @@ from pathlib import Path
 SCRIPT = """
 import hashlib, random
 from core_rig import Core
-from postroad.broker.core import command as c
-from postroad.broker.core import snapshot
+from postroad.broker.core.format import command as c
+from postroad.broker.core.durable import snapshot
 from postroad.broker.errors import PostroadError
 
 rng, core, replies = random.Random(5), Core(), []
@@ -44,7 +44,7 @@ digest = hashlib.sha256()
 for _, header in core.journal:
     digest.update(header)
 digest.update(repr((replies, core.effects)).encode())
-digest.update(snapshot.take(core.machine)[1])
+digest.update(snapshot.take(core.machine.state, core.machine.leased_runs())[1])
 print(digest.hexdigest(), len(core.records), len(core.effects))
 """
 

@@ -102,15 +102,15 @@ def discarding_wakes_nobody(patch: pytest.MonkeyPatch) -> None:
     discard = operate.discard
 
     def quiet(machine: Any, command: Any) -> int:
-        patch.setattr(type(machine), "dispatch", lambda *_: None)
+        patch.setattr(operate, "dispatch", lambda *_: None)
         try:
             return discard(machine, command)
         finally:
-            patch.setattr(type(machine), "dispatch", dispatch)
+            patch.setattr(operate, "dispatch", dispatch)
 
     from postroad.broker.core import machine as module
 
-    dispatch = module.Machine.dispatch
+    dispatch = operate.dispatch
     patch.setitem(module.HANDLERS, core_rig.c.Discard, quiet)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from journal_answers import ONCE, Desk, everything
-from postroad.broker.core.command import Tick
+from postroad.broker.core.format.command import Tick
 from postroad.broker.engine.embedded import EmbeddedEngine
 from postroad.broker.engine.engine import Completion, Nack, PublishBatch
 from postroad.broker.journal import JournalOptions, RealFiles
@@ -47,7 +47,7 @@ def opened(folder: Path, at_ms: int) -> tuple[EmbeddedEngine, Desk]:
     options = JournalOptions(segment_bytes=SEGMENT_BYTES, mark_ms=3_600_000)
     clock = FakeClock(at_ms)
     engine = EmbeddedEngine(RealFiles(folder), options, clock=clock)
-    return engine, Desk(engine, clock, lambda: engine.tell(Tick()))
+    return engine, Desk(engine, clock, lambda: engine.execute(Tick()))
 
 
 def opens_at(phases: int) -> int:

@@ -44,7 +44,11 @@ class Core:
 
     def restart(self, *, from_snapshot: bool = False) -> None:
         """As a crash and a recovery: the journal, or a snapshot, is all that is left."""
-        state = snapshot.restore(snapshot.take(self.machine)[1]) if from_snapshot else self.replayed()
+        state = (
+            snapshot.restore(snapshot.take(self.machine.state, self.machine.leased_runs())[1])
+            if from_snapshot
+            else self.replayed()
+        )
         self.machine = Machine(self.limits)
         self.machine.state = state
         self.got, self.attempts = {}, {}
@@ -136,7 +140,7 @@ class Core:
 
     def counts(self, name: str = "q") -> dict[str, int]:
         """Where this queue's messages are, and where they went, without what is nil."""
-        queue, live = self.queue(name), self.machine.live_of(self.queue(name))
+        queue, live = self.queue(name), self.machine.runtime_of(self.queue(name))
         group = queue.group
         now = {
             "ready": group.ready_count + group.order.parked.count,

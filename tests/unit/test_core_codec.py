@@ -25,9 +25,9 @@ SAMPLES: list[Any] = [
     r.Settle(1, 3, "acked", [(0, 4, 17), (6, 6, 0)]),
     r.Settle(1, 3, "dropped", [(0, 0, 1)], "w", "why", [(3, 0, 1)], {0: {"n": [1, None]}}),
     r.Return(1, 3, [(0, 1, 99, 4, 17, 5, 0)], "nack", "w"),
-    r.Place(1, 4, "dead", 3, [(0, 5, 1, 10, 7, 5, 17)], "why", "w"),
-    r.Place(1, 4, "redriven", 3, [(0, 5, 1, 10, 7, 0, 0)]),
-    r.Place(1, 4, "redriven", 3, [(0, 5, 1, 10, 7, 0, 0)], priorities=[7]),
+    r.Move(1, 4, "dead", 3, [(0, 5, 1, 10, 7, 5, 17)], "why", "w"),
+    r.Move(1, 4, "redriven", 3, [(0, 5, 1, 10, 7, 0, 0)]),
+    r.Move(1, 4, "redriven", 3, [(0, 5, 1, 10, 7, 0, 0)], priorities=[7]),
     r.Compact(1, 5, "compacted", [(0, 3), (9, 9)], ["a"]),
     r.Compact(1, 5, "trimmed", [(4, 4)]),
     r.RefuseSchedule(1, "s", "q", 99, "queue-full", "it is full"),
@@ -93,7 +93,7 @@ def test_a_snapshot_of_before_compaction_still_opens() -> None:
     core.stream()
     core.group("g")
     core.append(3)
-    _, data = snapshot.take(core.machine)
+    _, data = snapshot.take(core.machine.state, core.machine.leased_runs())
     length = int.from_bytes(data[:4], "little")
     header = orjson.loads(data[4 : 4 + length])
     for stream in header["streams"]:
@@ -129,19 +129,19 @@ def test_a_snapshot_restores_everything() -> None:
     core.run(c.SetPaused(queue="other", paused=True, reason="r"))
     core.run(c.Delete(queue="other"))
 
-    position, data = snapshot.take(core.machine)
+    position, data = snapshot.take(core.machine.state, core.machine.leased_runs())
     core.restart(from_snapshot=True)
 
     assert position == len(core.journal) - 1  # and then the new start
     assert core.machine.state.epoch == 2
     assert core.counts() == {"ready": 5, "delayed": 2, "retrying": 1, "acked": 1, "dead": 1, "retried": 1}
     assert core.machine.state.names[core.queue().number] == "q" and "other" in core.machine.state.names.values()
-    assert snapshot.take(core.machine)[0] == position + 1
+    assert snapshot.take(core.machine.state, core.machine.leased_runs())[0] == position + 1
     assert data[4:].startswith(b"{")
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
-    _, data = snapshot.take(Core().machine)
+    _, data = snapshot.take(Core().machine.state, Core().machine.leased_runs())
 
     with pytest.raises(ValueError, match="version"):
         snapshot.restore(data.replace(b'"version":1', b'"version":9'))

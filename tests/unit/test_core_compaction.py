@@ -244,12 +244,12 @@ def test_the_journal_alone_gives_the_same_stream(monkeypatch: pytest.MonkeyPatch
         put(core, "b", headers=[TOMB], size=0)
         core.wait(700)
     before = kept(core)
-    live = snapshot.take(core.machine)[1]
+    live = snapshot.take(core.machine.state, core.machine.leased_runs())[1]
 
     core.machine.state = core.replayed()
-    assert snapshot.take(core.machine)[1] == live
+    assert snapshot.take(core.machine.state, core.machine.leased_runs())[1] == live
     core.machine.state = snapshot.restore(live)
-    assert snapshot.take(core.machine)[1] == live
+    assert snapshot.take(core.machine.state, core.machine.leased_runs())[1] == live
     assert kept(core) == before
 
 
@@ -331,6 +331,6 @@ def test_compaction_is_told_as_an_event() -> None:
     put(core, "a", "b", "a", "b")
     core.wait(1000)
 
-    event = event_of(core.records[-1], 9, core.machine.state)
+    event = event_of(core.records[-1], 9, core.machine.state.names, core.machine.state.id_prefix)
 
     assert event == {"position": 9, "at": core.at, "kind": "compacted", "queue": "s", "count": 2}

@@ -7,7 +7,7 @@ from core_rig import Core
 from postroad.broker.core.format import command as c
 from postroad.broker.core.format.codec import decode, encode
 from postroad.broker.core.format.effect import Revoke
-from postroad.broker.core.format.record import Place, Settle
+from postroad.broker.core.format.record import Move, Settle
 from postroad.broker.errors import InvalidState, MessageNotFound
 
 
@@ -32,7 +32,7 @@ def test_exhausted_attempts_move_the_message_by_reference_in_one_command() -> No
 
     define, place, settle = core.records[before:]
     assert type(define).__name__ == "Define"
-    assert isinstance(place, Place) and isinstance(settle, Settle)
+    assert isinstance(place, Move) and isinstance(settle, Settle)
     assert (place.why, place.reason, place.entries[0][5]) == ("dead", "smtp 550", 2)
     assert (settle.how, core.counts()) == ("dead", {"dead": 1, "retried": 1})
     assert core.queue("q.dead").log.locate(0) == (place.entries[0][1], 0)
@@ -270,7 +270,7 @@ def test_a_message_keeps_its_priority_through_dead_lettering_redriving_and_a_res
     core.publish(1, priorities=[5])
     core.restart(from_snapshot=True)
 
-    places = [record for record in core.records if isinstance(record, Place)]
+    places = [record for record in core.records if isinstance(record, Move)]
     # The highest was delivered, and so died, first.
     assert [(place.why, place.priorities) for place in places] == [("dead", [7, 3, 0]), ("redriven", [7, 3, 0])]
     assert drained(core) == [3, 6, 4, 5]
@@ -284,7 +284,7 @@ def test_a_dead_letter_that_waits_for_another_attempt_is_redriven_with_its_prior
 
     core.run(c.Redrive(queue="q.dead", sequences=[0]))
 
-    assert core.records[-2].priorities == [4]  # type: ignore[union-attr]  # the Place
+    assert core.records[-2].priorities == [4]  # type: ignore[union-attr]  # the Move
 
 
 def test_what_an_overflow_dead_letters_keeps_its_priority() -> None:
@@ -293,7 +293,7 @@ def test_what_an_overflow_dead_letters_keeps_its_priority() -> None:
     core.publish(1, priority=6)
     core.publish(1)
 
-    (place,) = [record for record in core.records if isinstance(record, Place)]
+    (place,) = [record for record in core.records if isinstance(record, Move)]
     assert place.priorities == [6]
 
 
@@ -302,7 +302,7 @@ def test_a_journal_from_before_priorities_were_placed_still_opens() -> None:
 
     record = decode(header)
 
-    assert isinstance(record, Place)
+    assert isinstance(record, Move)
     assert (record.entries, record.priorities) == ([(0, 3, 0, 10, 0, 5, 1)], None)
     assert encode(record) == header
 

@@ -78,9 +78,9 @@ def test_rows_restore_what_waits(rows: list[tuple[int, int]], settled: list[int]
         delayed.remove(gone, gone)
     delayed.take_due(2500)
 
-    restored = Delayed.from_rows(delayed.rows())
+    restored = Delayed.from_flat_rows(delayed.flat_rows())
 
-    assert restored.rows() == delayed.rows()
+    assert restored.flat_rows() == delayed.flat_rows()
     assert list(restored.members) == list(delayed.members)
     for at in range(2500, 5001, 250):
         assert sorted(due_at(restored, at)) == sorted(due_at(delayed, at))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from postroad.broker.core.volatile.lease import Lease, Leases, missing
+from postroad.broker.core.durable.runs import gaps
+from postroad.broker.core.volatile.lease import Lease, Leases
 
 
 def leases(*grants: tuple[int, int, int]) -> Leases:
@@ -44,7 +45,7 @@ def test_a_range_over_gaps_takes_what_is_there() -> None:
     taken = them.take(2, 9)
 
     assert [(lease.number, lease.count) for lease in taken] == [(2, 1), (5, 2), (9, 1)]
-    assert missing(2, 9, [(lease.number, lease.last) for lease in taken]) == [(3, 4), (7, 8)]
+    assert gaps(2, 9, [(lease.number, lease.last) for lease in taken]) == [(3, 4), (7, 8)]
     assert held(them) == {1: 10, 10: 31}
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from core_rig import START_MS, Core
+from postroad.broker.core.durable.schedule import Schedule
 from postroad.broker.core.format import command as c
 from postroad.broker.core.format.event import event_of
 from postroad.broker.core.format.record import Publish, RefuseSchedule
 from postroad.broker.core.rules import schedules
-from postroad.broker.core.rules.schedules import Schedule
 from postroad.broker.errors import InvalidRequest, InvalidState, LimitExceeded, QueueNotFound
 
 HOUR_MS = 3_600_000
@@ -263,7 +263,7 @@ def test_a_refused_firing_is_told_and_remembered_until_one_is_published_again() 
     assert isinstance(refused, RefuseSchedule)
     error = {"at": core.at, "code": "queue-full", "message": '"q" holds 1 messages and may hold 1.'}
     assert (of(core).last_error, of(core).fired) == (error, 0)
-    event = event_of(refused, 9, core.machine.state)
+    event = event_of(refused, 9, core.machine.state.names, core.machine.state.id_prefix)
     assert event is not None
     assert (event["kind"], event["queue"], event["schedule"], event["due"]) == (
         "refused",

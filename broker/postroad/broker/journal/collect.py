@@ -15,7 +15,7 @@ from .files import NO_SPACE, Files
 from .manifest import Manifest, write_manifest
 from .options import JournalOptions
 from .segment import Segment
-from .segment_set import Shelf
+from .segment_set import SegmentSet
 from .spares import Spares
 
 
@@ -39,7 +39,7 @@ def choose(segments: list[Segment], covered: int, now_ms: int, options: JournalO
 
 def collect(
     files: Files,
-    shelf: Shelf,
+    segment_set: SegmentSet,
     mutex: threading.Lock,
     spares: Spares,
     manifest: Manifest,
@@ -50,13 +50,13 @@ def collect(
 ) -> tuple[int, Manifest]:
     """Free what may go; returns how many segments, and the manifest as it is on disk now."""
     with mutex:
-        victims = choose(shelf.segments, covered, now_ms, options)
+        victims = choose(segment_set.segments, covered, now_ms, options)
         if not victims:
             return 0, manifest
         count = len(victims)
         names = {segment.name for segment in victims}
-        kept = [segment for segment in shelf.segments if segment.name not in names]
-        shelf.segments[:] = kept
+        kept = [segment for segment in segment_set.segments if segment.name not in names]
+        segment_set.segments[:] = kept
     ends = {
         segment.name: segment.end
         for segment, later in pairwise(kept)
@@ -69,14 +69,14 @@ def collect(
         if error.errno not in NO_SPACE:
             raise
         # Not even the manifest fits: the oldest makes room for it.
-        shelf.forget(victims[0].name)
+        segment_set.forget(victims[0].name)
         files.unlink(victims[0].name)
         files.dirsync()
         write_manifest(files, manifest)
         del victims[0]
     recycled: list[str] = []
     for segment in victims:
-        shelf.forget(segment.name)
+        segment_set.forget(segment.name)
         if segment.capacity == options.segment_bytes and len(recycled) + spares.free < 4:
             recycled.append(spares.new_name(recycled=True))
             files.rename(segment.name, recycled[-1])

@@ -17,12 +17,12 @@ from .begin import begin
 from .files import NO_SPACE, Buffer, Files
 from .index import SparseIndex
 from .options import JournalOptions, Recovered
-from .pending_batch import Gathering, slack
+from .pending_batch import BatchBuilder, slack
 from .reader import SegmentReader
 from .record import BATCH_BYTES, records_of
 from .recover import Found, recover
 from .segment import Segment, segment_name
-from .segment_set import Shelf
+from .segment_set import SegmentSet
 from .spares import SETTLE_SHARE, START_RESERVE, Spares
 from .upkeep import Upkeep
 from .writer import Post, Writer
@@ -49,10 +49,10 @@ class Journal:
         self._files, self._options, self._post = files, options, post
         self._clock: Clock = clock or SystemClock()
         self._mutex = threading.Lock()
-        self._shelf = Shelf(files, self._mutex)
+        self._segments = SegmentSet(files, self._mutex)
         self._spares = Spares(files, options.segment_bytes, options.retry_ms / 1000, self._spares_failed)
         self._found: Found | None = None
-        self._gathering: Gathering | None = None
+        self._builder: BatchBuilder | None = None
         self._writer: Writer | None = None
         self._upkeep: Upkeep | None = None
         self._cut_bytes = 0
@@ -78,7 +78,7 @@ class Journal:
             self.close()
             raise
         epoch = found.manifest.epoch + 1
-        segments = self._shelf.segments = list(found.segments)
+        segments = self._segments.segments = list(found.segments)
         if segments and segments[-1].first == found.proven + 1:
             segments.pop()
         elif segments:
@@ -139,7 +139,7 @@ class Journal:
         if found is None:
             raise InvalidState("The journal is not open, or has begun.")
         self._found = None
-        segments = self._shelf.segments
+        segments = self._segments.segments
         try:
             self._spares.load()
             begun = begin(self._files, found, segments[-1], self._spares, self._clock)
@@ -147,7 +147,7 @@ class Journal:
             if error.errno in NO_SPACE:
                 raise StorageFull("There is no space for a journal segment.") from error
             raise
-        self._gathering = Gathering(
+        self._builder = BatchBuilder(
             self._mutex,
             segments,
             offset=begun.offset,
@@ -160,7 +160,7 @@ class Journal:
             self._files,
             self._options,
             self._mutex,
-            self._gathering,
+            self._builder,
             self._spares,
             self._clock,
             store=bytes.fromhex(begun.manifest.store),
@@ -173,14 +173,14 @@ class Journal:
             failure=lambda error: self.on_failure(error),
         )
         self._upkeep = Upkeep(
-            self._files, self._options, self._shelf, self._mutex, self._spares, self._writer, begun.manifest
+            self._files, self._options, self._segments, self._mutex, self._spares, self._writer, begun.manifest
         )
         self._spares.reserve()
         self._spares.start()
         self._writer.start()
 
     def append(self, records: Sequence[tuple[bytes, Buffer | None]]) -> int:
-        """Gather records as one atomic unit; returns the position of the first. ``flush`` has them written.
+        """Append records as one atomic unit; returns the position of the first. ``flush`` has them written.
 
         The buffers are kept by reference and must not change.
 
@@ -188,20 +188,20 @@ class Journal:
             LimitExceeded: more than one segment holds.
             Unavailable: a write has failed, or the journal is closed.
         """
-        gathering, writer = self._gathering, self._writer
-        if gathering is None or writer is None or writer.failed is not None:
+        builder, writer = self._builder, self._writer
+        if builder is None or writer is None or writer.failed is not None:
             raise Unavailable("The journal takes no more records.")
-        return gathering.append(records)
+        return builder.append(records)
 
     def flush(self) -> None:
-        """Have everything gathered written: now if the disk is idle, else with the next sync."""
+        """Have everything pending written: now if the disk is idle, else with the next sync."""
         if self._writer is not None:
             self._writer.wake()
 
     @property
     def position(self) -> int:
         """The last position given."""
-        return self._gathering.position if self._gathering is not None else 0
+        return self._builder.position if self._builder is not None else 0
 
     @property
     def durable_position(self) -> int:
@@ -211,7 +211,7 @@ class Journal:
     @property
     def earliest(self) -> int:
         """The first position from which on nothing is missing."""
-        return self._shelf.earliest
+        return self._segments.earliest
 
     def has_room(self, nbytes: int, *, settle: bool = False) -> bool:
         """Whether an append of that many bytes in all has its place reserved on disk.
@@ -220,8 +220,8 @@ class Journal:
             nbytes: Headers and bodies together.
             settle: May use the reserve, which publishes leave alone.
         """
-        gathering, writer = self._gathering, self._writer
-        if gathering is None or writer is None or writer.failed is not None:
+        builder, writer = self._builder, self._writer
+        if builder is None or writer is None or writer.failed is not None:
             return False
         need, free = nbytes + slack(), self._spares.free
         if free <= START_RESERVE and not self._spares.full:
@@ -232,7 +232,7 @@ class Journal:
             return True
         if not settle:
             need += self._options.segment_bytes // SETTLE_SHARE
-        return need <= gathering.left and (settle or free == START_RESERVE)
+        return need <= builder.left and (settle or free == START_RESERVE)
 
     def read(self, position: int) -> tuple[bytes, memoryview]:
         """Header and bodies of a record, also before it is durable.
@@ -241,8 +241,8 @@ class Journal:
             Gone: no longer kept; ``earliest`` says what is.
             Corrupt: damaged; nothing of it is returned.
         """
-        gathered, _ = self._gathered(position)
-        return gathered or self._shelf.read(position)
+        pending, _ = self._pending(position)
+        return pending or self._segments.read(position)
 
     def read_run(self, position: int, nbytes: int) -> list[tuple[int, bytes, memoryview]]:
         """Position, header and bodies of a record, and of those behind it that one read of ``nbytes`` brings along.
@@ -250,19 +250,19 @@ class Journal:
         Raises:
             Gone, Corrupt: as ``read``, of the first one.
         """
-        gathered, written = self._gathered(position)
-        return [(position, *gathered)] if gathered else self._shelf.read_run(position, written, nbytes)
+        pending, written = self._pending(position)
+        return [(position, *pending)] if pending else self._segments.read_run(position, written, nbytes)
 
-    def _gathered(self, position: int) -> tuple[tuple[bytes, memoryview] | None, int]:
+    def _pending(self, position: int) -> tuple[tuple[bytes, memoryview] | None, int]:
         """A record that is not in the file yet, and the last position that is."""
-        gathering, writer = self._gathering, self._writer
-        if gathering is None or writer is None:
+        builder, writer = self._builder, self._writer
+        if builder is None or writer is None:
             raise InvalidState("The journal has not begun.")
-        if not 0 < position <= gathering.position:
+        if not 0 < position <= builder.position:
             raise InvalidState(f"There is no record {position} yet.")
         written = writer.written
-        if position > written and (gathered := gathering.find(position)) is not None:
-            return (gathered[0], memoryview(gathered[1])), written
+        if position > written and (pending := builder.find(position)) is not None:
+            return (pending[0], memoryview(pending[1])), written
         return None, max(written, position)
 
     def scan(self, first: int, last: int | None = None) -> Iterator[tuple[int, bytes, int]]:
@@ -274,14 +274,14 @@ class Journal:
         """
         writer = self._writer
         written = writer.written if writer is not None else 0
-        return self._shelf.scan(first, written if last is None else min(last, written))
+        return self._segments.scan(first, written if last is None else min(last, written))
 
     def retain(self, position: int, count: int = 1) -> None:
         """Keep the segment of a record; after ``open`` already."""
-        self._shelf.retain(position, count)
+        self._segments.retain(position, count)
 
     def release(self, position: int, count: int = 1) -> None:
-        self._shelf.release(position, count)
+        self._segments.release(position, count)
 
     def write_snapshot(self, position: int, data: bytes) -> None:
         """Make the owner's state as of a durable position a starting point. Blocks: call it in a thread.
@@ -302,7 +302,7 @@ class Journal:
     def stats(self) -> dict[str, object]:
         """Numbers for metrics and the console; all cheap."""
         with self._mutex:
-            segments = list(self._shelf.segments)
+            segments = list(self._segments.segments)
         writer = self._writer
         times = writer.times if writer is not None else None
         return {
@@ -324,7 +324,7 @@ class Journal:
         }
 
     def close(self) -> None:
-        """Write what is gathered, prove it, mark the store clean, release the lock. Idempotent.
+        """Write what is pending, prove it, mark the store clean, release the lock. Idempotent.
 
         After a failure nothing is written any more; the next start sorts it out.
         """
@@ -340,7 +340,7 @@ class Journal:
                         upkeep.mark_clean(*writer.seal())
         finally:
             self._upkeep = None
-            self._shelf.close()
+            self._segments.close()
             if self._locked:
                 self._locked = False
                 self._files.unlock()

@@ -1,6 +1,6 @@
 """Appended, not yet written: where each record will be is settled here, with no I/O.
 
-All that is gathered while the disk syncs becomes one batch. A batch stays in one segment, so a unit that does not fit
+All that is appended while the disk syncs becomes one batch. A batch stays in one segment, so a unit that does not fit
 closes the batch and begins a segment, in memory only; the writer makes the file when it gets there.
 """
 
@@ -20,7 +20,7 @@ _BATCH_BYTES_SOFT = 4 * 1024 * 1024
 """A batch beyond this is closed, so that one sync does not grow with the backlog."""
 
 
-class Gather:
+class PendingBatch:
     """Records that become one batch."""
 
     __slots__ = ("bodies", "end", "first", "headers", "offset", "segment")
@@ -38,7 +38,7 @@ class Gather:
         return self.first + len(self.headers) - 1
 
 
-class Gathering:
+class BatchBuilder:
     """Lays out appended records and hands them to the writer.
 
     Args:
@@ -65,10 +65,10 @@ class Gathering:
         self._mutex, self._segments, self._claim = mutex, segments, claim
         self._capacity, self._epoch = capacity, epoch
         self.position = position
-        self.unwritten: deque[Gather] = deque()
+        self.unwritten: deque[PendingBatch] = deque()
         """Closed batches, also the one being written, oldest first."""
         self._taken = 0
-        self.current = Gather(segments[-1], offset, position + 1)
+        self.current = PendingBatch(segments[-1], offset, position + 1)
 
     @property
     def empty(self) -> bool:
@@ -89,16 +89,16 @@ class Gathering:
             sizes.append(length)
             size += length
         with self._mutex:
-            gather = self.current
-            offset = gather.end
-            if offset + size + TRAILER_BYTES > gather.segment.capacity or (
-                offset - gather.offset > _BATCH_BYTES_SOFT and gather.headers
+            batch = self.current
+            offset = batch.end
+            if offset + size + TRAILER_BYTES > batch.segment.capacity or (
+                offset - batch.offset > _BATCH_BYTES_SOFT and batch.headers
             ):
-                gather = self._next(size)
-                offset = gather.end
-            index = gather.segment.index
+                batch = self._next(size)
+                offset = batch.end
+            index = batch.segment.index
             position = first = self.position + 1
-            headers, bodies = gather.headers, gather.bodies
+            headers, bodies = batch.headers, batch.bodies
             for length, (header, body) in zip(sizes, records, strict=True):
                 if index is not None and offset >= index.next_offset:
                     index.add(position, offset)
@@ -106,19 +106,19 @@ class Gathering:
                 bodies.append(b"" if body is None else body)
                 offset += length
                 position += 1
-            gather.end = offset
+            batch.end = offset
             self.position = position - 1
         return first
 
-    def take(self) -> list[Gather]:
-        """Everything gathered, as batches to write; the mutex is held."""
+    def take(self) -> list[PendingBatch]:
+        """Everything appended, as batches to write; the mutex is held."""
         if self.current.headers:
             self._close()
         taken = list(self.unwritten)[self._taken :]
         self._taken = len(self.unwritten)
         return taken
 
-    def mark(self) -> Gather | None:
+    def mark(self) -> PendingBatch | None:
         """An empty batch, if there is nothing to write and a place for it; the mutex is held."""
         if not self.empty or self.left < FRAME_BYTES:
             return None
@@ -132,35 +132,35 @@ class Gathering:
     def find(self, position: int) -> tuple[bytes, Buffer] | None:
         """A record that is not in the file yet."""
         with self._mutex:
-            for gather in (*self.unwritten, self.current):
-                if gather.first <= position <= gather.last:
-                    at = position - gather.first
-                    return gather.headers[at], gather.bodies[at]
+            for batch in (*self.unwritten, self.current):
+                if batch.first <= position <= batch.last:
+                    at = position - batch.first
+                    return batch.headers[at], batch.bodies[at]
         return None
 
-    def _close(self) -> Gather:
-        gather = self.current
-        gather.end += TRAILER_BYTES
-        self.unwritten.append(gather)
-        self.current = Gather(gather.segment, gather.end, self.position + 1)
-        return gather
+    def _close(self) -> PendingBatch:
+        batch = self.current
+        batch.end += TRAILER_BYTES
+        self.unwritten.append(batch)
+        self.current = PendingBatch(batch.segment, batch.end, self.position + 1)
+        return batch
 
-    def _next(self, size: int) -> Gather:
+    def _next(self, size: int) -> PendingBatch:
         limit = self._capacity - HEADER_BYTES - FRAME_BYTES
         if size > limit:
             raise LimitExceeded("One append is larger than a segment.", limit="segment_bytes", value=limit)
         if self.current.headers:
             self._close()
-        gather = self.current
-        if gather.end + size + TRAILER_BYTES > gather.segment.capacity:
+        batch = self.current
+        if batch.end + size + TRAILER_BYTES > batch.segment.capacity:
             first = self.position + 1
             segment = Segment(segment_name(first, self._epoch), first, self._epoch, self._capacity)
             segment.index = SparseIndex()
-            gather.segment.end = first
+            batch.segment.end = first
             self._segments.append(segment)
             self._claim()
-            self.current = gather = Gather(segment, HEADER_BYTES, first)
-        return gather
+            self.current = batch = PendingBatch(segment, HEADER_BYTES, first)
+        return batch
 
 
 def slack(records: int = 1) -> int:

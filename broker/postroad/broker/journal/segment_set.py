@@ -20,7 +20,7 @@ def _first(segment: Segment) -> int:
     return segment.first
 
 
-class Shelf:
+class SegmentSet:
     """All segments of a journal.
 
     Args:

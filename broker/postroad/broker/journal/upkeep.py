@@ -13,7 +13,7 @@ from .collect import collect
 from .files import NO_SPACE, Files
 from .manifest import Manifest, write_manifest
 from .options import JournalOptions
-from .segment_set import Shelf
+from .segment_set import SegmentSet
 from .spares import Spares
 from .writer import Writer
 
@@ -32,13 +32,13 @@ class Upkeep:
         self,
         files: Files,
         options: JournalOptions,
-        shelf: Shelf,
+        segment_set: SegmentSet,
         mutex: threading.Lock,
         spares: Spares,
         writer: Writer,
         manifest: Manifest,
     ) -> None:
-        self._files, self._options, self._shelf, self._mutex = files, options, shelf, mutex
+        self._files, self._options, self._segments, self._mutex = files, options, segment_set, mutex
         self._spares, self._writer, self._manifest = spares, writer, manifest
         self._lock = threading.Lock()
         self.snapshots = list_snapshots(files)
@@ -66,7 +66,7 @@ class Upkeep:
         with self._lock, self._failing():
             enough = len(self.snapshots) >= self._options.snapshots_kept
             count, self._manifest = collect(
-                self._files, self._shelf, self._mutex, self._spares, self._manifest, self._options,
+                self._files, self._segments, self._mutex, self._spares, self._manifest, self._options,
                 covered=self.snapshots[0] if enough else 0, now_ms=now_ms,
             )  # fmt: skip
             return count
@@ -89,7 +89,7 @@ class Upkeep:
     def _sync_through(self, position: int) -> None:
         """Segments before the last are synced when it begins; so the last two files that hold it are enough."""
         with self._mutex:
-            names = [s.name for s in self._shelf.segments if s.header is not None and s.first <= position][-2:]
+            names = [s.name for s in self._segments.segments if s.header is not None and s.first <= position][-2:]
         for name in names:
             handle = self._files.open(name)
             try:

@@ -26,7 +26,7 @@ from functools import partial
 from ..clock import Clock
 from .files import Files, write_all
 from .options import JournalOptions
-from .pending_batch import Gather, Gathering
+from .pending_batch import BatchBuilder, PendingBatch
 from .record import encode_batch
 from .segment import Segment, SegmentHeader
 from .spares import Spares, is_recycled
@@ -52,7 +52,7 @@ class Writer:
     """The thread behind a journal.
 
     Args:
-        gathering: Where batches come from; its mutex is ``mutex``.
+        builder: Where batches come from; its mutex is ``mutex``.
         handle: The last segment's file, open.
         previous: Crc to continue from.
         synced: Last position known to be on disk.
@@ -66,7 +66,7 @@ class Writer:
         files: Files,
         options: JournalOptions,
         mutex: threading.Lock,
-        gathering: Gathering,
+        builder: BatchBuilder,
         spares: Spares,
         clock: Clock,
         *,
@@ -80,9 +80,9 @@ class Writer:
         failure: Callable[[BaseException], None],
     ) -> None:
         self._files, self._options, self._mutex = files, options, mutex
-        self._gathering, self._spares, self._clock = gathering, spares, clock
+        self._builder, self._spares, self._clock = builder, spares, clock
         self._store, self._epoch = store, epoch
-        self._segment, self._previous = gathering.current.segment, previous
+        self._segment, self._previous = builder.current.segment, previous
         self._handle: int | None = handle
         self._post, self._on_durable, self._on_failure = post, durable, failure
         self._sync = options.durability == "sync"
@@ -102,7 +102,7 @@ class Writer:
     def wake(self) -> None:
         """Have everything gathered written: now if the thread is idle, else with its next batch."""
         with self._mutex:
-            if self._gathering.empty or self._stopping:
+            if self._builder.empty or self._stopping:
                 return
             self._wanted = True
             if not self._idle:
@@ -122,7 +122,7 @@ class Writer:
     def seal(self) -> tuple[int, int]:
         """After ``stop``: prove the last batch; returns the last position and crc on disk."""
         with self._mutex:
-            mark = self._gathering.mark()
+            mark = self._builder.mark()
         assert self._handle is not None
         self._files.sync(self._handle)
         self._synced = self.written
@@ -161,21 +161,21 @@ class Writer:
         with self._mutex:
             if self._idle:
                 self._idle, self._mark_due = False, False
-                self._wanted = self._gathering.mark() is not None
+                self._wanted = self._builder.mark() is not None
                 return
         self._wake.acquire()  # woken in this very moment
 
-    def _take(self) -> list[Gather]:
+    def _take(self) -> list[PendingBatch]:
         with self._mutex:
             if self.failed is not None:
                 raise self.failed
             if self._wanted:
                 self._wanted = False
-                return self._gathering.take()
+                return self._builder.take()
             self._idle, self._ended = not self._stopping, self._stopping
             return []
 
-    def _write(self, batch: Gather) -> None:
+    def _write(self, batch: PendingBatch) -> None:
         if batch.segment is not self._segment:
             self._turn(batch.segment)
         assert batch.segment.header is not None and self._handle is not None
@@ -196,7 +196,7 @@ class Writer:
         took = time.perf_counter() - started
         with self._mutex:
             self.written = batch.last
-            self._gathering.written()
+            self._builder.written()
         self._report(batch.last)
         # What nobody waits for comes last: the owner is waking up meanwhile.
         self.times.add(took)

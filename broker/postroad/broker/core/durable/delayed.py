@@ -34,6 +34,9 @@ class Delayed:
     __slots__ = ("_buckets", "_current", "_current_key", "_heap", "_left_behind", "_row_count", "members")
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
         self.members = Runs()
         self._buckets: dict[int, array[int]] = {}
         self._heap: list[int] = []
@@ -44,7 +47,7 @@ class Delayed:
 
     def add(self, due_ms: int, first: int, last: int, priority: int) -> None:
         if self._left_behind and self._left_behind.within(first, last):
-            self._take_over(self.rows())
+            self._take_over(self.flat_rows())
         self.members.add(first, last)
         self._row_count += 1
         key = due_ms // BUCKET_MS
@@ -82,7 +85,7 @@ class Delayed:
             if not self._heap or self._heap[0] * BUCKET_MS > at_ms:
                 return taken
             self._current_key = heappop(self._heap)
-            self._current = sorted(_rows(self._buckets.pop(self._current_key)), key=_latest_first)
+            self._current = sorted(_unflatten(self._buckets.pop(self._current_key)), key=_latest_first)
 
     def remove(self, first: int, last: int) -> list[tuple[int, int]]:
         """Take out what of ``first`` … ``last`` waits here (settled before its time)."""
@@ -90,52 +93,52 @@ class Delayed:
         for a, b in removed:
             self._left_behind.add(a, b)
         if removed and self._row_count > 2 * self.members.count + ROWS_SPARE:
-            self._take_over(self.rows())
+            self._take_over(self.flat_rows())
         return removed
 
     def _take_over(self, flat: list[int]) -> None:
-        """Start anew from these rows: those of what no longer waits are let go."""
-        self.__init__()  # type: ignore[misc]  # the shortest way to say "as new"
-        for due, first, last, priority in _rows(flat):
+        """Begin again with these rows, without those of what no longer waits."""
+        self.clear()
+        for due, first, last, priority in _unflatten(flat):
             self.add(due, first, last, priority)
 
     def due_of(self, sequence: int) -> int | None:
         """When this sequence comes due; None if it does not wait here."""
         if sequence not in self.members:
             return None
-        return next((due for due, first, last, _ in self._all() if first <= sequence <= last), None)
+        return next((due for due, first, last, _ in self._rows() if first <= sequence <= last), None)
 
     def prioritised(self) -> Iterator[tuple[int, int, int]]:
         """``(first, last, priority)`` of rows with another priority than 0; some of what they name may wait no longer."""
-        return ((first, last, priority) for _, first, last, priority in self._all() if priority)
+        return ((first, last, priority) for _, first, last, priority in self._rows() if priority)
 
-    def each(self) -> list[Row]:
+    def live_rows(self) -> list[Row]:
         """What still waits, in order."""
         return sorted(
             (due, a, b, priority)
-            for due, first, last, priority in self._all()
+            for due, first, last, priority in self._rows()
             for a, b in self.members.within(first, last)
         )
 
-    def rows(self) -> list[int]:
+    def flat_rows(self) -> list[int]:
         """``[due, first, last, priority, …]`` of what still waits, in order, for snapshots."""
-        return [value for row in self.each() for value in row]
+        return [value for row in self.live_rows() for value in row]
 
     @classmethod
-    def from_rows(cls, flat: list[int]) -> Delayed:
+    def from_flat_rows(cls, flat: list[int]) -> Delayed:
         delayed = cls()
         delayed._take_over(flat)
         return delayed
 
-    def _all(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[Row]:
         yield from self._current
         for bucket in self._buckets.values():
-            yield from _rows(bucket)
+            yield from _unflatten(bucket)
 
 
 def _latest_first(row: Row) -> tuple[int, int]:
     return -row[0], -row[1]
 
 
-def _rows(flat: array[int] | list[int]) -> Iterator[Row]:
+def _unflatten(flat: array[int] | list[int]) -> Iterator[Row]:
     return zip(flat[0::4], flat[1::4], flat[2::4], flat[3::4], strict=True)

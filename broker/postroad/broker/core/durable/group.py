@@ -16,12 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..volatile.lease import missing
 from .arrival import Arrivals
 from .delayed import Delayed
 from .log import Log
 from .ordering import KeyOrder
-from .runs import Runs
+from .runs import Runs, gaps
 from .stream_log import StreamLog
 
 
@@ -92,7 +91,7 @@ class Group:
         for due, first, last in arrived.expiries:
             self.expiring.add(due, sequence + first, sequence + last, 0)
         if expire_ms is not None:
-            for first, last in missing(0, arrived.count - 1, [(first, last) for _, first, last in arrived.expiries]):
+            for first, last in gaps(0, arrived.count - 1, [(first, last) for _, first, last in arrived.expiries]):
                 self.expiring.add(arrived.at + expire_ms, sequence + first, sequence + last, 0)
 
     def reopen(self, sequence: int) -> None:
@@ -210,10 +209,10 @@ class Group:
             "floor": self.floor,
             "settled": self.settled.to_list(),
             "ready": [[priority, runs.to_list()] for priority, runs in sorted(ready.items(), reverse=True)],
-            "delayed": self.delayed.rows(),
-            "retrying": self.retrying.rows(),
+            "delayed": self.delayed.flat_rows(),
+            "retrying": self.retrying.flat_rows(),
             "attempts": sorted(self.attempts.items()),
-            "expiring": self.expiring.rows(),
+            "expiring": self.expiring.flat_rows(),
         }
 
     @classmethod
@@ -222,8 +221,8 @@ class Group:
         group.floor = data["floor"]
         group.settled = Runs.from_list(data["settled"])
         group.ready = {priority: Runs.from_list(flat) for priority, flat in data["ready"]}
-        group.delayed = Delayed.from_rows(data["delayed"])
-        group.retrying = Delayed.from_rows(data["retrying"])
+        group.delayed = Delayed.from_flat_rows(data["delayed"])
+        group.retrying = Delayed.from_flat_rows(data["retrying"])
         group.attempts = dict(data["attempts"])
-        group.expiring = Delayed.from_rows(data["expiring"])
+        group.expiring = Delayed.from_flat_rows(data["expiring"])
         return group

@@ -6,16 +6,11 @@ the stream's retention lets it go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...settings import QueueSettings
 from .arrival import Arrivals
 from .dedup import DedupWindow
 from .group import Group
 from .log import Log
-
-if TYPE_CHECKING:
-    from .stream import Stream
 
 TOTALS = (
     "published", "acked", "dead", "dropped", "purged", "expired", "cancelled", "redriven", "retried", "trimmed",
@@ -30,7 +25,7 @@ class Queue:
         name: Of a group: ``<stream>/<group>``.
         number: Of its log, or of the group, for ever.
         dead_letter_of: The queue whose exhausted messages come here, if it is a dead-letter queue.
-        stream: The stream whose group this is; None: a queue.
+        stream: Number of the stream whose group this is; None: a queue.
         totals: Counts since the queue was made, by ``TOTALS``.
     """
 
@@ -45,7 +40,8 @@ class Queue:
         number: int,
         settings: QueueSettings,
         dead_letter_of: str | None = None,
-        stream: Stream | None = None,
+        stream: int | None = None,
+        log: Log | None = None,
     ) -> None:
         self.name = name
         self.number = number
@@ -54,7 +50,7 @@ class Queue:
         self.stream = stream
         self.paused = False
         self.pause_reason: str | None = None
-        self.log: Log = stream.log if stream else Log(rows=settings.bytes_max is None)
+        self.log = log if log is not None else Log(rows=settings.bytes_max is None)
         self.group = Group()
         self.dedup = DedupWindow()
         self.totals = dict.fromkeys(TOTALS, 0)
@@ -73,4 +69,4 @@ class Queue:
     def settle(self, first: int, last: int) -> list[int]:
         """``first`` … ``last`` are done with; returns journal positions that are no longer needed for it."""
         self.group.settle(first, last, self.log)
-        return [] if self.stream else self.log.settle(first, last)
+        return [] if self.stream is not None else self.log.settle(first, last)

@@ -147,3 +147,15 @@ class Runs:
         runs.lasts = flat[1::2]
         runs.count = sum(runs.lasts) - sum(runs.firsts) + len(runs.firsts)
         return runs
+
+
+def gaps(first: int, last: int, held: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The parts of ``first`` … ``last`` that are not in ``held``, which is in order."""
+    found = []
+    for a, b in held:
+        if first < a:
+            found.append((first, a - 1))
+        first = b + 1
+    if first <= last:
+        found.append((first, last))
+    return found

@@ -10,14 +10,13 @@ The journal puts a checksum around it. A snapshot and the records after its posi
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 import orjson
 
 from ...settings import QueueSettings, StreamSettings
-from ..machine import Machine
-from ..rules.schedules import Schedule
 from .compaction import Compaction
 from .dedup import DedupWindow
 from .delayed import Delayed
@@ -25,6 +24,7 @@ from .group import Group
 from .log import Log
 from .producer import ProducerSession
 from .queue import Queue
+from .schedule import Schedule
 from .state import State
 from .stream import GROUP_SEPARATOR, Stream
 from .stream_log import StreamLog
@@ -36,13 +36,12 @@ VERSION = 1
 _LENGTH = struct.Struct("<I")
 
 
-def take(machine: Machine) -> tuple[int, bytes]:
-    """``(position, snapshot)`` of the durable state now; leased messages count as ready."""
-    state = machine.state
-    leased: dict[int, list[tuple[int, int, int]]] = {}
-    for subscription in machine.subscriptions.values():
-        runs = leased.setdefault(subscription.queue.number, [])
-        runs.extend((held.sequence, held.sequence + held.count - 1, held.priority) for held in subscription.leases)
+def take(state: State, leased: Mapping[int, list[tuple[int, int, int]]]) -> tuple[int, bytes]:
+    """``(position, snapshot)`` of the durable state now; leased messages count as ready.
+
+    Args:
+        leased: ``(first, last, priority)`` of all that is leased, by number of the queue.
+    """
     parts: list[bytes] = []
     queues = [
         _queue_json(queue, leased.get(number, []), parts)
@@ -56,7 +55,7 @@ def take(machine: Machine) -> tuple[int, bytes]:
         streams.append({
             "name": stream.name, "number": stream.number, "settings": stream.settings.to_json(), "log": log, "parts": sizes,
             "published": stream.published_total, "trimmed": stream.trimmed_total, "dedup": stream.dedup.to_list(),
-            "groups": groups, "expiring": stream.expiring.rows(), "compacted": stream.compacted_total,
+            "groups": groups, "expiring": stream.expiring.flat_rows(), "compacted": stream.compacted_total,
             "trimmed_before": stream.trimmed_before,
             "compaction": stream.compaction.to_json() if stream.compaction else None,
         })  # fmt: skip
@@ -129,7 +128,7 @@ def restore(data: bytes | memoryview) -> State:
         stream.log = StreamLog.from_parts(item["log"], parts.take(item["parts"]))
         stream.published_total, stream.trimmed_total = item["published"], item["trimmed"]
         stream.dedup = DedupWindow.from_list(item["dedup"])
-        stream.expiring = Delayed.from_rows(item.get("expiring", []))
+        stream.expiring = Delayed.from_flat_rows(item.get("expiring", []))
         stream.compacted_total, stream.trimmed_before = (
             item.get("compacted", 0),
             item.get("trimmed_before", stream.log.first),
@@ -166,7 +165,8 @@ class _Parts:
 
 def _queue(item: dict[str, Any], stream: Stream | None) -> Queue:
     settings = QueueSettings(**item["settings"])
-    queue = Queue(item["name"], item["number"], settings, item["dead_letter_of"], stream)
+    of_stream = (stream.number, stream.log) if stream is not None else (None, None)
+    queue = Queue(item["name"], item["number"], settings, item["dead_letter_of"], *of_stream)
     queue.paused, queue.pause_reason = item["paused"], item["pause_reason"]
     queue.totals.update(item["totals"])
     queue.group = Group.from_json(item["group"])

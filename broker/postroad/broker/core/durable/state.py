@@ -22,8 +22,8 @@ from ..format.record import (
     DefineSchedule,
     DefineStream,
     Forget,
+    Move,
     Pause,
-    Place,
     Publish,
     Record,
     RefuseSchedule,
@@ -34,11 +34,11 @@ from ..format.record import (
     Undefine,
     UndefineSchedule,
 )  # fmt: skip
-from ..rules.schedules import Schedule
 from .arrival import arrivals
 from .dedup import DedupWindow
 from .producer import ProducerSession
 from .queue import Queue
+from .schedule import Schedule
 from .stream import GROUP_SEPARATOR, Stream
 from .topic.bindings import Binding, Bindings
 
@@ -179,7 +179,7 @@ class State:
             queue.group.put_back(first, last, *alike)
         queue.totals["retried"] += len(record.entries)
 
-    def _place(self, record: Place, position: int) -> None:
+    def _place(self, record: Move, position: int) -> None:
         queue = self.logs[record.log]
         source = self.logs.get(record.origin) or self.stream_logs.get(record.origin)
         for entry, (sequence, at, index, size, former, *_) in enumerate(record.entries):
@@ -221,7 +221,7 @@ class State:
         stream = self.stream_logs[record.log]
         name = f"{stream.name}{GROUP_SEPARATOR}{record.name}"
         self._name(record.group, name)
-        group = Queue(name, record.group, QueueSettings(**record.settings), stream=stream)
+        group = Queue(name, record.group, QueueSettings(**record.settings), stream=stream.number, log=stream.log)
         stream.begin(group, record.start)
         stream.groups[record.name] = self.queues[name] = self.logs[record.group] = group
 
@@ -239,7 +239,7 @@ class State:
             queue = self.logs.pop(record.log)
             del self.queues[queue.name]
             if queue.stream is not None:
-                del queue.stream.groups[queue.name.partition(GROUP_SEPARATOR)[2]]
+                del self.stream_logs[queue.stream].groups[queue.name.partition(GROUP_SEPARATOR)[2]]
                 return
             self.released.extend(queue.log.references())
             for place, where in list(self.placements.items()):
@@ -263,7 +263,7 @@ class State:
     def _reset(self, record: Reset, position: int) -> None:
         group = self.logs[record.log]
         assert group.stream is not None, "only a group is reset"
-        group.stream.begin(group, record.start)
+        self.stream_logs[group.stream].begin(group, record.start)
 
     def _bind(self, record: Bind, position: int) -> None:
         binding = Binding(record.pattern, record.log, tuple(record.headers), record.any_header)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from ...settings import StreamSettings
 from ..format.record import Compact
-from ..volatile.lease import missing
 from .arrival import Arrivals
 from .compaction import Compaction
 from .dedup import DedupWindow
 from .delayed import Delayed
 from .queue import Queue
-from .runs import Runs
+from .runs import Runs, gaps
 from .stream_log import StreamLog
 
 GROUP_SEPARATOR = "/"
@@ -115,12 +114,12 @@ class Stream:
         """A group goes on from offset ``start``: what is kept from there on is ready, and expires when it is to."""
         group.group.start_at(start, self.log)
         own = Runs()
-        for due, first, last, _ in self.expiring.each():
+        for due, first, last, _ in self.expiring.live_rows():
             for a, b in self.log.kept(max(first, start), last):
                 group.group.expiring.add(due, a, b, 0)
                 own.add(a, b)
         if (expire_ms := group.settings.expire_ms) is not None:
             for _, _, count, sequence in self.log.pieces(start, self.log.next - 1):
                 due = self.log.time_of(sequence) + expire_ms
-                for a, b in missing(sequence, sequence + count - 1, own.within(sequence, sequence + count - 1)):
+                for a, b in gaps(sequence, sequence + count - 1, own.within(sequence, sequence + count - 1)):
                     group.group.expiring.add(due, a, b, 0)

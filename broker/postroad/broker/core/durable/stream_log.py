@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Self
 
-from ..volatile.lease import missing
 from .log import ARRAYS, Log
-from .runs import Runs
+from .runs import Runs, gaps
 
 PACK_MIN = 1024
 """Messages that may be gone from the middle, whatever is kept, before the arrays are packed."""
@@ -88,7 +87,7 @@ class StreamLog(Log):
         """Of an entry."""
         if first > last or not self.live[at]:
             return []
-        return missing(first, last, self.gone.within(first, last)) if self.gone else [(first, last)]
+        return gaps(first, last, self.gone.within(first, last)) if self.gone else [(first, last)]
 
     def find(self, position: int, index: int) -> int:
         """Offset of message ``index`` of the record at ``position``; -1: not here (any more)."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..durable.state import State
 from .record import (
     Bind,
     Boot,
@@ -14,8 +13,8 @@ from .record import (
     DefineGroup,
     DefineSchedule,
     DefineStream,
+    Move,
     Pause,
-    Place,
     Publish,
     Record,
     RefuseSchedule,
@@ -29,68 +28,74 @@ from .record import (
 
 IDS_MAX = 20
 
+IdPrefix = Callable[[int], str]
 
-def event_of(record: Record, position: int, state: State) -> dict[str, Any] | None:
+
+def event_of(record: Record, position: int, names: Mapping[int, str], id_prefix: IdPrefix) -> dict[str, Any] | None:
     """The event of a record, as JSON-ready object; None if it is nobody's concern.
 
-    Derived from the record alone (``state`` only gives names and epochs), so that it is the same live and read later.
+    Derived from the record alone, so that it is the same live and read later.
+
+    Args:
+        names: Of queues, streams and groups, by number.
+        id_prefix: What the ids of the messages of the record at a position share.
     """
     event: dict[str, Any] = {"position": position, "at": record.at}
     match record:
         case Publish():
-            names = [state.names[log] for log, *_ in record.targets]
+            targets = [names[log] for log, *_ in record.targets]
             stored = record.stored()
-            event |= {"kind": "published", "queue": names[0] if names else None, "count": len(stored)}
+            event |= {"kind": "published", "queue": targets[0] if targets else None, "count": len(stored)}
             if record.topic is not None:
-                event |= {"topic": record.topic, "queues": names}
+                event |= {"topic": record.topic, "queues": targets}
             if record.schedule is not None:
                 event["schedule"] = record.schedule[0]
-            event["ids"] = _ids(state, ((position, index, 1) for index in stored))
+            event["ids"] = _ids(id_prefix, ((position, index, 1) for index in stored))
             return event if stored else None
         case Settle():
             if record.how in ("dead", "redriven"):
-                return None  # the Place beside it says it all
+                return None  # the Move beside it says it all
             kind = "dead" if record.how == "dropped" else record.how
             count = sum(last - first + 1 for first, last, _ in record.runs)
-            event |= {"kind": kind, "queue": state.names[record.log], "count": count, "ids": _ids(state, record.places)}
+            event |= {"kind": kind, "queue": names[record.log], "count": count, "ids": _ids(id_prefix, record.places)}
         case Return():
             _, attempts, due, *_ = record.entries[0]
             event |= {
                 "kind": "retrying",
-                "queue": state.names[record.log],
+                "queue": names[record.log],
                 "count": len(record.entries),
                 "attempt": attempts,
             }
-            event["ids"] = _ids(state, ((at, index, 1) for *_, at, index in record.entries))
+            event["ids"] = _ids(id_prefix, ((at, index, 1) for *_, at, index in record.entries))
             if due:
                 event["due"] = due
-        case Place():
-            target, origin = state.names[record.log], state.names.get(record.origin)
+        case Move():
+            target, origin = names[record.log], names.get(record.origin)
             event |= {"kind": record.why, "count": len(record.entries)}
             event |= {"queue": origin, "to": target} if record.why == "dead" else {"queue": target, "from": origin}
-            event["ids"] = _ids(state, ((at, index, 1) for _, at, index, *_ in record.entries))
+            event["ids"] = _ids(id_prefix, ((at, index, 1) for _, at, index, *_ in record.entries))
             if record.why == "dead":
                 event["attempt"] = record.entries[0][5]
         case Trim():
-            return event | {"kind": "trimmed", "queue": state.names[record.log], "earliest": record.first}
+            return event | {"kind": "trimmed", "queue": names[record.log], "earliest": record.first}
         case Compact():
             count = sum(last - first + 1 for first, last in record.runs)
-            return event | {"kind": record.how, "queue": state.names[record.log], "count": count}
+            return event | {"kind": record.how, "queue": names[record.log], "count": count}
         case Reset():
-            return event | {"kind": "reset", "queue": state.names[record.log], "offset": record.start}
+            return event | {"kind": "reset", "queue": names[record.log], "offset": record.start}
         case Bind():
             kind = "bound" if record.on else "unbound"
-            return event | {"kind": kind, "queue": state.names[record.log], "pattern": record.pattern}
+            return event | {"kind": kind, "queue": names[record.log], "pattern": record.pattern}
         case DefineStream():
             return event | {"kind": "declared", "queue": record.name}
         case DefineGroup():
-            return event | {"kind": "declared", "queue": state.names[record.group]}
+            return event | {"kind": "declared", "queue": names[record.group]}
         case Define():
             return event | {"kind": "declared", "queue": record.name}
         case Undefine():
             return event | {"kind": "deleted", "queue": record.name}
         case Pause():
-            event |= {"kind": "paused" if record.paused else "resumed", "queue": state.names[record.log]}
+            event |= {"kind": "paused" if record.paused else "resumed", "queue": names[record.log]}
             return event | ({"reason": record.reason} if record.reason else {})
         case DefineSchedule():
             return event | {"kind": "scheduled", "queue": record.target, "schedule": record.name, "due": record.next_at}
@@ -118,10 +123,10 @@ def concerns(event: dict[str, Any], queue: str | None) -> bool:
     return queue in names or any(name and name.startswith(f"{queue}/") for name in names)
 
 
-def _ids(state: State, pieces: Iterable[tuple[int, int, int]]) -> list[str]:
+def _ids(id_prefix: IdPrefix, pieces: Iterable[tuple[int, int, int]]) -> list[str]:
     ids: list[str] = []
     for position, index, count in pieces:
-        prefix = state.id_prefix(position)
+        prefix = id_prefix(position)
         ids.extend(f"{prefix}{index + offset}" for offset in range(min(count, IDS_MAX - len(ids))))
         if len(ids) == IDS_MAX:
             break

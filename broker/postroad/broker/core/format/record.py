@@ -197,7 +197,7 @@ class Settle:
     """Messages are done with, for ever.
 
     Attributes:
-        how: ``acked``, ``dead`` (a ``Place`` beside it says where to), ``dropped``, ``purged``, ``expired``, ``cancelled``,
+        how: ``acked``, ``dead`` (a ``Move`` beside it says where to), ``dropped``, ``purged``, ``expired``, ``cancelled``,
             ``redriven``.
         runs: ``(first, last, granted_at)`` by sequence; ``granted_at`` is 0 if nobody held it.
         places: ``(position, index, count)`` of the first messages named by ``runs``, at most ``PLACES_MAX`` such pieces: the log
@@ -235,7 +235,7 @@ class Return:
 
 
 @dataclass(slots=True)
-class Place:
+class Move:
     """Messages stored before are now (also) in another log: dead-lettered or redriven. No body is copied.
 
     Attributes:
@@ -323,7 +323,7 @@ Record = (
     | Publish
     | Settle
     | Return
-    | Place
+    | Move
     | Trim
     | Compact
     | Reset

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .record import Place, Publish, Record, Return, Settle, Undefine
+from .record import Move, Publish, Record, Return, Settle, Undefine
 
 TIMELINE_MAX = 1000
 
@@ -64,10 +64,10 @@ class Story:
                     if first <= self.sequence <= last:
                         self._settled(position, record, granted_at)
                         return True
-            case Place() if record.origin == self.log:
+            case Move() if record.origin == self.log:
                 for sequence, _, _, _, former, attempts, granted_at in record.entries:
                     if former == self.sequence:
-                        self._placed(position, record, sequence, attempts, granted_at)
+                        self._moved(position, record, sequence, attempts, granted_at)
                         return True
             case Undefine() if record.log == self.log and not self.is_over:
                 self.state, self.due, self.progress, self.consumer = "purged", None, None, None
@@ -107,7 +107,7 @@ class Story:
 
     def _settled(self, position: int, record: Settle, granted_at: int) -> None:
         if record.how in ("dead", "redriven"):
-            return  # the Place beside it has told, and moved us on
+            return  # the Move beside it has told, and moved us on
         attempt = self.attempts + 1
         self._was_granted(granted_at, record.consumer, attempt)
         self.state = _STATES[record.how]
@@ -124,7 +124,7 @@ class Story:
             self.result = record.results[self.sequence]
         self._tell(entry | {"position": position})
 
-    def _placed(self, position: int, record: Place, sequence: int, attempts: int, granted_at: int) -> None:
+    def _moved(self, position: int, record: Move, sequence: int, attempts: int, granted_at: int) -> None:
         if record.why == "dead":
             self._was_granted(granted_at, record.consumer, attempts)
         self.log, self.sequence = record.log, sequence

@@ -6,16 +6,13 @@ What a consumer of a group holds stays until it is settled. With ``keep_until_ac
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from ..durable.runs import Runs
+from ..durable.compaction import Compaction, Frame
+from ..durable.runs import Runs, gaps
 from ..durable.stream import Stream
 from ..format.record import Compact, Range
-from ..volatile.lease import missing
-
-if TYPE_CHECKING:
-    from ..durable.compaction import Compaction, Frame
-    from ..machine import Machine
+from .context import Context
+from .dispatch import dispatch
 
 LOOK_MS = 1000
 """How often a stream is looked at while something may go."""
@@ -29,10 +26,10 @@ COMPACT_BYTES = 64 * 1024
 """What compacting one stream once may add to the journal: two records of so many runs."""
 
 
-def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
+def compact(ctx: Context, stream: Stream, index: Compaction) -> None:
     """Let go of what is superseded, of tombstones past their grace time, and of unkeyed messages that retention does not keep."""
-    settings, now = stream.settings, machine.now
-    held, end = _held(machine, stream), stream.log.next
+    settings, now = stream.settings, ctx.now
+    held, end = _held(ctx, stream), stream.log.next
     if settings.keep_until_acked:
         end = min([group.group.floor for group in stream.groups.values()], default=end)
 
@@ -40,7 +37,7 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
     for first, last in index.superseded:
         if first >= end or len(gone.firsts) >= RUNS_MAX // 2:
             break
-        for a, b in missing(first, min(last, end - 1), held.within(first, last)):
+        for a, b in gaps(first, min(last, end - 1), held.within(first, last)):
             gone.add(a, b)
     for key, offset in index.over(now - settings.tombstone_ms):
         if len(keys) == TOMBSTONES_MAX:
@@ -50,7 +47,7 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
             keys.append(key)
     is_cut = len(gone.firsts) >= RUNS_MAX // 2 or len(keys) == TOMBSTONES_MAX
     if gone:
-        machine.commit(Compact(now, stream.number, "compacted", list(gone), keys))
+        ctx.commit(Compact(now, stream.number, "compacted", list(gone), keys))
 
     trimmed: list[Range] = []
     for first, last, _, _ in _excess(stream, index, now):
@@ -60,17 +57,17 @@ def compact(machine: Machine, stream: Stream, index: Compaction) -> None:
             is_cut = True
             break
     if trimmed:
-        machine.commit(Compact(now, stream.number, "trimmed", trimmed))
+        ctx.commit(Compact(now, stream.number, "trimmed", trimmed))
 
-    watch(machine, stream, index, at_once=is_cut)
+    watch(ctx, stream, index, at_once=is_cut)
     if gone or trimmed:
         for group in stream.groups.values():  # an ordering key may be free
-            machine.dispatch(group)
+            dispatch(ctx, group)
 
 
-def watch(machine: Machine, stream: Stream, index: Compaction, *, at_once: bool = False) -> None:
+def watch(ctx: Context, stream: Stream, index: Compaction, *, at_once: bool = False) -> None:
     """See to the next look, if there is anything to look after."""
-    settings, now = stream.settings, machine.now
+    settings, now = stream.settings, ctx.now
     soon = now + (1 if at_once else LOOK_MS)
     dues = []
     if index.superseded:
@@ -82,7 +79,7 @@ def watch(machine: Machine, stream: Stream, index: Compaction, *, at_once: bool 
     elif index.frames and settings.retention_ms is not None:
         dues.append(max(index.frames[0][3] + settings.retention_ms + 1, soon))
     if dues:
-        machine.timers.at("retention", stream.number, min(dues))
+        ctx.timers.at("retention", stream.number, min(dues))
 
 
 def _excess(stream: Stream, index: Compaction, now: int) -> Iterator[Frame]:
@@ -91,12 +88,12 @@ def _excess(stream: Stream, index: Compaction, now: int) -> Iterator[Frame]:
     return index.excess(before, settings.retention_count, settings.retention_bytes)
 
 
-def _held(machine: Machine, stream: Stream) -> Runs:
+def _held(ctx: Context, stream: Stream) -> Runs:
     """Offsets that a consumer of some group holds."""
     leased = sorted(
         (lease.sequence, lease.sequence + lease.count - 1)
-        for subscription in machine.subscriptions.values()
-        if subscription.queue.stream is stream
+        for subscription in ctx.subscriptions.values()
+        if subscription.queue.stream == stream.number
         for lease in subscription.leases
     )
     held, end = Runs(), -1

@@ -2,178 +2,180 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...errors import QueueNotFound
 from ..durable.queue import Queue
+from ..durable.runs import gaps
 from ..format.command import CancelConsumer, Consume, Consuming, Detach, SetPrefetch, Stall
 from ..format.effect import Returned
-from ..volatile.lease import Lease, missing
+from ..volatile.lease import Lease
+from ..volatile.queue_runtime import QueueRuntime
 from ..volatile.subscription import Subscription
+from .context import Context
 from .declare import define
-from .dispatch import Live, lease
+from .dispatch import dispatch, lease
 from .failure import Failed, fail
-
-if TYPE_CHECKING:
-    from ..machine import Machine
 
 RESUME_MS = 500
 """How long leases outlive their connection, and how long a queue waits from its first consumer after a restart."""
 
 
-def consume(machine: Machine, command: Consume) -> Consuming:
+def consume(ctx: Context, command: Consume) -> Consuming:
     """Add a consumer, or take up one whose connection was lost.
 
     Raises:
         QueueNotFound: no such queue, and ``declare`` is off.
     """
-    queue = machine.state.queues.get(command.queue)
+    queue = ctx.state.queues.get(command.queue)
     if queue is None:
         if not command.declare:
             raise QueueNotFound(f'There is no queue named "{command.queue}".', queue=command.queue)
-        queue = define(machine, command.queue)
-    live = machine.live_of(queue)
-    if live.held_until is None:
-        live.held_until = machine.now + RESUME_MS
-        machine.timers.at("held", queue.number, live.held_until)
-    subscription = _former(machine, command) if command.resume else None
+        queue = define(ctx, command.queue)
+    runtime = ctx.runtime_of(queue)
+    if runtime.held_until is None:
+        runtime.held_until = ctx.now + RESUME_MS
+        ctx.timers.at("held", queue.number, runtime.held_until)
+    subscription = _former(ctx, command) if command.resume else None
     if subscription is None:
-        number = machine.next_subscription
-        machine.next_subscription += 1
+        number = ctx.next_subscription
+        ctx.next_subscription += 1
         subscription = Subscription(
-            number, f"s{machine.state.epoch}-{number}{command.secret}", queue, command.consumer, command.client, command.prefetch,
-            command.lease_ms or queue.settings.lease_ms, machine.now,
+            number, f"s{ctx.state.epoch}-{number}{command.secret}", queue, command.consumer, command.client, command.prefetch,
+            command.lease_ms or queue.settings.lease_ms, ctx.now,
         )  # fmt: skip
-        machine.subscriptions[number] = subscription
-        live.consumers.append(subscription)
-        lost = _lease_again(machine, live, subscription, command)
+        ctx.subscriptions[number] = subscription
+        runtime.consumers.append(subscription)
+        lost = _lease_again(ctx, runtime, subscription, command)
     else:
         subscription.detached_at = None
         subscription.stalled = False
         subscription.prefetch = command.prefetch
         subscription.client = command.client
-        lost = _keep_held(machine, live, subscription, command)
+        lost = _keep_held(ctx, runtime, subscription, command)
     first = subscription.next_number
-    machine.dispatch(queue)
+    dispatch(ctx, queue)
     return Consuming(
         subscription=subscription.id, first=first, token=subscription.token, lease_ms=subscription.lease_ms, lost=lost
     )
 
 
-def _former(machine: Machine, command: Consume) -> Subscription | None:
+def _former(ctx: Context, command: Consume) -> Subscription | None:
     """The subscription to go on with. It need not be detached: a client may be back before its old connection is known to be lost."""
-    for subscription in machine.subscriptions.values():
+    for subscription in ctx.subscriptions.values():
         if subscription.token == command.resume and subscription.queue.name == command.queue:
             return None if subscription.ended else subscription
     return None
 
 
-def _keep_held(machine: Machine, live: Live, subscription: Subscription, command: Consume) -> list[tuple[int, int]]:
+def _keep_held(
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, command: Consume
+) -> list[tuple[int, int]]:
     """The client is back in time: what it holds stays leased, what never reached it goes back."""
     lost: list[tuple[int, int]] = []
     kept: list[Lease] = []
     for number, count, _ in command.held:
         leases = subscription.leases.take(number, number + count - 1)
         kept += leases
-        lost += missing(number, number + count - 1, [(held.number, held.last) for held in leases])
+        lost += gaps(number, number + count - 1, [(held.number, held.last) for held in leases])
     subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
-    give_back(machine, live, subscription, "connection lost")
-    deadline = machine.now + subscription.lease_ms
+    give_back(ctx, runtime, subscription, "connection lost")
+    deadline = ctx.now + subscription.lease_ms
     for held in kept:
         held.deadline = deadline
         subscription.leases.add(held)
     if kept:
-        machine.timers.at("leases", subscription.id, deadline)
+        ctx.timers.at("leases", subscription.id, deadline)
     return lost
 
 
-def _lease_again(machine: Machine, live: Live, subscription: Subscription, command: Consume) -> list[tuple[int, int]]:
+def _lease_again(
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, command: Consume
+) -> list[tuple[int, int]]:
     """The broker forgot the leases (a restart, or too late): what is still ready goes to its holder under the same numbers."""
-    group = live.queue.group
+    group = runtime.queue.group
     lost: list[tuple[int, int]] = []
     for number, count, sequence in sorted(command.held):
         held = []
         if number >= subscription.next_number:
             for first, last, priority in sorted(group.remove_ready(sequence, sequence + count - 1)):
                 start = number + first - sequence
-                lease(machine, live, subscription, start, first, last - first + 1, priority)
+                lease(ctx, runtime, subscription, start, first, last - first + 1, priority)
                 held.append((start, start + last - first))
             # An ack that was stored, but whose reply was lost with the broker, is no lost lease: sent again, it is "settled".
-            for first, last in _settled_within(live.queue, sequence, sequence + count - 1):
+            for first, last in _settled_within(runtime.queue, sequence, sequence + count - 1):
                 subscription.note_settled(number + first - sequence, number + last - sequence)
                 held.append((number + first - sequence, number + last - sequence))
             held.sort()
             subscription.next_number = number + count
-        lost += missing(number, number + count - 1, held)
+        lost += gaps(number, number + count - 1, held)
     subscription.begun = min(command.begun, subscription.next_number - 1)
     return lost
 
 
 def _settled_within(queue: Queue, first: int, last: int) -> list[tuple[int, int]]:
     last = min(last, queue.log.next - 1)
-    return missing(first, last, list(queue.group.unsettled_within(first, last)))
+    return gaps(first, last, list(queue.group.unsettled_within(first, last)))
 
 
-def set_prefetch(machine: Machine, command: SetPrefetch) -> None:
-    subscription = machine.subscriptions.get(command.subscription)
+def set_prefetch(ctx: Context, command: SetPrefetch) -> None:
+    subscription = ctx.subscriptions.get(command.subscription)
     if subscription is not None:
         subscription.prefetch = command.prefetch
-        machine.dispatch(subscription.queue, subscription)
+        dispatch(ctx, subscription.queue, subscription)
 
 
-def stall(machine: Machine, command: Stall) -> None:
-    subscription = machine.subscriptions.get(command.subscription)
+def stall(ctx: Context, command: Stall) -> None:
+    subscription = ctx.subscriptions.get(command.subscription)
     if subscription is not None:
         subscription.stalled = command.stalled
-        machine.dispatch(subscription.queue, subscription)
+        dispatch(ctx, subscription.queue, subscription)
 
 
-def cancel_consumer(machine: Machine, command: CancelConsumer) -> None:
+def cancel_consumer(ctx: Context, command: CancelConsumer) -> None:
     """No more deliveries; what was not begun returns free, what was begun stays leased until it is settled or expires."""
-    subscription = machine.subscriptions.get(command.subscription)
+    subscription = ctx.subscriptions.get(command.subscription)
     if subscription is None:
         return
-    live = machine.live_of(subscription.queue)
+    runtime = ctx.runtime_of(subscription.queue)
     subscription.ended = True
-    if subscription in live.consumers:
-        live.consumers.remove(subscription)
-    return_free(machine, live, subscription.leases.take(subscription.begun + 1, subscription.next_number))
+    if subscription in runtime.consumers:
+        runtime.consumers.remove(subscription)
+    return_free(ctx, runtime, subscription.leases.take(subscription.begun + 1, subscription.next_number))
     if not subscription.leases.count:
-        machine.end(subscription)
-    machine.dispatch(subscription.queue)
+        ctx.end(subscription)
+    dispatch(ctx, subscription.queue)
 
 
-def detach(machine: Machine, command: Detach) -> None:
+def detach(ctx: Context, command: Detach) -> None:
     """The connection is lost: leases are kept for ``RESUME_MS``, in case the client comes back."""
-    subscription = machine.subscriptions.get(command.subscription)
+    subscription = ctx.subscriptions.get(command.subscription)
     if subscription is not None:
-        subscription.detached_at = machine.now
-        machine.timers.at("detached", subscription.id, machine.now + RESUME_MS)
+        subscription.detached_at = ctx.now
+        ctx.timers.at("detached", subscription.id, ctx.now + RESUME_MS)
 
 
-def end_detached(machine: Machine, subscription: Subscription) -> None:
+def end_detached(ctx: Context, subscription: Subscription) -> None:
     """Nobody came back: begun deliveries count an attempt, the others return free."""
-    live = machine.live_of(subscription.queue)
-    if subscription in live.consumers:
-        live.consumers.remove(subscription)
-    give_back(machine, live, subscription, "connection lost")
-    machine.end(subscription)
-    machine.dispatch(subscription.queue)
+    runtime = ctx.runtime_of(subscription.queue)
+    if subscription in runtime.consumers:
+        runtime.consumers.remove(subscription)
+    give_back(ctx, runtime, subscription, "connection lost")
+    ctx.end(subscription)
+    dispatch(ctx, subscription.queue)
 
 
-def give_back(machine: Machine, live: Live, subscription: Subscription, reason: str) -> None:
+def give_back(ctx: Context, runtime: QueueRuntime, subscription: Subscription, reason: str) -> None:
     """Return all leases of a subscription, counting an attempt for what was begun."""
     begun = subscription.leases.take(1, subscription.begun) if subscription.begun else []
-    return_free(machine, live, subscription.leases.clear())
+    return_free(ctx, runtime, subscription.leases.clear())
     if begun:
-        live.leased -= sum(held.count for held in begun)
-        fail(machine, live.queue, [Failed(held, 0) for held in begun], reason, subscription.consumer)
+        runtime.leased -= sum(held.count for held in begun)
+        fail(ctx, runtime.queue, [Failed(held, 0) for held in begun], reason, subscription.consumer)
 
 
-def return_free(machine: Machine, live: Live, leases: list[Lease]) -> None:
+def return_free(ctx: Context, runtime: QueueRuntime, leases: list[Lease]) -> None:
     """Back to their place among the ready, no attempt counted."""
     for held in leases:
-        live.leased -= held.count
+        runtime.leased -= held.count
         last = held.sequence + held.count - 1
-        live.queue.group.add_ready(held.sequence, last, held.priority)
-        machine.effects.append(Returned(live.queue.number, held.sequence, last))
+        runtime.queue.group.add_ready(held.sequence, last, held.priority)
+        ctx.effects.append(Returned(runtime.queue.number, held.sequence, last))

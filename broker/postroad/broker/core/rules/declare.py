@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ...errors import Conflict, InvalidRequest, InvalidState, LimitExceeded, QueueNotFound
@@ -15,10 +14,9 @@ from ..durable.stream import GROUP_SEPARATOR, Stream
 from ..format.command import Declare, DeclareGroup, DeclareStream, Delete, SetPaused
 from ..format.effect import End
 from ..format.record import Define, DefineGroup, DefineStream, Pause, Undefine
+from .context import Context
+from .dispatch import dispatch
 from .retention import retain
-
-if TYPE_CHECKING:
-    from ..machine import Machine
 
 DEAD_LETTER_SUFFIX = ".dead"
 
@@ -26,27 +24,27 @@ DEAD_LETTER_SETTINGS = QueueSettings(dead_letter=None, expire_ms=14 * DAY_MS)
 """Dead messages are kept for a fortnight."""
 
 
-def declare(machine: Machine, command: Declare) -> bool:
+def declare(ctx: Context, command: Declare) -> bool:
     """Make a queue, or check or update its settings.
 
     Raises:
         InvalidRequest, Conflict, LimitExceeded.
     """
-    queue = machine.state.queues.get(command.queue)
+    queue = ctx.state.queues.get(command.queue)
     if queue is None:
-        define(machine, command.queue, _checked(command.queue, QueueSettings().changed(command.settings)))
+        define(ctx, command.queue, _checked(command.queue, QueueSettings().changed(command.settings)))
         return True
-    return _update(machine, queue, command.settings, command.update)
+    return _update(ctx, queue, command.settings, command.update)
 
 
-def _update(machine: Machine, queue: Queue, given: Mapping[str, object], update: bool) -> bool:
+def _update(ctx: Context, queue: Queue, given: Mapping[str, object], update: bool) -> bool:
     given = _of_group(given) if queue.stream is not None else given
     settings = _checked(queue.name, queue.settings.changed(given))
     if settings != queue.settings:
         if not update:
             raise _conflict(queue.name, settings.to_json(), queue.settings.to_json())
-        machine.commit(Define(machine.now, queue.name, queue.number, settings.to_json(), queue.dead_letter_of))
-        machine.dispatch(queue)
+        ctx.commit(Define(ctx.now, queue.name, queue.number, settings.to_json(), queue.dead_letter_of))
+        dispatch(ctx, queue)
     return False
 
 
@@ -69,39 +67,37 @@ def _of_group(given: Mapping[str, object]) -> Mapping[str, object]:
     return given
 
 
-def define(
-    machine: Machine, name: str, settings: QueueSettings | None = None, dead_letter_of: str | None = None
-) -> Queue:
+def define(ctx: Context, name: str, settings: QueueSettings | None = None, dead_letter_of: str | None = None) -> Queue:
     """Make a queue that does not exist.
 
     Raises:
         LimitExceeded: there are ``queues_max`` already.
     """
-    state = machine.state
+    state = ctx.state
     if dead_letter_of is None:
-        check_count(machine)
+        check_count(ctx)
     if name in state.streams:
         raise Conflict(f'"{name}" is a stream.', queue=name)
     settings = settings or QueueSettings()
-    machine.commit(Define(machine.now, name, state.next_log, settings.to_json(), dead_letter_of))
+    ctx.commit(Define(ctx.now, name, state.next_log, settings.to_json(), dead_letter_of))
     return state.queues[name]
 
 
-def dead_letter_queue(machine: Machine, queue: Queue) -> Queue | None:
+def dead_letter_queue(ctx: Context, queue: Queue) -> Queue | None:
     """Where exhausted messages of ``queue`` go, made at first use; None: they are dropped."""
     wanted = queue.settings.dead_letter
     if wanted is None:
         return None
     if wanted == "":
         wanted = dead_letter_name(queue.name)
-    while wanted in machine.state.streams:
+    while wanted in ctx.state.streams:
         wanted = f"{wanted[: NAME_LENGTH_MAX - 1]}_"
-    found = machine.state.queues.get(wanted)
+    found = ctx.state.queues.get(wanted)
     if found is None:
-        return define(machine, wanted, DEAD_LETTER_SETTINGS, dead_letter_of=queue.name)
+        return define(ctx, wanted, DEAD_LETTER_SETTINGS, dead_letter_of=queue.name)
     if found.dead_letter_of is None:  # made before by someone who only wanted to look, or to consume
         settings = replace(found.settings, dead_letter=None)
-        machine.commit(Define(machine.now, found.name, found.number, settings.to_json(), queue.name))
+        ctx.commit(Define(ctx.now, found.name, found.number, settings.to_json(), queue.name))
     return found
 
 
@@ -113,29 +109,29 @@ def dead_letter_name(name: str) -> str:
     return wanted
 
 
-def define_stream(machine: Machine, name: str, settings: StreamSettings | None = None) -> Stream:
+def define_stream(ctx: Context, name: str, settings: StreamSettings | None = None) -> Stream:
     """Make a stream that does not exist.
 
     Raises:
         LimitExceeded, Conflict: the name is a queue's.
     """
-    state = machine.state
-    check_count(machine)
+    state = ctx.state
+    check_count(ctx)
     if name in state.queues:
         raise Conflict(f'"{name}" is a queue.', queue=name)
-    machine.commit(DefineStream(machine.now, name, state.next_log, (settings or StreamSettings()).to_json()))
+    ctx.commit(DefineStream(ctx.now, name, state.next_log, (settings or StreamSettings()).to_json()))
     return state.streams[name]
 
 
-def declare_stream(machine: Machine, command: DeclareStream) -> bool:
+def declare_stream(ctx: Context, command: DeclareStream) -> bool:
     """Make a stream, or check or update its settings.
 
     Raises:
         InvalidRequest, Conflict, LimitExceeded.
     """
-    stream = machine.state.streams.get(command.stream)
+    stream = ctx.state.streams.get(command.stream)
     if stream is None:
-        define_stream(machine, command.stream, StreamSettings().changed(command.settings))
+        define_stream(ctx, command.stream, StreamSettings().changed(command.settings))
         return True
     settings = stream.settings.changed(command.settings)
     if settings != stream.settings:
@@ -146,29 +142,29 @@ def declare_stream(machine: Machine, command: DeclareStream) -> bool:
                 f'"{stream.name}" keeps messages whose keys were not noted: compaction begins on an empty stream.',
                 field="settings.compaction",
             )
-        machine.commit(DefineStream(machine.now, stream.name, stream.number, settings.to_json()))
-        retain(machine, stream)
+        ctx.commit(DefineStream(ctx.now, stream.name, stream.number, settings.to_json()))
+        retain(ctx, stream)
     return False
 
 
-def declare_group(machine: Machine, command: DeclareGroup) -> bool:
+def declare_group(ctx: Context, command: DeclareGroup) -> bool:
     """Make a consumer group of a stream (and the stream, with defaults), or check or update the group's settings.
 
     Raises:
         InvalidRequest, Conflict, LimitExceeded.
     """
-    state = machine.state
+    state = ctx.state
     existing = state.streams.get(command.stream)
     group = existing.groups.get(command.group) if existing else None
     if group is not None:
-        return _update(machine, group, command.settings, command.update)
-    check_count(machine)
+        return _update(ctx, group, command.settings, command.update)
+    check_count(ctx)
     settings = QueueSettings().changed(_of_group(command.settings))
-    stream = existing or define_stream(machine, command.stream)
+    stream = existing or define_stream(ctx, command.stream)
     start = offset_of(stream, command.start)
     number = state.next_log
-    machine.commit(DefineGroup(machine.now, stream.number, number, command.group, settings.to_json(), start))
-    machine.watch_due(stream.groups[command.group])
+    ctx.commit(DefineGroup(ctx.now, stream.number, number, command.group, settings.to_json(), start))
+    ctx.watch_due(stream.groups[command.group])
     return True
 
 
@@ -187,9 +183,9 @@ def offset_of(stream: Stream, start: str | tuple[str, int]) -> int:
     return min(max(value, log.first), log.next)
 
 
-def check_count(machine: Machine, more: int = 1) -> None:
+def check_count(ctx: Context, more: int = 1) -> None:
     """Raises: LimitExceeded: there would be more than ``queues_max``."""
-    count, limit = len(machine.state.queues) + len(machine.state.streams), machine.limits.queues_max
+    count, limit = len(ctx.state.queues) + len(ctx.state.streams), ctx.limits.queues_max
     if count + more > limit:
         raise LimitExceeded(f"There are {count:,} queues and streams already.", limit="queues_max", value=limit)
 
@@ -199,24 +195,22 @@ def _conflict(name: str, wanted: dict[str, object], present: dict[str, object]) 
     return Conflict(f'"{name}" was declared with other settings: {", ".join(differ)}.', settings=differ)
 
 
-def delete(machine: Machine, command: Delete) -> None:
+def delete(ctx: Context, command: Delete) -> None:
     """Remove a queue, a stream with its groups, or a group, and everything in it; consumers end."""
-    stream = machine.state.streams.get(command.queue)
-    gone = [*stream.groups.values()] if stream else [machine.queue(command.queue)]
+    stream = ctx.state.streams.get(command.queue)
+    gone = [*stream.groups.values()] if stream else [ctx.queue(command.queue)]
     number = stream.number if stream else gone[0].number
-    machine.commit(Undefine(machine.now, command.queue, number))
+    ctx.commit(Undefine(ctx.now, command.queue, number))
     for queue in gone:
-        machine.live.pop(queue.number, None)
-    for subscription in [s for s in machine.subscriptions.values() if s.queue in gone]:
-        del machine.subscriptions[subscription.id]
-        machine.effects.append(
-            End(subscription.id, QueueNotFound(f'"{command.queue}" was deleted.', queue=command.queue))
-        )
+        ctx.runtimes.pop(queue.number, None)
+    for subscription in [s for s in ctx.subscriptions.values() if s.queue in gone]:
+        del ctx.subscriptions[subscription.id]
+        ctx.effects.append(End(subscription.id, QueueNotFound(f'"{command.queue}" was deleted.', queue=command.queue)))
 
 
-def set_paused(machine: Machine, command: SetPaused) -> None:
+def set_paused(ctx: Context, command: SetPaused) -> None:
     """Stop or resume deliveries; what is leased stays leased."""
-    queue = machine.queue(command.queue)
+    queue = ctx.queue(command.queue)
     if queue.paused != command.paused or queue.pause_reason != command.reason:
-        machine.commit(Pause(machine.now, queue.number, command.paused, command.reason))
-    machine.dispatch(queue)
+        ctx.commit(Pause(ctx.now, queue.number, command.paused, command.reason))
+    dispatch(ctx, queue)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..durable.queue import Queue
-from ..durable.runs import Runs
-from ..volatile.lease import missing
-
-if TYPE_CHECKING:
-    from ..machine import Machine
+from ..durable.runs import Runs, gaps
+from .context import Context
 
 
-def expire(machine: Machine, queue: Queue) -> None:
+def expire(ctx: Context, queue: Queue) -> None:
     """Settle what has expired and nobody holds."""
     group = queue.group
     overdue = Runs()
     waiting = group.waiting()
-    for due, first, last, _ in group.expiring.take_due_rows(machine.now):
+    for due, first, last, _ in group.expiring.take_due_rows(ctx.now):
         free = waiting.within(first, last)
         for a, b in free:
             overdue.add(a, b)
-        for a, b in missing(first, last, free):
+        for a, b in gaps(first, last, free):
             group.expiring.add(due, a, b, 0)
-    machine.watch_due(queue)
+    ctx.watch_due(queue)
     if overdue:
-        machine.settle(queue, "expired", [(first, last, 0) for first, last in overdue])
+        ctx.settle(queue, "expired", [(first, last, 0) for first, last in overdue])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..durable.queue import Queue
-from ..format.record import Place, Return
+from ..format.record import Move, Return
 from ..volatile.lease import Lease
+from .context import Context
 from .declare import dead_letter_queue
+from .dispatch import dispatch
 from .retry import retry_delay_ms
-
-if TYPE_CHECKING:
-    from ..machine import Machine
-
 
 Dead = tuple[int, int, int, int]
 """``(sequence, attempts, granted_at, priority)`` of a message that had its last chance."""
@@ -28,7 +25,7 @@ class Failed:
     dead: bool = False
 
 
-def fail(machine: Machine, queue: Queue, failed: list[Failed], reason: str, consumer: str) -> None:
+def fail(ctx: Context, queue: Queue, failed: list[Failed], reason: str, consumer: str) -> None:
     """Count an attempt for each message: it waits for the next one, or is dead.
 
     A dead-letter queue never dead-letters: what fails there just waits.
@@ -47,21 +44,21 @@ def fail(machine: Machine, queue: Queue, failed: list[Failed], reason: str, cons
             place = queue.log.locate(sequence)
             if delay is None:
                 delay = retry_delay_ms(attempts, settings.backoff_ms, settings.backoff_max_ms, *place)
-            due = machine.now + delay if delay else 0
+            due = ctx.now + delay if delay else 0
             back.append((sequence, attempts, due, lease.priority, lease.granted_at, *place))
     if back:
-        machine.commit(Return(machine.now, queue.number, back, reason, consumer))
-        machine.watch_due(queue)
+        ctx.commit(Return(ctx.now, queue.number, back, reason, consumer))
+        ctx.watch_due(queue)
     if dead:
-        bury(machine, queue, dead, reason, consumer)
+        bury(ctx, queue, dead, reason, consumer)
 
 
-def bury(machine: Machine, queue: Queue, dead: list[Dead], reason: str, consumer: str | None) -> None:
+def bury(ctx: Context, queue: Queue, dead: list[Dead], reason: str, consumer: str | None) -> None:
     """Move to the dead-letter queue by reference: place and settle are records of one command, so one atomic batch."""
     runs = [(sequence, sequence, granted_at) for sequence, _, granted_at, _ in dead]
-    target = dead_letter_queue(machine, queue)
+    target = dead_letter_queue(ctx, queue)
     if target is None:
-        machine.settle(queue, "dropped", runs, consumer, reason)
+        ctx.settle(queue, "dropped", runs, consumer, reason)
         return
     entries = [
         (
@@ -75,6 +72,6 @@ def bury(machine: Machine, queue: Queue, dead: list[Dead], reason: str, consumer
         for offset, (sequence, attempts, granted_at, _) in enumerate(dead)
     ]
     priorities = [priority for *_, priority in dead] if any(priority for *_, priority in dead) else None
-    machine.commit(Place(machine.now, target.number, "dead", queue.number, entries, reason, consumer, priorities))
-    machine.settle(queue, "dead", runs, consumer, reason)
-    machine.dispatch(target)
+    ctx.commit(Move(ctx.now, target.number, "dead", queue.number, entries, reason, consumer, priorities))
+    ctx.settle(queue, "dead", runs, consumer, reason)
+    dispatch(ctx, target)

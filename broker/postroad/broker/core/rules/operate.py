@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from ...errors import InvalidState, MessageNotFound
 from ..durable.queue import Queue
 from ..durable.runs import Runs
+from ..durable.stream_log import StreamLog
 from ..format.command import CancelMessage, Discard, Published, Purge, Redrive, RedriveEdited
 from ..format.effect import Revoke
-from ..format.record import Place
+from ..format.record import Move
+from .context import Context
+from .dispatch import dispatch
 from .publish import check, store
 
-if TYPE_CHECKING:
-    from ..machine import Machine
 
-
-def redrive(machine: Machine, command: Redrive) -> int:
+def redrive(ctx: Context, command: Redrive) -> int:
     """Put dead messages back where they came from, with attempts from 0. Those whose queue is gone stay.
 
     Raises:
         InvalidState: nothing in it came from another queue.
     """
-    queue = machine.queue(command.queue)
+    queue = ctx.queue(command.queue)
     ready, placed = queue.group.waiting(), queue.log.placed
     chosen = dict.fromkeys(command.sequences) if command.sequences is not None else None
     wanted = (s for s in chosen if s in ready) if chosen is not None else (s for a, b in ready for s in range(a, b + 1))
-    movable = (s for s in wanted if s in placed and _takes_back(machine, placed[s][1], *queue.log.locate(s)))
+    movable = (s for s in wanted if s in placed and _takes_back(ctx, placed[s][1], *queue.log.locate(s)))
     by_origin: dict[int, list[int]] = {}
     reopened: set[tuple[int, int]] = set()
     for sequence in movable if chosen is not None else islice(movable, command.limit):
         origin = placed[sequence][1]
-        target = machine.state.logs[origin]
+        target = ctx.state.logs[origin]
         if target.stream is not None:
             offset = _offset(target, *queue.log.locate(sequence))
             if (origin, offset) in reopened:  # it died twice, before and after a reset, and can be ready only once
@@ -44,7 +43,7 @@ def redrive(machine: Machine, command: Redrive) -> int:
         raise InvalidState(f'Nothing chosen in "{queue.name}" came from a queue that still exists.', queue=queue.name)
     count = 0
     for origin, sequences in by_origin.items():
-        target = machine.state.logs[origin]
+        target = ctx.state.logs[origin]
         entries = []
         for offset, sequence in enumerate(sequences):
             place = queue.log.locate(sequence)
@@ -52,26 +51,26 @@ def redrive(machine: Machine, command: Redrive) -> int:
             entries.append((at, *place, queue.log.size_of(sequence), sequence, 0, 0))
         known = queue.group.priorities_of(sequences)
         priorities = [known.get(sequence, 0) for sequence in sequences] if known else None
-        machine.commit(Place(machine.now, target.number, "redriven", queue.number, entries, priorities=priorities))
-        machine.settle(queue, "redriven", _runs(sequences))
-        machine.dispatch(target)
+        ctx.commit(Move(ctx.now, target.number, "redriven", queue.number, entries, priorities=priorities))
+        ctx.settle(queue, "redriven", _runs(sequences))
+        dispatch(ctx, target)
         count += len(sequences)
-    machine.dispatch(queue)  # what was taken out may have held an ordering key
+    dispatch(ctx, queue)  # what was taken out may have held an ordering key
     return count
 
 
-def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
+def redrive_edited(ctx: Context, command: RedriveEdited) -> Published:
     """Send an edited message back to where the dead one came from; the dead one is settled.
 
     Raises:
         MessageNotFound: it is not there, or someone holds it.
         InvalidState: its queue is gone; or it came from a group, which has no messages of its own: all groups would get it.
     """
-    queue = machine.queue(command.queue)
+    queue = ctx.queue(command.queue)
     if command.sequence not in queue.group.waiting():
         raise MessageNotFound(f'The message is not waiting in "{queue.name}".', queue=queue.name)
     placed = queue.log.placed.get(command.sequence)
-    target = machine.state.logs.get(placed[1]) if placed else None
+    target = ctx.state.logs.get(placed[1]) if placed else None
     if target is None:
         raise InvalidState(f'The message in "{queue.name}" came from no queue that still exists.', queue=queue.name)
     if target.stream is not None:
@@ -82,72 +81,72 @@ def redrive_edited(machine: Machine, command: RedriveEdited) -> Published:
         )
     publish = command.publish
     publish.queue, publish.kind = target.name, "queue"
-    check(machine, [publish])
-    reply = store(machine, publish)
-    machine.settle(queue, "redriven", _runs([command.sequence]), reason="edited")
-    machine.dispatch(queue)
+    check(ctx, [publish])
+    reply = store(ctx, publish)
+    ctx.settle(queue, "redriven", _runs([command.sequence]), reason="edited")
+    dispatch(ctx, queue)
     return reply
 
 
-def _takes_back(machine: Machine, origin: int, position: int, index: int) -> bool:
+def _takes_back(ctx: Context, origin: int, position: int, index: int) -> bool:
     """Whether the queue still exists, or the group's stream still has the message, settled there."""
-    target = machine.state.logs.get(origin)
+    target = ctx.state.logs.get(origin)
     return target is not None and (target.stream is None or _offset(target, position, index) >= 0)
 
 
 def _offset(group: Queue, position: int, index: int) -> int:
     """Offset of a message in a group's stream; -1: it is trimmed, or not settled."""
-    assert group.stream is not None, "only a group has offsets"
-    offset = group.stream.log.find(position, index)
+    assert isinstance(group.log, StreamLog), "only a group has offsets"
+    offset = group.log.find(position, index)
     return offset if offset >= 0 and group.group.is_settled(offset) else -1
 
 
-def discard(machine: Machine, command: Discard) -> int:
+def discard(ctx: Context, command: Discard) -> int:
     """Settle chosen messages that nobody holds, as purged."""
-    queue = machine.queue(command.queue)
+    queue = ctx.queue(command.queue)
     waiting = queue.group.waiting()
     chosen = sorted({sequence for sequence in command.sequences if sequence in waiting})
     if chosen:
-        machine.settle(queue, "purged", _runs(chosen))
-        machine.dispatch(queue)
+        ctx.settle(queue, "purged", _runs(chosen))
+        dispatch(ctx, queue)
     return len(chosen)
 
 
-def purge(machine: Machine, command: Purge) -> int:
+def purge(ctx: Context, command: Purge) -> int:
     """Settle all that is ready, delayed or retrying."""
-    queue = machine.queue(command.queue)
+    queue = ctx.queue(command.queue)
     waiting = queue.group.waiting()
     if waiting:
-        machine.settle(queue, "purged", [(first, last, 0) for first, last in waiting])
+        ctx.settle(queue, "purged", [(first, last, 0) for first, last in waiting])
     return waiting.count
 
 
-def cancel_message(machine: Machine, command: CancelMessage) -> None:
+def cancel_message(ctx: Context, command: CancelMessage) -> None:
     """Settle one message as cancelled; who holds it is told.
 
     Raises:
         MessageNotFound: it is settled already.
     """
-    queue = machine.queue(command.queue)
+    queue = ctx.queue(command.queue)
     sequence = command.sequence
     if queue.group.is_settled(sequence) or sequence >= queue.log.next:
         raise MessageNotFound("The message is settled already.")
     granted_at, consumer = 0, None
-    for subscription in machine.subscriptions.values():
+    for subscription in ctx.subscriptions.values():
         if subscription.queue is not queue:
             continue
         lease = subscription.leases.find_sequence(sequence)
         if lease is not None:
             number = lease.number + sequence - lease.sequence
             subscription.leases.take(number, number)
-            machine.live_of(queue).leased -= 1
+            ctx.runtime_of(queue).leased -= 1
             granted_at, consumer = lease.granted_at, subscription.consumer
-            machine.effects.append(Revoke(subscription.id, [(number, number)], "cancelled"))
+            ctx.effects.append(Revoke(subscription.id, [(number, number)], "cancelled"))
             if subscription.ended and not subscription.leases.count:
-                machine.end(subscription)
+                ctx.end(subscription)
             break
-    machine.settle(queue, "cancelled", [(sequence, sequence, granted_at)], consumer)
-    machine.dispatch(queue)
+    ctx.settle(queue, "cancelled", [(sequence, sequence, granted_at)], consumer)
+    dispatch(ctx, queue)
 
 
 def _runs(sequences: Iterable[int]) -> list[tuple[int, int, int]]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...errors import Conflict, InvalidRequest, OutcomeUnknown, QueueFull, QueueNotFound, Unroutable
 from ..durable.queue import Queue
 from ..durable.stream import Stream
 from ..format.command import Published, PublishMessages
 from ..format.record import Publish
+from .context import Context
 from .declare import check_count, define, define_stream
+from .dispatch import dispatch
 from .overflow import make_room
 from .retention import retain
-
-if TYPE_CHECKING:
-    from ..machine import Machine
-
 
 _WAITING = frozenset(("delay_ms", "delays_ms", "priority", "priorities"))
 
@@ -24,19 +21,19 @@ Routes = list[tuple[Queue | Stream, list[int] | None]]
 """Targets, and which of the messages each gets (None: all)."""
 
 
-def publish(machine: Machine, command: PublishMessages) -> Published:
+def publish(ctx: Context, command: PublishMessages) -> Published:
     """Store the messages of one frame.
 
     Raises:
         InvalidRequest, QueueNotFound, Unroutable, QueueFull, Conflict, OutcomeUnknown.
     """
-    if command.producer is not None and (replay := _stored_before(machine, command.producer)) is not None:
+    if command.producer is not None and (replay := _stored_before(ctx, command.producer)) is not None:
         return replay
-    check(machine, [command])
-    return store(machine, command)
+    check(ctx, [command])
+    return store(ctx, command)
 
 
-def check(machine: Machine, commands: Sequence[PublishMessages]) -> None:
+def check(ctx: Context, commands: Sequence[PublishMessages]) -> None:
     """Raise what ``store`` of all these commands would be refused for."""
     added: dict[str, tuple[int, int]] = {}
     created: dict[str, str] = {}
@@ -45,53 +42,53 @@ def check(machine: Machine, commands: Sequence[PublishMessages]) -> None:
         attributes = command.attributes
         if ("key" in attributes or "keys" in attributes) and _WAITING.intersection(attributes):
             raise InvalidRequest("A message with an ordering key can have neither delay nor priority.", field="key")
-        routes = _routes(machine, command)
+        routes = _routes(ctx, command)
         if not routes and command.kind != "topic":
             if created.setdefault(command.queue, command.kind) != command.kind:
                 raise Conflict(f'"{command.queue}" cannot be both queue and stream.', queue=command.queue)
-            check_count(machine, len(created))
+            check_count(ctx, len(created))
         again = frozenset[int]()
         if command.digests is not None:
             known = keys.setdefault((command.kind, command.queue), {})
-            again = frozenset(_duplicates(machine, command, routes, known))
+            again = frozenset(_duplicates(ctx, command, routes, known))
         for target, only in routes:
             if isinstance(target, Queue):
-                _check_room(machine, target, command, only, again, added)
+                _check_room(ctx, target, command, only, again, added)
             elif _WAITING.intersection(attributes):
                 raise InvalidRequest("A stream keeps the order of publishing: no delay, no priority.", field="delay_ms")
 
 
-def store(machine: Machine, command: PublishMessages) -> Published:
+def store(ctx: Context, command: PublishMessages) -> Published:
     """Store messages that ``check`` has passed, and hand them out."""
-    routes = _routes(machine, command)
+    routes = _routes(ctx, command)
     if not routes and command.kind == "queue":
-        routes = [(define(machine, command.queue), None)]
+        routes = [(define(ctx, command.queue), None)]
     elif not routes and command.kind == "stream":
-        routes = [(define_stream(machine, command.queue), None)]
-    duplicates = _duplicates(machine, command, routes) if command.digests is not None else {}
-    reply = _record(machine, command, routes, duplicates)
+        routes = [(define_stream(ctx, command.queue), None)]
+    duplicates = _duplicates(ctx, command, routes) if command.digests is not None else {}
+    reply = _record(ctx, command, routes, duplicates)
     for target, _ in routes:
         if isinstance(target, Queue):
             if command.attributes or target.settings.expire_ms is not None:
-                machine.watch_due(target)
-            make_room(machine, target)
-            machine.dispatch(target)
+                ctx.watch_due(target)
+            make_room(ctx, target)
+            dispatch(ctx, target)
         else:
             for group in target.groups.values():
                 if command.attributes or group.settings.expire_ms is not None:
-                    machine.watch_due(group)
-                machine.dispatch(group)
-            retain(machine, target)
+                    ctx.watch_due(group)
+                dispatch(ctx, group)
+            retain(ctx, target)
     return reply
 
 
-def _routes(machine: Machine, command: PublishMessages) -> Routes:
+def _routes(ctx: Context, command: PublishMessages) -> Routes:
     """Where the messages go; a queue or stream that is yet to be declared gives none.
 
     Raises:
         QueueNotFound, Conflict, Unroutable.
     """
-    state = machine.state
+    state = ctx.state
     name = command.queue
     if command.kind == "topic":
         routes = state.bindings.route(name, len(command.sizes), command.attributes.get("headers"))
@@ -109,7 +106,7 @@ def _routes(machine: Machine, command: PublishMessages) -> Routes:
 
 
 def _check_room(
-    machine: Machine, queue: Queue, command: PublishMessages, only: list[int] | None, again: frozenset[int],
+    ctx: Context, queue: Queue, command: PublishMessages, only: list[int] | None, again: frozenset[int],
     added: dict[str, tuple[int, int]],
 ) -> None:  # fmt: skip
     """Whether a queue has room for those messages of a command that are not there already (``again``)."""
@@ -128,7 +125,7 @@ def _check_room(
             return
     count, size = count + len(sizes), size + sum(sizes)
     added[queue.name] = count, size
-    unsettled = queue.group.unsettled + machine.live_of(queue).leased
+    unsettled = queue.group.unsettled + ctx.runtime_of(queue).leased
     if settings.length_max is not None and unsettled + count > settings.length_max:
         raise QueueFull(f'"{queue.name}" holds {unsettled:,} messages and may hold {settings.length_max:,}.',
                         limit="length_max", value=settings.length_max)  # fmt: skip
@@ -138,9 +135,9 @@ def _check_room(
 
 
 def _record(
-    machine: Machine, command: PublishMessages, routes: Routes, duplicates: dict[int, tuple[int, int]]
+    ctx: Context, command: PublishMessages, routes: Routes, duplicates: dict[int, tuple[int, int]]
 ) -> Published:
-    state = machine.state
+    state = ctx.state
     topic = command.queue if command.kind == "topic" else None
     count = len(command.sizes)
     sizes, attributes, digests = command.sizes, command.attributes, command.digests
@@ -160,17 +157,15 @@ def _record(
         if not keep and command.producer is None:
             return Published(position=state.position, count=count, keep=keep, duplicates=found, routed=len(routes))
     targets = [(target.number, target.log.next, only) for target, only in routes if only is None or only]
-    machine.commit(
-        Publish(
-            machine.now, targets, sizes, attributes, command.producer, digests, found or None, topic, command.schedule
-        )
+    ctx.commit(
+        Publish(ctx.now, targets, sizes, attributes, command.producer, digests, found or None, topic, command.schedule)
     )
     return Published(position=position, count=count, keep=keep, duplicates=found or None, routed=len(targets))
 
 
-def _stored_before(machine: Machine, producer: tuple[str, int]) -> Published | None:
+def _stored_before(ctx: Context, producer: tuple[str, int]) -> Published | None:
     """The first confirm of a frame that is sent again."""
-    session = machine.state.producers.get(producer[0])
+    session = ctx.state.producers.get(producer[0])
     if session is None:
         return None
     stored = session.frames.get(producer[1])
@@ -182,7 +177,7 @@ def _stored_before(machine: Machine, producer: tuple[str, int]) -> Published | N
 
 
 def _duplicates(
-    machine: Machine, command: PublishMessages, routes: Routes, earlier: dict[str, int] | None = None
+    ctx: Context, command: PublishMessages, routes: Routes, earlier: dict[str, int] | None = None
 ) -> dict[int, tuple[int, int]]:
     """Index → place of the first message with the same dedup key; (0, index) if that is in this very frame.
 
@@ -196,7 +191,7 @@ def _duplicates(
     window = None
     if command.kind == "topic" or routes:
         number = routes[0][0].number if routes else 0
-        window = machine.state.dedup_window(command.queue if command.kind == "topic" else None, number)
+        window = ctx.state.dedup_window(command.queue if command.kind == "topic" else None, number)
     keys: list[str | None] = attributes.get("dedup_keys") or [attributes.get("dedup_key")] * len(command.sizes)
     seen: dict[str, int] = {}
     found: dict[int, tuple[int, int]] = {}
@@ -205,7 +200,7 @@ def _duplicates(
             continue
         if key in seen:
             first, digest = (0, seen[key]), digests[seen[key]]
-        elif window is not None and (entry := window.find(key, machine.now)) is not None:
+        elif window is not None and (entry := window.find(key, ctx.now)) is not None:
             first, digest = (entry[0], entry[1]), entry[2]
         else:
             seen[key] = index
@@ -213,7 +208,7 @@ def _duplicates(
                 continue
             first, digest = (0, index), earlier[key]
         if digest != digests[index]:
-            id = f"{machine.state.id_prefix(first[0])}{first[1]}" if first[0] else None
+            id = f"{ctx.state.id_prefix(first[0])}{first[1]}" if first[0] else None
             raise Conflict(f"The dedup key of message {index} was used before with another body.", message_id=id)
         found[index] = first
     return found

@@ -5,30 +5,27 @@ Retention ignores groups unless ``keep_until_acked``: a stuck group must not fil
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..durable.stream import Stream
 from ..format.effect import Revoke
 from ..format.record import Trim
 from ..volatile.subscription import Subscription
 from .compact import LOOK_MS, compact, watch
+from .context import Context
+from .dispatch import dispatch
 
-if TYPE_CHECKING:
-    from ..machine import Machine
 
-
-def look(machine: Machine, stream: Stream) -> None:
+def look(ctx: Context, stream: Stream) -> None:
     """Its time has come: let go of what the settings no longer keep."""
     if stream.compaction is not None:
-        compact(machine, stream, stream.compaction)
+        compact(ctx, stream, stream.compaction)
     else:
-        retain(machine, stream)
+        retain(ctx, stream)
 
 
-def retain(machine: Machine, stream: Stream) -> None:
+def retain(ctx: Context, stream: Stream) -> None:
     """Trim what the settings no longer keep, and see to the next look. Compaction waits for that look."""
     if stream.compaction is not None:
-        watch(machine, stream, stream.compaction)
+        watch(ctx, stream, stream.compaction)
         return
     settings, log = stream.settings, stream.log
     first = log.first
@@ -37,29 +34,29 @@ def retain(machine: Machine, stream: Stream) -> None:
     if settings.retention_bytes is not None and log.bytes > settings.retention_bytes:
         first = max(first, log.boundary_by_bytes(settings.retention_bytes))
     if settings.retention_ms is not None:
-        first = max(first, log.boundary_by_time(machine.now - settings.retention_ms))
+        first = max(first, log.boundary_by_time(ctx.now - settings.retention_ms))
     if settings.keep_until_acked:
         for group in stream.groups.values():
             first = min(first, log.boundary(group.group.floor))
     if settings.retention_ms is not None and log.next > first:
-        machine.timers.at("retention", stream.number, machine.now + max(LOOK_MS, settings.retention_ms // 100))
+        ctx.timers.at("retention", stream.number, ctx.now + max(LOOK_MS, settings.retention_ms // 100))
     if first <= log.first:
         return
-    for subscription in list(machine.subscriptions.values()):
-        if subscription.queue.stream is stream:
-            _revoke_before(machine, subscription, first)
-    machine.commit(Trim(machine.now, stream.number, first))
+    for subscription in list(ctx.subscriptions.values()):
+        if subscription.queue.stream == stream.number:
+            _revoke_before(ctx, subscription, first)
+    ctx.commit(Trim(ctx.now, stream.number, first))
     for group in stream.groups.values():  # consumers may have room again, and ordering keys be free
-        machine.dispatch(group)
+        dispatch(ctx, group)
 
 
-def _revoke_before(machine: Machine, subscription: Subscription, first: int) -> None:
+def _revoke_before(ctx: Context, subscription: Subscription, first: int) -> None:
     """Leases of what is let go end: their holders are told."""
     for held in list(subscription.leases):
         if held.sequence < first:
             last = min(held.last, held.number + first - 1 - held.sequence)
             for taken in subscription.leases.take(held.number, last):
-                machine.live_of(subscription.queue).leased -= taken.count
-            machine.effects.append(Revoke(subscription.id, [(held.number, last)], "trimmed"))
+                ctx.runtime_of(subscription.queue).leased -= taken.count
+            ctx.effects.append(Revoke(subscription.id, [(held.number, last)], "trimmed"))
             if subscription.ended and not subscription.leases.count:
-                machine.end(subscription)
+                ctx.end(subscription)

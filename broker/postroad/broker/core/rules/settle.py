@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import LeaseLost
-from ..durable.runs import Runs
+from ..durable.runs import Runs, gaps
 from ..format.command import Complete, Published, PublishMessages, SettleDeliveries, SettleReply
 from ..format.effect import Progressed
-from ..volatile.lease import Lease, missing
+from ..volatile.lease import Lease
 from ..volatile.subscription import Subscription
 from .consume import return_free
+from .context import Context
+from .dispatch import dispatch
 from .failure import Failed, fail
 from .publish import check, store
 
-if TYPE_CHECKING:
-    from ..machine import Machine
 
-
-def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleReply:
+def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
     """Ack, nack, release, extend, complete.
 
     Delivery numbers that are not leased any more come back in the reply; all others are carried out.
@@ -28,13 +27,13 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
         LeaseLost: there is no such subscription.
         QueueFull, QueueNotFound, Conflict: a publish of a completion is refused; then nothing was carried out.
     """
-    subscription = machine.subscriptions.get(command.subscription)
+    subscription = ctx.subscriptions.get(command.subscription)
     if subscription is None:
         raise LeaseLost("The subscription has ended, and with it its leases.")
     if command.completions:
-        check(machine, [publish for completion in command.completions for publish in completion.publishes])
+        check(ctx, [publish for completion in command.completions for publish in completion.publishes])
     queue = subscription.queue
-    live = machine.live_of(queue)
+    runtime = ctx.runtime_of(queue)
     if command.begun is not None:
         subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
     lost: list[tuple[int, int]] = []
@@ -43,71 +42,71 @@ def settle_deliveries(machine: Machine, command: SettleDeliveries) -> SettleRepl
 
     acked = [lease for first, last in command.acks for lease in _take(subscription, first, last, lost)]
     if acked:
-        machine.settle(queue, "acked", _runs(acked), subscription.consumer)
+        ctx.settle(queue, "acked", _runs(acked), subscription.consumer)
     plain = {item.number: item.result for item in command.completions if not item.publishes and not item.others}
     if plain:
-        acked += _with_results(machine, subscription, plain, lost)
+        acked += _with_results(ctx, subscription, plain, lost)
     for completion in command.completions:
         if completion.publishes or completion.others:
-            acked += _complete(machine, subscription, completion, lost, following)
+            acked += _complete(ctx, subscription, completion, lost, following)
     for lease in acked:
-        live.leased -= lease.count
+        runtime.leased -= lease.count
         subscription.note_settled(lease.number, lease.last)
 
     failed: dict[str, list[Failed]] = {}
     for nack in command.nacks:
         for lease in _take(subscription, nack.first, nack.last, lost):
-            live.leased -= lease.count
+            runtime.leased -= lease.count
             subscription.note_settled(lease.number, lease.last)
             failed.setdefault(nack.reason or "nack", []).append(Failed(lease, nack.delay_ms, nack.dead))
     for reason, those in failed.items():
-        fail(machine, queue, those, reason, subscription.consumer)
+        fail(ctx, queue, those, reason, subscription.consumer)
     for first, last in command.releases:
-        return_free(machine, live, _take(subscription, first, last, lost))
+        return_free(ctx, runtime, _take(subscription, first, last, lost))
     if command.extends:
-        deadline = machine.now + (command.lease_ms or subscription.lease_ms)
+        deadline = ctx.now + (command.lease_ms or subscription.lease_ms)
         for first, last in command.extends:
-            lost.extend(missing(first, last, subscription.leases.extend(first, last, deadline)))
-        machine.timers.at("leases", subscription.id, deadline)
+            lost.extend(gaps(first, last, subscription.leases.extend(first, last, deadline)))
+        ctx.timers.at("leases", subscription.id, deadline)
     for number, percent, note in command.progress:
         lease_held = subscription.leases.take(number, number)
         for lease in lease_held:
             subscription.leases.add(lease)
-            machine.effects.append(Progressed(queue.number, lease.sequence, percent, note))
+            ctx.effects.append(Progressed(queue.number, lease.sequence, percent, note))
 
     # Last: what they publish may be leased at once, under numbers that nobody could have meant.
-    published = [store(machine, publish) if publish is not None else None for publish in following]
+    published = [store(ctx, publish) if publish is not None else None for publish in following]
     if subscription.ended and not subscription.leases.count:
-        machine.end(subscription)
-    machine.dispatch(queue, subscription if all_were_full else None)
+        ctx.end(subscription)
+    dispatch(ctx, queue, subscription if all_were_full else None)
     return _reply(subscription, lost, published)
 
 
 def _take(subscription: Subscription, first: int, last: int, lost: list[tuple[int, int]]) -> list[Lease]:
     leases = subscription.leases.take(first, last)
     if len(leases) != 1 or leases[0].number != first or leases[0].last != last:
-        lost.extend(missing(first, last, [(lease.number, lease.last) for lease in leases]))
+        lost.extend(gaps(first, last, [(lease.number, lease.last) for lease in leases]))
     return leases
 
 
 def _complete(
-    machine: Machine, subscription: Subscription, completion: Complete, lost: list[tuple[int, int]],
+    ctx: Context, subscription: Subscription, completion: Complete, lost: list[tuple[int, int]],
     following: list[PublishMessages | None],
 ) -> list[Lease]:  # fmt: skip
     """Ack with result and publishes: records of one command, so one atomic batch of the journal."""
     done = {completion.number: completion.result, **dict(completion.others)}
     numbers = Runs((number, number) for number in sorted(done))
-    gone = [gap for first, last in numbers for gap in missing(first, last, subscription.leases.within(first, last))]
+    gone = [gap for first, last in numbers for gap in gaps(first, last, subscription.leases.within(first, last))]
     if gone:
         lost.extend(gone)
         following.extend(None for _ in completion.publishes)
         return []
     following.extend(completion.publishes)
-    return _with_results(machine, subscription, done, lost)
+    return _with_results(ctx, subscription, done, lost)
 
 
 def _with_results(
-    machine: Machine, subscription: Subscription, done: dict[int, Any], lost: list[tuple[int, int]]
+    ctx: Context, subscription: Subscription, done: dict[int, Any], lost: list[tuple[int, int]]
 ) -> list[Lease]:
     """Ack with the results by delivery number that there are: one record for all of them."""
     numbers = Runs((number, number) for number in sorted(done))
@@ -120,7 +119,7 @@ def _with_results(
         for offset in range(lease.count)
         if done[lease.number + offset] is not None
     }
-    machine.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results or None)
+    ctx.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results or None)
     return leases
 
 
@@ -145,5 +144,5 @@ def _reply(subscription: Subscription, lost: list[tuple[int, int]], published: l
     for first, last in lost:
         known = subscription.settled.within(first, last)
         settled.extend(known)
-        really_lost.extend(missing(first, last, known))
+        really_lost.extend(gaps(first, last, known))
     return SettleReply(lost=really_lost, settled=settled, published=published)

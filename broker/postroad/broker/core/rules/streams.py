@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...errors import InvalidRequest, QueueNotFound
 from ..durable.queue import Queue
 from ..durable.stream import Stream
@@ -11,46 +9,45 @@ from ..durable.topic.bindings import Binding, check_filter
 from ..durable.topic.pattern import check_pattern
 from ..format.command import BindTopic, Replay, ResetGroup
 from ..format.effect import Revoke
-from ..format.record import Bind, Place, Reset
+from ..format.record import Bind, Move, Reset
+from .context import Context
 from .declare import define, offset_of
-
-if TYPE_CHECKING:
-    from ..machine import Machine
+from .dispatch import dispatch
 
 
-def reset_group(machine: Machine, command: ResetGroup) -> int:
+def reset_group(ctx: Context, command: ResetGroup) -> int:
     """Go on from another offset: leases are revoked, attempts forgotten.
 
     Raises:
         QueueNotFound. InvalidRequest: it is a queue, not a group.
     """
-    group = machine.queue(command.queue)
+    group = ctx.queue(command.queue)
     if group.stream is None:
         raise InvalidRequest(
             f'"{group.name}" is a queue; only a consumer group has a position to reset.', field="group"
         )
-    start = offset_of(group.stream, command.start)
-    live = machine.live_of(group)
-    for subscription in list(machine.subscriptions.values()):
+    start = offset_of(ctx.state.stream_logs[group.stream], command.start)
+    runtime = ctx.runtime_of(group)
+    for subscription in list(ctx.subscriptions.values()):
         if subscription.queue is group and (leases := subscription.leases.clear()):
-            live.leased -= sum(held.count for held in leases)
-            machine.effects.append(Revoke(subscription.id, [(held.number, held.last) for held in leases], "reset"))
+            runtime.leased -= sum(held.count for held in leases)
+            ctx.effects.append(Revoke(subscription.id, [(held.number, held.last) for held in leases], "reset"))
             if subscription.ended:
-                machine.end(subscription)
-    machine.commit(Reset(machine.now, group.number, start))
-    machine.watch_due(group)
-    machine.dispatch(group)
+                ctx.end(subscription)
+    ctx.commit(Reset(ctx.now, group.number, start))
+    ctx.watch_due(group)
+    dispatch(ctx, group)
     return start
 
 
-def replay(machine: Machine, command: Replay) -> tuple[int, int]:
+def replay(ctx: Context, command: Replay) -> tuple[int, int]:
     """Copy messages of a stream to a queue, by reference; returns how many, and the offset to go on from.
 
     Raises:
         QueueNotFound: no such stream. Conflict: the target is a stream.
     """
-    stream = _stream(machine, command.stream)
-    queue = machine.state.queues.get(command.queue) or define(machine, command.queue)
+    stream = _stream(ctx, command.stream)
+    queue = ctx.state.queues.get(command.queue) or define(ctx, command.queue)
     if queue.stream is not None:
         raise InvalidRequest("The target of a replay must be a queue.", field="queue")
     log = stream.log
@@ -62,12 +59,12 @@ def replay(machine: Machine, command: Replay) -> tuple[int, int]:
         for at, sequence in enumerate(kept, queue.log.next)
     ]
     if entries:
-        machine.commit(Place(machine.now, queue.number, "replayed", stream.number, entries))
-        machine.dispatch(queue)
+        ctx.commit(Move(ctx.now, queue.number, "replayed", stream.number, entries))
+        dispatch(ctx, queue)
     return len(entries), last + 1
 
 
-def bind_topic(machine: Machine, command: BindTopic) -> bool:
+def bind_topic(ctx: Context, command: BindTopic) -> bool:
     """Add or remove a binding; adding one that is there, or removing one that is not, changes nothing.
 
     Raises:
@@ -75,19 +72,19 @@ def bind_topic(machine: Machine, command: BindTopic) -> bool:
     """
     pattern = check_pattern(command.pattern)
     headers, any_header = check_filter(command.headers)
-    state = machine.state
+    state = ctx.state
     target: Queue | Stream | None = state.queues.get(command.target) or state.streams.get(command.target)
     if target is None or (isinstance(target, Queue) and target.stream is not None):
         raise QueueNotFound(f'There is no queue or stream named "{command.target}".', queue=command.target)
     binding = Binding(pattern, target.number, headers, any_header)
     if (binding in state.bindings.all) == command.on:
         return False
-    machine.commit(Bind(machine.now, target.number, pattern, command.on, list(headers), any_header))
+    ctx.commit(Bind(ctx.now, target.number, pattern, command.on, list(headers), any_header))
     return True
 
 
-def _stream(machine: Machine, name: str) -> Stream:
-    stream = machine.state.streams.get(name)
+def _stream(ctx: Context, name: str) -> Stream:
+    stream = ctx.state.streams.get(name)
     if stream is None:
         raise QueueNotFound(f'There is no stream named "{name}".', stream=name)
     return stream

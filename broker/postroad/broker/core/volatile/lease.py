@@ -154,15 +154,3 @@ def _cut(lease: Lease, number: int) -> tuple[Lease, Lease]:
         Lease(lease.number, head, lease.sequence, lease.priority, lease.granted_at, lease.deadline),
         Lease(number, lease.count - head, lease.sequence + head, lease.priority, lease.granted_at, lease.deadline),
     )
-
-
-def missing(first: int, last: int, held: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The parts of ``first`` … ``last`` that are not in ``held`` (in order)."""
-    gaps = []
-    for a, b in held:
-        if first < a:
-            gaps.append((first, a - 1))
-        first = b + 1
-    if first <= last:
-        gaps.append((first, last))
-    return gaps

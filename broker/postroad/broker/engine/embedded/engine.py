@@ -38,6 +38,7 @@ from ..engine import (
 from .capabilities import CAPABILITIES
 from .look.history import History
 from .look.logbook import Logbook
+from .look.observers import Observers
 from .look.queries import Queries
 from .look.readers import EmbeddedReader, Readers
 from .look.stats import Stats
@@ -48,7 +49,7 @@ from .recovery import recover, take_up
 from .subscription import EmbeddedSubscription
 from .write.bodies import Bodies
 from .write.outlet import Outlet
-from .write.pipeline import Ledger
+from .write.pipeline import CommitPipeline
 from .write.ticker import Ticker
 from .write.translate import kept_bodies, settle_size, size_of, to_command
 
@@ -100,25 +101,25 @@ class EmbeddedEngine:
         self.store, self.epoch = recovered.store, recovered.epoch
         self._clock = self._clock or SystemClock(machine.state.at)
         self._bodies = Bodies(journal, machine.state.id_prefix)
-        ledger = self._ledger = Ledger(
+        pipeline = self._pipeline = CommitPipeline(
             machine, journal, self._bodies, loop, lambda outputs: self._outlet.release(outputs)
         )
-        ledger.on_failure = self._failed
-        journal.on_durable, journal.on_failure = ledger.became_durable, ledger.fail
+        pipeline.on_failure = self._failed
+        journal.on_durable, journal.on_failure = pipeline.became_durable, pipeline.fail
         take_up(journal, machine)
-        ledger.gate.durable = journal.durable_position
-        self._ticker = Ticker(machine, journal, ledger, loop, self._now)
+        pipeline.gate.durable = journal.durable_position
+        self._ticker = Ticker(machine, journal, pipeline, loop, self._now)
         self._stats = Stats(machine)
         self._history = History(machine, journal)
-        self._watching = Watching(machine, self._stats, loop, ledger.once_durable)
+        self._watching = Watching(machine, self._stats, loop, pipeline.once_durable)
         self._logbook = Logbook(machine, self._watching, self._now)
-        self._outlet = Outlet(machine, self._bodies, self._watching, self._stats, self._unreadable)
+        self._readers = Readers(machine, self._bodies, loop, pipeline.durable)
+        observers = Observers(machine, self._readers, self._stats, self._watching)
+        self._outlet = Outlet(machine, self._bodies, self._unreadable, observers.on_released)
         self._queries = Queries(
             machine, journal, self._bodies, self._stats, self._history, self._watching.progress, self._watching.logs
         )
         self._operations = Operations(machine, self._history, self.run, self.carry_out)
-        self._readers = Readers(machine, self._bodies, loop, ledger.durable)
-        self._outlet.readers = self._readers
         self._is_open = True
         self._second = loop.call_later(1, self._every_second)
         await self.run(c.Start(epoch=recovered.epoch))
@@ -137,10 +138,10 @@ class EmbeddedEngine:
         self._watching.close()
         stopping = Unavailable("The broker is stopping.")
         try:
-            if self._ledger.failed is None:
-                self._ledger.flush()
-                await self._ledger.all_durable()
-                await self._ledger.snapshots.close()
+            if self._pipeline.failed is None:
+                self._pipeline.flush()
+                await self._pipeline.all_durable()
+                await self._pipeline.snapshots.close()
         except Unavailable:
             log.error("the journal failed while the broker stopped")
         finally:
@@ -150,11 +151,11 @@ class EmbeddedEngine:
 
     @property
     def position(self) -> int:
-        return self._ledger.gate.durable
+        return self._pipeline.gate.durable
 
     @property
     def healthy(self) -> bool:
-        return self._is_open and self._ledger.failed is None
+        return self._is_open and self._pipeline.failed is None
 
     @property
     def unready(self) -> str | None:
@@ -180,9 +181,9 @@ class EmbeddedEngine:
         try:
             reply: c.Published = self._machine.handle(to_command(batch), self._now())
         except PostroadError as error:
-            self._ledger.refuse(done, error)
+            self._pipeline.refuse(done, error)
             return
-        self._ledger.emit(lambda: done(self.confirm(reply)), {reply.position: kept_bodies(batch, reply)})
+        self._pipeline.emit(lambda: done(self.confirm(reply)), {reply.position: kept_bodies(batch, reply)})
 
     def confirm(self, reply: c.Published) -> Confirm:
         state = self._machine.state
@@ -197,14 +198,14 @@ class EmbeddedEngine:
         )  # fmt: skip
 
     def _refused(self, batch: PublishBatch) -> PostroadError | None:
-        if self._is_closing or self._ledger.failed is not None:
+        if self._is_closing or self._pipeline.failed is not None:
             return Unavailable("The broker is stopping.")
         if not self._journal.has_room(size_of(batch)):
             return StorageFull("The disk has no room for more messages; consuming goes on.")
         return None
 
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> EmbeddedSubscription:
-        if self._is_closing or self._ledger.failed is not None:
+        if self._is_closing or self._pipeline.failed is not None:
             raise Unavailable("The broker is stopping.")
         name: str = queue_name(spec.queue)
         if spec.group is not None:
@@ -218,7 +219,7 @@ class EmbeddedEngine:
             raise StorageFull("The disk has no room left at all.")
         consuming: c.Consuming = self._machine.handle(command, self._now())
         self._outlet.attach(consuming.subscription, sink, consuming.first)
-        position = await self._ledger.emitted()
+        position = await self._pipeline.emitted()
         return EmbeddedSubscription(self, consuming, position, sink)
 
     async def _group(self, spec: ConsumeSpec, group: str) -> str:
@@ -241,8 +242,8 @@ class EmbeddedEngine:
             self._watching,
             self._history,
             self._queries,
-            self._ledger.gate,
-            self._ledger.durable,
+            self._pipeline.gate,
+            self._pipeline.durable,
         )
 
     def session_opened(self, session: str) -> int:
@@ -250,11 +251,11 @@ class EmbeddedEngine:
         known = self._machine.state.producers.get(session)
         # Only what is durable: the client never sends again what it takes for confirmed.
         frames = known.frames.items() if known is not None else ()
-        return max((frame for frame, (position, _) in frames if position <= self._ledger.gate.durable), default=0)
+        return max((frame for frame, (position, _) in frames if position <= self._pipeline.gate.durable), default=0)
 
     def session_closed(self, session: str) -> None:
         self._machine.handle(c.SessionClosed(session=session), self._now())
-        self._ledger.emit(None)
+        self._pipeline.emit(None)
 
     # Queues
 
@@ -282,8 +283,8 @@ class EmbeddedEngine:
         return found.settings if found else None
 
     async def query(self, what: str, args: Mapping[str, Any]) -> Json:
-        answer = await self._queries.answer(what, args, self._ledger.gate.durable)
-        await self._ledger.all_durable()  # as of now: the answer may have looked at the core last
+        answer = await self._queries.answer(what, args, self._pipeline.gate.durable)
+        await self._pipeline.all_durable()  # as of now: the answer may have looked at the core last
         if what == "overview":
             answer |= {"engine": self.name, "durability": self.durability, "journal": self._journal.stats()}
         return answer | {"position": self.position}
@@ -299,16 +300,16 @@ class EmbeddedEngine:
         Raises:
             PostroadError: the core refuses it. Unavailable: the broker has stopped meanwhile.
         """
-        if not self._is_open or self._ledger.failed is not None:
+        if not self._is_open or self._pipeline.failed is not None:
             raise Unavailable("The broker is stopping.")
         if not self._journal.has_room(4096, settle=True):
             raise StorageFull("The disk has no room left at all.")
         try:
             reply = self._machine.handle(command, self._now())
         except PostroadError:
-            await self._ledger.all_durable()  # see Ledger.refuse
+            await self._pipeline.all_durable()  # see CommitPipeline.refuse
             raise
-        await self._ledger.emitted()
+        await self._pipeline.emitted()
         return reply
 
     async def carry_out(self, command: object, publish: c.PublishMessages, body: Buffer) -> c.Published:
@@ -322,13 +323,13 @@ class EmbeddedEngine:
         if not self._journal.has_room(len(body) + 4096):
             raise StorageFull("The disk has no room for more messages; consuming goes on.")
         reply: c.Published = self._machine.handle(command, self._now())
-        self._ledger.emit(None, {reply.position: body})
-        await self._ledger.all_durable()
+        self._pipeline.emit(None, {reply.position: body})
+        await self._pipeline.all_durable()
         return reply
 
     def settle(self, command: c.SettleDeliveries, batches: list[PublishBatch], done: Callable[[Any], None]) -> None:
         """Settle; ``batches`` are the publishes of its completions, in order. ``done`` gets a ``SettleReply`` or an error."""
-        if self._ledger.failed is not None or not self._is_open:
+        if self._pipeline.failed is not None or not self._is_open:
             done(Unavailable("The broker is stopping."))
             return
         for batch in batches:
@@ -343,10 +344,10 @@ class EmbeddedEngine:
         try:
             reply: c.SettleReply = self._machine.handle(command, self._now())
         except PostroadError as error:
-            self._ledger.refuse(done, error)
+            self._pipeline.refuse(done, error)
             return
         stored = zip(batches, reply.published, strict=True)
-        self._ledger.emit(
+        self._pipeline.emit(
             lambda: done(reply), {item.position: kept_bodies(batch, item) for batch, item in stored if item}
         )
 
@@ -354,18 +355,18 @@ class EmbeddedEngine:
         """Log lines of a consumer's handlers: nothing of them is journaled."""
         self._logbook.take(subscription, lines)
 
-    def tell(self, command: object) -> None:
+    def execute(self, command: object) -> None:
         """Carry out a command whose reply nobody waits for."""
-        if self._is_open and self._ledger.failed is None:
+        if self._is_open and self._pipeline.failed is None:
             self._machine.handle(command, self._now())
-            self._ledger.emit(None)
+            self._pipeline.emit(None)
 
     def owns(self, subscription: int, sink: ConsumerSink) -> bool:
         return self._outlet.owns(subscription, sink)
 
     def detach(self, subscription: int) -> None:
         self._outlet.detach(subscription)
-        self.tell(c.Detach(subscription=subscription))
+        self.execute(c.Detach(subscription=subscription))
 
     def _failed(self) -> None:
         if self.on_failure is not None:
@@ -375,7 +376,7 @@ class EmbeddedEngine:
         """Bodies cannot be read: they are dead-lettered with the reason, not served and not retried for ever."""
         log.error("unreadable messages, deliveries %d to %d: %s", first, last, error.message)
         nack = c.NackRange(first=first, last=last, reason=f"{error.code}: {error.message}", dead=True)
-        self.tell(c.SettleDeliveries(subscription=subscription, nacks=[nack]))
+        self.execute(c.SettleDeliveries(subscription=subscription, nacks=[nack]))
 
     def _post(self, callback: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(callback)
@@ -387,6 +388,6 @@ class EmbeddedEngine:
     def _every_second(self) -> None:
         self._second = self._loop.call_later(1, self._every_second)
         moving = self._stats.sample(self._now())
-        self._watching.touch(queue.name for queue in moving)
+        self._watching.mark_changed(queue.name for queue in moving)
         self._logbook.trim(self._journal.earliest)
-        self._ledger.snapshots.consider(self._now())
+        self._pipeline.snapshots.consider(self._now())

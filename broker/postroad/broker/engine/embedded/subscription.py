@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ...core.format import command as c
 from ...errors import PostroadError
-from ..engine import ConsumerSink, Done, SettleBatch, Settled
+from ..engine import ConsumerSink, Done, LogLine, PublishBatch, SettleBatch, Settled
 from .write.translate import settle_command
 
-if TYPE_CHECKING:
-    from .engine import EmbeddedEngine
+
+class Host(Protocol):
+    """What a subscription asks of its engine."""
+
+    @property
+    def position(self) -> int: ...
+
+    def execute(self, command: object) -> None: ...
+
+    def settle(
+        self,
+        command: c.SettleDeliveries,
+        batches: list[PublishBatch],
+        done: Callable[[c.SettleReply | PostroadError], None],
+    ) -> None: ...
+
+    def note_log(self, subscription: int, lines: Sequence[LogLine]) -> None: ...
+
+    def owns(self, subscription: int, sink: ConsumerSink) -> bool: ...
+
+    def detach(self, subscription: int) -> None: ...
 
 
 class EmbeddedSubscription:
     """See ``engine.Subscription``."""
 
-    def __init__(self, engine: EmbeddedEngine, consuming: c.Consuming, position: int, sink: ConsumerSink) -> None:
+    def __init__(self, engine: Host, consuming: c.Consuming, position: int, sink: ConsumerSink) -> None:
         self._engine = engine
         self._id = consuming.subscription
         self._sink = sink
@@ -32,15 +52,15 @@ class EmbeddedSubscription:
 
     def prefetch(self, count: int) -> None:
         if self._is_mine:
-            self._engine.tell(c.SetPrefetch(subscription=self._id, prefetch=count))
+            self._engine.execute(c.SetPrefetch(subscription=self._id, prefetch=count))
 
     def pause(self) -> None:
         if self._is_mine:
-            self._engine.tell(c.Stall(subscription=self._id, stalled=True))
+            self._engine.execute(c.Stall(subscription=self._id, stalled=True))
 
     def resume(self) -> None:
         if self._is_mine:
-            self._engine.tell(c.Stall(subscription=self._id, stalled=False))
+            self._engine.execute(c.Stall(subscription=self._id, stalled=False))
 
     def settle(self, batch: SettleBatch, done: Done[Settled]) -> None:
         def reply(answer: c.SettleReply | PostroadError) -> None:
@@ -56,7 +76,7 @@ class EmbeddedSubscription:
 
     def cancel(self) -> None:
         if self._is_mine:
-            self._engine.tell(c.CancelConsumer(subscription=self._id))
+            self._engine.execute(c.CancelConsumer(subscription=self._id))
 
     def detach(self) -> None:
         if self._is_mine:

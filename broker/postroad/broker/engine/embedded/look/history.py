@@ -108,7 +108,7 @@ class History:
         events = []
         try:
             for position, header, _ in self._journal.scan(first, last):
-                event = event_of(decode(header), position, state)
+                event = event_of(decode(header), position, state.names, state.id_prefix)
                 if event is not None and concerns(event, queue):
                     events.append(event)
         except Gone:  # the window moved on while we read

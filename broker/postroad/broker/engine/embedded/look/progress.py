@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....core.format.effect import Deliver, Effect, Progressed, Returned
-from ....core.format.record import Place, Record, Return, Settle
+from ....core.format.record import Move, Record, Return, Settle
 
 Progress = tuple[int, int | None, str | None]
 """``(at, percent, note)``."""
@@ -18,7 +18,7 @@ class ProgressBoard:
     def of(self, log: int, sequence: int) -> Progress | None:
         return self._latest.get(log, {}).get(sequence)
 
-    def saw(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
+    def on_durable(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
         if self._latest:
             for _, record in records:
                 self._end_of_record(record)
@@ -38,7 +38,7 @@ class ProgressBoard:
             case Return():
                 for sequence, *_ in record.entries:
                     self._end(record.log, sequence, sequence)
-            case Place():
+            case Move():
                 for entry in record.entries:
                     self._end(record.origin, entry[4], entry[4])
 

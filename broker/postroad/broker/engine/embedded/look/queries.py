@@ -11,7 +11,7 @@ from ....core.durable.queue import Queue
 from ....core.durable.runs import Runs
 from ....core.durable.stream import Stream
 from ....core.format.codec import decode
-from ....core.format.record import Place
+from ....core.format.record import Move
 from ....core.machine import Machine
 from ....core.rules.declare import dead_letter_name, offset_of
 from ....errors import InvalidRequest, PostroadError, QueueNotFound
@@ -110,7 +110,9 @@ class Queries:
     def queues(self) -> list[Json]:
         """Stats of all queues; groups are with their streams."""
         queues = self._machine.state.queues
-        return [self._stats.of(queues[name], self._machine.now) for name in sorted(queues) if not queues[name].stream]
+        return [
+            self._stats.of(queues[name], self._machine.now) for name in sorted(queues) if queues[name].stream is None
+        ]
 
     def streams(self) -> list[Json]:
         streams = self._machine.state.streams
@@ -309,7 +311,7 @@ class Queries:
             record = decode(self._journal.read(position)[0])
         except PostroadError:
             return {}
-        if not isinstance(record, Place) or record.why != "dead":
+        if not isinstance(record, Move) or record.why != "dead":
             return {}
         attempts = next((entry[5] for entry in record.entries if entry[0] == sequence), 0)
         return {

@@ -96,7 +96,7 @@ class Readers:
                 reader.sink.ended(error)
         self._open.clear()
 
-    def saw(self, records: list[tuple[int, Record]]) -> None:
+    def on_durable(self, records: list[tuple[int, Record]]) -> None:
         """Records are durable: streams may have grown, or be gone."""
         if not self._open:
             return

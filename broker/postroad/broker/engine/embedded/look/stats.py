@@ -34,13 +34,13 @@ class Stats:
         return moving
 
     def of(self, queue: Queue, at_ms: int) -> Json:
-        live = self._machine.live_of(queue)
+        live = self._machine.runtime_of(queue)
         group, totals = queue.group, queue.totals
         meter = self._meters.get(queue.number)
         published, acked = meter.rates(queue, at_ms) if meter else (0.0, 0.0)
         stats: Json = {
             "name": queue.name,
-            "kind": "group" if queue.stream else "queue",
+            "kind": "group" if queue.stream is not None else "queue",
             "ready": group.ready_count,
             "parked": group.order.parked.count,
             "delayed": group.delayed.members.count,
@@ -61,7 +61,7 @@ class Stats:
             stats["pause_reason"] = queue.pause_reason
         if queue.dead_letter_of:
             stats["dead_letter_of"] = queue.dead_letter_of
-        if queue.stream:
+        if queue.stream is not None:
             stats["committed"] = group.floor
             stats["lag"] = group.unsettled + live.leased
             stats["trimmed_total"] = totals["trimmed"]
@@ -104,7 +104,7 @@ class Stats:
                 "oldest_lease_ms": max((at_ms - held.granted_at for held in subscription.leases), default=None),
                 "connected_at": subscription.connected_at,
             }
-            for subscription in self._machine.live_of(queue).consumers
+            for subscription in self._machine.runtime_of(queue).consumers
         ]
 
     def _oldest_ms(self, queue: Queue, at_ms: int) -> int | None:

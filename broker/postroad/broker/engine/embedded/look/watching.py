@@ -13,7 +13,7 @@ from functools import partial
 from ....core.durable.stream import GROUP_SEPARATOR
 from ....core.format.effect import Deliver, Effect, Progressed, Returned
 from ....core.format.event import concerns, event_of
-from ....core.format.record import Define, Place, Publish, Record, Return, Settle, Undefine
+from ....core.format.record import Define, Move, Publish, Record, Return, Settle, Undefine
 from ....core.format.story import Story
 from ....core.machine import Machine
 from ....errors import QueueNotFound
@@ -59,7 +59,7 @@ Followed = tuple[MessageWatch, Story]
 
 
 class Watching:
-    """All watches of an engine. ``saw`` is fed by the gate, in order."""
+    """All watches of an engine. ``on_durable`` is fed by the gate, in order."""
 
     def __init__(self, machine: Machine, stats: Stats, loop: AbstractEventLoop, once_durable: OnceDurable) -> None:
         self._machine = machine
@@ -119,9 +119,9 @@ class Watching:
         finally:
             self._tails = [other for other in self._tails if other is not tail]
 
-    def saw(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
+    def on_durable(self, records: list[tuple[int, Record]], effects: list[Effect], at_ms: int) -> None:
         """Records and effects are out: tell whoever follows them."""
-        self.progress.saw(records, effects, at_ms)
+        self.progress.on_durable(records, effects, at_ms)
         for tail in self._tails:
             tail.extend(records)
         if self._queues:
@@ -135,7 +135,7 @@ class Watching:
             self._lines[watch] = (self._lines.get(watch, []) + lines)[-LINES_MAX:]
         self._send_soon()
 
-    def touch(self, names: Iterable[str]) -> None:
+    def mark_changed(self, names: Iterable[str]) -> None:
         """The numbers of these queues changed."""
         names = list(dict.fromkeys(each for name in names for each in self._together(name)))
         for watch in self._queues:
@@ -163,7 +163,7 @@ class Watching:
         touched: dict[str, None] = {}
         events = []
         for position, record in records:
-            event = event_of(record, position, state)
+            event = event_of(record, position, state.names, state.id_prefix)
             if event is not None:
                 events.append(event)
             for log in logs_of(record):
@@ -181,7 +181,7 @@ class Watching:
         for _, record in records:
             if isinstance(record, Undefine):
                 self._end(record.name)
-        self.touch(touched)
+        self.mark_changed(touched)
 
     def _end(self, name: str) -> None:
         """The queue or stream was deleted."""
@@ -287,7 +287,7 @@ class Watching:
             case Return():
                 for sequence, *_ in record.entries:
                     yield from self._at(record.log, sequence, sequence)
-            case Place():
+            case Move():
                 for entry in record.entries:
                     yield from self._at(record.origin, entry[4], entry[4])
             case Undefine():
@@ -309,7 +309,7 @@ def logs_of(record: Record) -> list[int]:
     match record:
         case Publish():
             return [log for log, *_ in record.targets]
-        case Place():
+        case Move():
             return [record.log, record.origin]
         case Settle() | Return() | Define():
             return [record.log]

@@ -9,9 +9,6 @@ from ....core.format.effect import Deliver, Effect, End, Revoke
 from ....core.machine import Machine
 from ....errors import PostroadError
 from ...engine import ConsumerSink
-from ..look.readers import Readers
-from ..look.stats import Stats
-from ..look.watching import Watching, logs_of
 from .bodies import Bodies
 from .delivery import batches, by_record, still_held
 from .gate import Output
@@ -22,19 +19,22 @@ Unreadable = Callable[[int, int, int, PostroadError], None]
 
 
 class Outlet:
-    """Carries out what the gate lets through. A sink that raises is our bug: it is logged, and the others are served."""
+    """Carries out what the gate lets through. A sink that raises is our bug: it is logged, and the others are served.
+
+    Args:
+        unreadable: Called with a subscription and delivery numbers whose bodies cannot be read, and why.
+        on_released: Gets the outputs after consumers and callers have got theirs.
+    """
 
     def __init__(
-        self, machine: Machine, bodies: Bodies, watching: Watching, stats: Stats, unreadable: Unreadable
+        self, machine: Machine, bodies: Bodies, unreadable: Unreadable, on_released: Callable[[list[Output]], None]
     ) -> None:
         self._machine = machine
         self._bodies = bodies
-        self._watching = watching
-        self._stats = stats
         self._unreadable = unreadable
+        self._on_released = on_released
         self._sinks: dict[int, ConsumerSink] = {}
         self._firsts: dict[int, int] = {}
-        self.readers: Readers | None = None
 
     def attach(self, subscription: int, sink: ConsumerSink, first: int = 1) -> None:
         """Deliver to this sink, from delivery number ``first`` on: what still waits of before was given back."""
@@ -69,10 +69,7 @@ class Outlet:
                     output.reply()
                 except Exception:
                     log.exception("a reply could not be given")
-        if self.readers is not None:
-            self.readers.saw([entry for output in outputs for entry in output.records])
-        for output in outputs:
-            self._note(output)
+        self._on_released(outputs)
 
     def _sort(self, effect: Effect, grants: dict[int, list[Deliver]]) -> None:
         if isinstance(effect, Deliver):
@@ -120,11 +117,3 @@ class Outlet:
                 sink.deliver(batch)
             except Exception:
                 log.exception("a delivery could not be given")
-
-    def _note(self, output: Output) -> None:
-        logs = self._machine.state.logs
-        for _, record in output.records:
-            for number in logs_of(record):
-                if (queue := logs.get(number)) is not None:
-                    self._stats.moved(queue)
-        self._watching.saw(output.records, output.effects, self._machine.now)

@@ -23,7 +23,7 @@ from .snapshots import Snapshots
 log = logging.getLogger("postroad.engine")
 
 
-class Ledger:
+class CommitPipeline:
     """Args:
         release: Takes outputs whose records are durable, in order.
 
@@ -110,7 +110,7 @@ class Ledger:
         self.once_durable(lambda: done(error))
 
     def flush(self) -> None:
-        """Wake the journal's writer for what was gathered."""
+        """Wake the journal's writer for what was appended."""
         self._flush_wanted = False
         self._journal.flush()
 

@@ -53,7 +53,7 @@ class Snapshots:
 
     async def _write(self) -> None:
         self._records = self._bytes = 0
-        position, data = snapshot.take(self._machine)
+        position, data = snapshot.take(self._machine.state, self._machine.leased_runs())
         try:
             await self._durable(position)
             await asyncio.to_thread(self._journal.write_snapshot, position, data)

@@ -10,7 +10,7 @@ from ....core.machine import Machine
 from ....core.rules.compact import COMPACT_BYTES
 from ....errors import Internal, PostroadError
 from ....journal import Journal
-from .pipeline import Ledger
+from .pipeline import CommitPipeline
 
 TICK_BYTES = 160
 """What the end of one lease may add to the journal: a return, or a place and a settle."""
@@ -25,19 +25,19 @@ class Ticker:
         self,
         machine: Machine,
         journal: Journal,
-        ledger: Ledger,
+        pipeline: CommitPipeline,
         loop: asyncio.AbstractEventLoop,
         now: Callable[[], int],
     ) -> None:
         self._machine = machine
         self._journal = journal
-        self._ledger = ledger
+        self._pipeline = pipeline
         self._loop = loop
         self._now = now
         self._timer: asyncio.TimerHandle | None = None
         self._due: int | None = None
         self._is_stopped = False
-        ledger.arm = self.arm
+        pipeline.arm = self.arm
 
     def arm(self) -> None:
         """See that the next tick comes in time."""
@@ -56,7 +56,7 @@ class Ticker:
 
     def tick(self) -> None:
         self._timer = self._due = None
-        if self._is_stopped or self._ledger.failed is not None:
+        if self._is_stopped or self._pipeline.failed is not None:
             return
         if not self._journal.has_room(self._needed(), settle=True):
             # What comes due would have no place in the journal, and the broker would end: it waits for space.
@@ -64,7 +64,7 @@ class Ticker:
             return
         try:
             self._machine.handle(c.Tick(), self._now())
-            self._ledger.emit(None)
+            self._pipeline.emit(None)
         except PostroadError as error:  # nothing in a tick is a caller's fault
             raise Internal(f"tick refused: {error}") from error
 

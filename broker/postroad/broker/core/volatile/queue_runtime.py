@@ -1,0 +1,38 @@
+"""The volatile side of a queue or group: its consumers, and what of it they hold."""
+
+from __future__ import annotations
+
+from ..durable.queue import Queue
+from .subscription import Subscription
+
+
+class QueueRuntime:
+    """Of one queue or group.
+
+    Attributes:
+        leased: Messages under a lease.
+        spent: Deliveries counted against the queue's rate since the meter was last set.
+        held_until: After a restart nothing is delivered before this time, so that consumers can come back to what they held;
+            0: not waiting; None: the first consumer has not come yet.
+    """
+
+    __slots__ = ("_rate", "_since", "consumers", "held_until", "leased", "queue", "spent")
+
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+        self.consumers: list[Subscription] = []
+        self.leased = 0
+        self.held_until: int | None = 0
+        self.spent = 0
+        self._since = 0
+        self._rate = 0
+
+    def tokens(self, rate: int, at_ms: int) -> int:
+        """Deliveries allowed now: ``rate`` a second, at most a second's worth saved up."""
+        if rate != self._rate:  # what was earned and spent at another rate says nothing about this one
+            since = at_ms - 1000 if self._rate == 0 else at_ms
+            self._rate, self._since, self.spent = rate, since, 0
+        earned = (at_ms - self._since) * rate // 1000
+        if earned - self.spent > rate:
+            self._since, self.spent, earned = at_ms - 1000, 0, rate
+        return earned - self.spent
