@@ -160,7 +160,7 @@ class QueueMachine(RuleBasedStateMachine):
             return self.core.publish(count, queue, size=size, **more)
         except QueueFull:
             assert found is not None and found.settings.length_max is not None
-            held = found.group.unsettled + self.core.machine.runtime_of(found).leased
+            held = found.group.waiting_count + self.core.machine.runtime_of(found).leased
             assert held + count > found.settings.length_max
             return None
         except OutcomeUnknown:
@@ -439,7 +439,7 @@ class QueueMachine(RuleBasedStateMachine):
             settled = sum(
                 totals[how] for how in ("acked", "dead", "dropped", "purged", "expired", "cancelled", "redriven")
             )
-            assert queue.log.next == settled + queue.group.unsettled + live.leased
+            assert queue.log.next == settled + queue.group.waiting_count + live.leased
             counts = self.model.queues[number].counts()
             for how in ("acked", "dead", "dropped", "purged", "expired", "cancelled", "redriven"):
                 assert totals[how] == counts.get(how, 0), (queue.name, how)

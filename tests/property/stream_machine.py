@@ -75,7 +75,7 @@ class StreamMachine(RuleBasedStateMachine):
         headers = [header for _, header in rows]
         routes = self.model.routes(topic, headers)
         number, small = next((n, q) for n, q in self.core.machine.state.logs.items() if q.name == "small")
-        is_full = small.group.unsettled + self.core.machine.runtime_of(small).leased + len(routes.get(number, ())) > 4
+        is_full = small.group.waiting_count + self.core.machine.runtime_of(small).leased + len(routes.get(number, ())) > 4
         before = {log: len(self.model.logs[log].keys) for log in routes}
         try:
             reply = self.core.publish(len(rows), topic, kind="topic", keys=[k for k, _ in rows], headers=headers)
@@ -157,7 +157,7 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(limit=few, chosen=st.none() | st.lists(st.integers(0, 5), max_size=3))
     def redrive(self, limit: int, chosen: list[int] | None) -> None:
         dead = self.core.machine.state.queues.get("s.a.dead")
-        if dead is None or not dead.group.unsettled:
+        if dead is None or not dead.group.waiting_count:
             self.nack([0, 3], None, 0)
         if "s.a.dead" in self.core.machine.state.queues:
             try:
@@ -234,7 +234,7 @@ class StreamMachine(RuleBasedStateMachine):
             assert [o for o in range(queue.log.next) if not group.is_settled(o)] == unsettled, queue.name
             committed = unsettled[0] if unsettled else len(box.log.keys)
             assert group.floor == committed, f"{queue.name} committed {group.floor}, lowest unsettled {committed}"
-            assert group.unsettled + machine.runtime_of(queue).leased == len(unsettled), "lag"
+            assert group.waiting_count + machine.runtime_of(queue).leased == len(unsettled), "lag"
             assert dict(group.attempts) == box.attempts
             assert {how: queue.totals[how] for how in box.lost} == box.lost
 

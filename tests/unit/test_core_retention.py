@@ -130,7 +130,7 @@ def test_what_a_group_loses_is_counted_there_and_its_position_moves_on() -> None
         core.ack(quick, number)
 
     slow, fast = core.queue("s/slow"), core.queue("s/quick")
-    assert (slow.group.floor, slow.totals["trimmed"], slow.group.unsettled) == (3, 3, 2)
+    assert (slow.group.floor, slow.totals["trimmed"], slow.group.waiting_count) == (3, 3, 2)
     assert (fast.group.floor, fast.totals["trimmed"]) == (5, 0)
     assert core.machine.state.streams["s"].trimmed_total == 3
 

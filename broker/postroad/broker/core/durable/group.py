@@ -55,7 +55,7 @@ class Group:
         return False
 
     @property
-    def unsettled(self) -> int:
+    def waiting_count(self) -> int:
         """Ready, parked, delayed and retrying; not what is leased."""
         waiting = self.delayed.members.count + self.retrying.members.count + self.order.parked.count
         return self.ready_count + waiting
@@ -67,6 +67,22 @@ class Group:
             for first, last in runs:
                 waiting.add(first, last)
         return waiting
+
+    def is_waiting(self, sequence: int) -> bool:
+        sources = (*self.ready.values(), self.order.parked, self.delayed.members, self.retrying.members)
+        return any(sequence in runs for runs in sources)
+
+    def waiting_from(self, sequence: int, limit: int) -> list[tuple[int, int]]:
+        """The first ``limit`` messages that wait from ``sequence`` on, as runs."""
+        return list(Runs((found, found) for found in self.waiting().after(sequence - 1, limit)))
+
+    def waiting_within(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The parts of ``first`` … ``last`` that wait."""
+        return self.waiting().within(first, last)
+
+    def priority_of(self, sequence: int) -> int:
+        """Priority of a message that waits."""
+        return self.priorities_of((sequence,)).get(sequence, 0)
 
     def priorities_of(self, sequences: Iterable[int]) -> dict[int, int]:
         """Priority of those of ``sequences`` that wait here with another one than 0."""
@@ -137,12 +153,13 @@ class Group:
         """Remove what of ``first`` … ``last`` is ready: ``(first, last, priority)`` each."""
         return [(a, b, priority) for priority, runs in self.ready.items() for a, b in runs.remove(first, last)]
 
-    def come_due(self, at_ms: int) -> None:
-        """Move what is due to ready. Called with the time of every record, so that time needs no record of its own."""
+    def come_due(self, at_ms: int, limit: int = 1 << 62) -> bool:
+        """Move what is due to ready; True: there is more. Called with the time of every record, so that time needs no record of its own."""
         for waiting in (self.delayed, self.retrying):
             if waiting.members:
                 for first, last, priority in waiting.take_due(at_ms):
                     self.add_ready(first, last, priority)
+        return False
 
     def next_due(self) -> int | None:
         dues = [due for due in (self.delayed.next_due(), self.retrying.next_due()) if due is not None]

@@ -16,7 +16,7 @@ def make_room(ctx: Context, queue: Queue) -> None:
     group, log = queue.group, queue.log
     excess = 0
     if settings.length_max is not None:
-        excess = max(group.unsettled + ctx.runtime_of(queue).leased - settings.length_max, 0)
+        excess = max(group.waiting_count + ctx.runtime_of(queue).leased - settings.length_max, 0)
     spare = log.bytes - settings.bytes_max if settings.bytes_max is not None else 0
     if not excess and spare <= 0:
         return

@@ -125,7 +125,7 @@ def _check_room(
             return
     count, size = count + len(sizes), size + sum(sizes)
     added[queue.name] = count, size
-    unsettled = queue.group.unsettled + ctx.runtime_of(queue).leased
+    unsettled = queue.group.waiting_count + ctx.runtime_of(queue).leased
     if settings.length_max is not None and unsettled + count > settings.length_max:
         raise QueueFull(f'"{queue.name}" holds {unsettled:,} messages and may hold {settings.length_max:,}.',
                         limit="length_max", value=settings.length_max)  # fmt: skip

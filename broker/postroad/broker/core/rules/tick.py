@@ -26,7 +26,7 @@ def start(ctx: Context, command: Start) -> None:
         for first, last in queue.group.retrying.members if queue.log.keyed else ():
             for sequence in range(first, last + 1):
                 queue.group.order.hold(queue.log.key_of(sequence), sequence)
-        if queue.group.unsettled:
+        if queue.group.waiting_count:
             ctx.runtime_of(queue).held_until = None
     for stream in ctx.state.streams.values():
         retain(ctx, stream)

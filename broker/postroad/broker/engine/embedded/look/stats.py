@@ -63,7 +63,7 @@ class Stats:
             stats["dead_letter_of"] = queue.dead_letter_of
         if queue.stream is not None:
             stats["committed"] = group.floor
-            stats["lag"] = group.unsettled + live.leased
+            stats["lag"] = group.waiting_count + live.leased
             stats["trimmed_total"] = totals["trimmed"]
             stats["compacted_total"] = totals["compacted"]
         return stats
