@@ -39,7 +39,6 @@ async def test_the_last_events_of_an_idle_queue_are_found_without_reading_what_o
     assert rig.files.count("pread") - before <= 32
 
 
-@pytest.mark.xfail(strict=True, reason="a segment of before the start is walked through when it is first read")
 async def test_the_first_read_of_an_old_segment_does_not_walk_through_it() -> None:
     rig = await Rig(segment_bytes=8 * KIB * KIB).start()
     sent = [rig.send([b"x" * KIB]) for _ in range(4000)]

@@ -92,7 +92,6 @@ def _file_for(files: Files, found: Found, segment: Segment, spares: Spares) -> s
 
 def _rewrite(files: Files, found: Found, segment: Segment, header: SegmentHeader, target: int) -> tuple[int, int]:
     offset, previous, index = HEADER_BYTES, header.crc, segment.index
-    assert index is not None
     for first, headers, bodies in _suffix(files, found):
         lengths = [(RECORD_BYTES + len(a) + len(b) + 7) & ~7 for a, b in zip(headers, bodies, strict=True)]
         length = FRAME_BYTES + sum(lengths)

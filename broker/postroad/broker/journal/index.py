@@ -9,26 +9,45 @@ STRIDE_BYTES = 4096
 
 
 class SparseIndex:
-    """Position → offset in one segment: 12 bytes for each ``STRIDE_BYTES``."""
+    """Position → offset in one segment: 12 bytes for each ``STRIDE_BYTES``.
 
-    __slots__ = ("_offsets", "_positions", "next_offset")
+    Args:
+        is_complete: Every record is noted as it comes. Of a segment from before this start nothing is known, and what is found is
+            noted (``locate``).
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_offsets", "_positions", "is_complete", "next_offset")
+
+    def __init__(self, *, is_complete: bool = True) -> None:
         self._positions = array("Q")
         self._offsets = array("I")
+        self.is_complete = is_complete
         self.next_offset = 0
         """Records that start here or later are worth an entry; callers look first, to save the call."""
 
     def add(self, position: int, offset: int) -> None:
         """Note a record. Positions must ascend."""
+        self._offsets.append(offset)  # first: another thread that sees the position finds its offset
         self._positions.append(position)
-        self._offsets.append(offset)
         self.next_offset = offset + STRIDE_BYTES
+
+    def note(self, position: int, offset: int) -> None:
+        """Note a record anywhere, if there is no entry shortly before it. Not while another thread looks."""
+        at = bisect_right(self._positions, position)
+        if at and offset - self._offsets[at - 1] < STRIDE_BYTES:
+            return
+        self._positions.insert(at, position)
+        self._offsets.insert(at, offset)
 
     def before(self, position: int) -> tuple[int, int] | None:
         """The last entry at or before a position: its position and offset."""
         at = bisect_right(self._positions, position) - 1
         return None if at < 0 else (self._positions[at], self._offsets[at])
+
+    def after(self, position: int) -> tuple[int, int] | None:
+        """The first entry behind a position."""
+        at = bisect_right(self._positions, position)
+        return None if at == len(self._positions) else (self._positions[at], self._offsets[at])
 
     def __len__(self) -> int:
         return len(self._positions)

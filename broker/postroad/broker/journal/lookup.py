@@ -1,4 +1,4 @@
-"""Single records out of a segment, by walking from the nearest index entry. Nothing unchecked is returned."""
+"""Single records out of a segment, by walking from the nearest known place. Nothing unchecked is returned."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from google_crc32c import extend
 
 from ..errors import Corrupt
 from .files import Files
-from .index import SparseIndex
+from .locate import locate
 from .record import BATCH, BATCH_BYTES, BATCH_MAGIC, END, RECORD, RECORD_BYTES, TRAILER_BYTES, header_crc
-from .segment import HEADER_BYTES, Segment
+from .segment import Segment
 
 _CHUNK_BYTES = 16 * 1024
 
@@ -68,19 +68,13 @@ def walk(files: Files, handle: int, segment: Segment, position: int, offset: int
         )  # fmt: skip
 
 
-def start_of(segment: Segment, position: int) -> tuple[int, int]:
-    """Position and offset to walk from."""
-    before = segment.index.before(position) if segment.index is not None else None
-    return before or (segment.first, HEADER_BYTES)
-
-
 def read_record(files: Files, handle: int, segment: Segment, position: int) -> tuple[bytes, memoryview]:
     """Header and bodies of one record.
 
     Raises:
         Corrupt: damaged; says where.
     """
-    at, start = start_of(segment, position)
+    at, start = locate(files, handle, segment, position)
     *_, (_, offset, header, length, crc) = walk(files, handle, segment, at, start, position + 1)
     assert segment.header is not None
     bodies = files.pread(handle, length, offset + RECORD_BYTES + len(header)) if length else b""
@@ -89,6 +83,7 @@ def read_record(files: Files, handle: int, segment: Segment, position: int) -> t
             f"The bodies at position {position} in {segment.name} are damaged.",
             segment=segment.name, offset=offset, position=position,
         )  # fmt: skip
+    _note(segment, position, offset)
     return header, memoryview(bodies)
 
 
@@ -104,7 +99,7 @@ def read_run(
     found: list[tuple[int, bytes, memoryview]] = []
     assert segment.header is not None
     seed, block, base = segment.header.seed, b"", 0
-    first, origin = start_of(segment, position)
+    first, origin = locate(files, handle, segment, position)
     try:
         for at, offset, header, length, crc in walk(files, handle, segment, first, origin, end):
             if at < position:
@@ -121,22 +116,16 @@ def read_run(
                     segment=segment.name, offset=offset, position=at,
                 )  # fmt: skip
             found.append((at, header, memoryview(bodies)))
+            last = at, offset
     except Corrupt:
         if not found:
             raise
+    if found:
+        _note(segment, *last)  # a backlog is drained in order: the next run begins here
     return found
 
 
-def build_index(files: Files, handle: int, segment: Segment, end: int) -> SparseIndex:
-    """The index of a segment from before this start, made when it is first read.
-
-    Damage ends it early; whoever reads behind that point gets the error.
-    """
-    index = SparseIndex()
-    try:
-        for position, offset, _, _, _ in walk(files, handle, segment, segment.first, HEADER_BYTES, end):
-            if offset >= index.next_offset:
-                index.add(position, offset)
-    except Corrupt:
-        pass
-    return index
+def _note(segment: Segment, position: int, offset: int) -> None:
+    """A record of a segment from before this start was read and checked: the next one is found from there."""
+    if not segment.index.is_complete:
+        segment.index.note(position, offset)

@@ -100,7 +100,7 @@ class BatchBuilder:
             position = first = self.position + 1
             headers, bodies = batch.headers, batch.bodies
             for length, (header, body) in zip(sizes, records, strict=True):
-                if index is not None and offset >= index.next_offset:
+                if offset >= index.next_offset:
                     index.add(position, offset)
                 headers.append(header)
                 bodies.append(b"" if body is None else body)

@@ -19,6 +19,7 @@ from uuid import uuid4
 from ..errors import Corrupt
 from .checkpoint import list_snapshots, read_snapshot, snapshot_name
 from .files import Files, write_whole
+from .index import SparseIndex
 from .manifest import NAME as MANIFEST
 from .manifest import Manifest, read_manifest
 from .reader import SegmentReader
@@ -104,7 +105,7 @@ def _load(files: Files, names: list[str], manifest: Manifest) -> Found:
             raise Corrupt(f"{name} is newer than the manifest.", segment=name, offset=0)
         while segments and segments[-1].first >= first:
             useless.append(segments.pop().name)
-        segments.append(Segment(name, first, epoch, size, header=header, index=None))
+        segments.append(Segment(name, first, epoch, size, header=header, index=SparseIndex(is_complete=False)))
     for segment, later in pairwise(segments):
         segment.end = min(later.first, manifest.ends.get(segment.name, later.first))
     return Found(manifest=manifest, fresh=False, segments=segments, useless=useless)

@@ -98,7 +98,7 @@ class Segment:
         end: Position after its last one; ``None`` while it is the last segment.
         capacity: Bytes that fit, the header included.
         header: As in the file; ``None`` until the writer has begun the file.
-        index: Where records are; ``None`` for a segment not yet walked.
+        index: Where records are.
         live: References held by the owner.
         pins: Readers that must not have the file taken away.
     """
@@ -109,6 +109,6 @@ class Segment:
     capacity: int
     end: int | None = None
     header: SegmentHeader | None = None
-    index: SparseIndex | None = field(default_factory=SparseIndex)
+    index: SparseIndex = field(default_factory=SparseIndex)
     live: int = 0
     pins: int = 0

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 from ..errors import Corrupt, Gone
 from .files import Files
-from .lookup import build_index, read_record, read_run, start_of, walk
+from .locate import locate
+from .lookup import read_record, read_run, walk
 from .segment import Segment
 
 _HANDLES_MAX = 32
@@ -59,14 +60,12 @@ class SegmentSet:
         """
         with self._pinned(position) as segment, self._handles_lock:
             handle = self._handle(segment)
-            self._ensure_index(handle, segment)
             return read_record(self._files, handle, segment, position)
 
     def read_run(self, position: int, last: int, nbytes: int) -> list[tuple[int, bytes, memoryview]]:
         """A written record, and those behind it up to ``last`` that come with one read of ``nbytes``."""
         with self._pinned(position) as segment, self._handles_lock:
             handle = self._handle(segment)
-            self._ensure_index(handle, segment)
             end = min(last + 1, segment.end if segment.end is not None else last + 1)
             return read_run(self._files, handle, segment, position, end, nbytes)
 
@@ -81,9 +80,9 @@ class SegmentSet:
             with self._pinned(position) as segment:
                 handle = self._files.open(segment.name)
                 try:
-                    self._ensure_index(handle, segment)
                     end = min(last + 1, segment.end if segment.end is not None else last + 1)
-                    at, offset = start_of(segment, position)
+                    with self._handles_lock:  # the index is filled by whoever looks
+                        at, offset = locate(self._files, handle, segment, position)
                     for found, _, header, length, _ in walk(self._files, handle, segment, at, offset, end):
                         if found >= position:
                             yield found, header, length
@@ -143,8 +142,3 @@ class SegmentSet:
         if len(self._handles) > _HANDLES_MAX:
             self._files.close(self._handles.popitem(last=False)[1])
         return handle
-
-    def _ensure_index(self, handle: int, segment: Segment) -> None:
-        if segment.index is None:
-            assert segment.end is not None  # the last segment is ours, and indexed as it grows
-            segment.index = build_index(self._files, handle, segment, segment.end)
