@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 
 import pytest
 from journal_rig import Rig, fill
-from postroad.broker.errors import Corrupt, InvalidState
+from postroad.broker.errors import Corrupt, InvalidState, Unavailable
 from postroad.broker.testing import FaultyFiles, MemoryFiles
 
 
@@ -96,8 +99,10 @@ def test_a_snapshot_is_synced_renamed_and_its_directory_synced_before_older_ones
     before = len(files.calls)
     rig.journal.write_snapshot(3, b"x")
 
-    calls = [operation for operation, _ in files.calls[before:] if operation not in ("open", "close")]
-    assert calls == ["pwritev", "sync", "rename", "dirsync", "pread", "unlink", "dirsync"]
+    calls = [operation for operation, _ in groupby(files.calls[before:], key=itemgetter(0))]
+    assert [operation for operation in calls if operation not in ("open", "close")] == [
+        "allocate", "pwritev", "sync", "rename", "dirsync", "pread", "unlink", "dirsync",
+    ]  # fmt: skip
     rig.close()
 
 
@@ -129,14 +134,58 @@ def test_a_snapshot_that_reads_back_differently_is_removed() -> None:
 
     def damage(operation: str, name: str) -> None:
         if operation == "pread" and name.endswith(".snapshot"):
+            files.before = None
             memory.content(name)[-6] ^= 1
 
     files.before = damage
     with pytest.raises(Corrupt):
         rig.journal.write_snapshot(4, b"four and more")
-    files.before = None
 
     assert snapshots(memory) == []
+    rig.close()
+
+
+def test_a_snapshot_comes_in_slices_and_is_asked_for_one_by_one() -> None:
+    files = MemoryFiles()
+    rig = Rig(files).start()
+    fill(rig, 10)
+
+    rig.journal.stream_snapshot(6, 7, iter([b"six", b"", b" six"]))
+    rig.close()
+
+    assert Rig(files).start().recovered.snapshot == b"six six"
+
+
+@pytest.mark.parametrize("slices", [[b"six"], [b"six six six"], []], ids=["short", "long", "none"])
+def test_a_snapshot_of_another_length_than_was_said_is_refused_and_leaves_nothing(slices: list[bytes]) -> None:
+    files = MemoryFiles()
+    rig = Rig(files).start()
+    fill(rig, 10)
+    rig.journal.write_snapshot(4, b"four")
+    before = files.list()
+
+    with pytest.raises(Corrupt):
+        rig.journal.stream_snapshot(6, 7, slices)
+
+    assert files.list() == before
+    rig.close()
+
+
+def test_a_snapshot_whose_source_ends_with_an_error_leaves_nothing() -> None:
+    def source() -> Iterator[bytes]:
+        yield b"six"
+        raise Unavailable("The process that made it was killed.")
+
+    files = MemoryFiles()
+    rig = Rig(files).start()
+    fill(rig, 10)
+    before = files.list()
+
+    with pytest.raises(Unavailable):
+        rig.journal.stream_snapshot(6, 7, source())
+
+    assert files.list() == before
+    assert rig.failures == []
     rig.close()
 
 

@@ -14,14 +14,20 @@ Written aside, synced, renamed, the directory synced, read back and compared: on
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterable
 from struct import Struct, error
 
 from google_crc32c import extend, value
 
 from ..errors import Corrupt
-from .files import Files, read_whole, write_whole
+from .files import Buffer, Files, write_all
 
+SLICE_BYTES = 1024 * 1024
+"""Most bytes that are checksummed at once: the interpreter's lock is held meanwhile."""
+
+_CRC_BYTES = 4
 _MAGIC = b"prsnapsh"
 _VERSION = 1
 _HEADER = Struct("<8sI16sQQI")
@@ -37,24 +43,78 @@ def list_snapshots(files: Files) -> list[int]:
     return [int(match[1], 16) for name in files.list() if (match := _NAME.fullmatch(name))]
 
 
-def write_snapshot(files: Files, store: bytes, position: int, data: bytes) -> None:
-    """Make a snapshot durable, and prove it by reading it back.
+def write_snapshot(files: Files, store: bytes, position: int, length: int, slices: Iterable[Buffer]) -> None:
+    """Make a snapshot durable, and prove it by reading it back. Never holds more than one slice.
+
+    Args:
+        length: Bytes of all slices together. The space for them is reserved before the first one is asked for.
 
     Raises:
-        Corrupt: what was read back is not what was written; the file is removed.
+        Corrupt: the slices are of another length, or what was read back is not what was written; the file is removed.
     """
-    head = _HEADER.pack(_MAGIC, _VERSION, store, position, len(data), 0)[:-4]
+    head = _HEADER.pack(_MAGIC, _VERSION, store, position, length, 0)[:-4]
     head += int(value(head)).to_bytes(4, "little")
     name = snapshot_name(position)
-    write_whole(files, name, [head, data, int(extend(value(head), data)).to_bytes(4, "little")])
+    temporary = f"{name}.tmp"
     try:
-        intact = read_snapshot(files, store, position) == data
+        handle = files.open(temporary, create=True)
+        try:
+            files.allocate(handle, _HEADER.size + length + _CRC_BYTES)
+            crc = _write(files, handle, head, length, slices, name)
+            files.sync(handle)
+        finally:
+            files.close(handle)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            files.unlink(temporary)  # it may hold the last of the space
+        raise
+    files.rename(temporary, name)
+    files.dirsync()
+    try:
+        intact = _read_back(files, name, length) == (head, crc)
     except Corrupt:
         intact = False
     if not intact:
         files.unlink(name)
         files.dirsync()
         raise Corrupt(f"{name} reads back differently.", segment=name, offset=0)
+
+
+def _write(files: Files, handle: int, head: bytes, length: int, slices: Iterable[Buffer], name: str) -> int:
+    """Returns the checksum at the end."""
+    crc, offset, end = int(value(head)), len(head), len(head) + length
+    write_all(files, handle, [head], 0)
+    for part in slices:
+        if offset + len(part) > end:
+            break
+        crc = int(extend(crc, bytes(part)))
+        write_all(files, handle, [part], offset)
+        offset += len(part)
+    else:
+        if offset == end:
+            write_all(files, handle, [crc.to_bytes(_CRC_BYTES, "little")], offset)
+            return crc
+    raise Corrupt(f"{name} was given with another length than it has.", segment=name, offset=offset)
+
+
+def _read_back(files: Files, name: str, length: int) -> tuple[bytes, int]:
+    """The header of a snapshot file and the checksum at its end, which is that of what was read.
+
+    Raises:
+        Corrupt: it is not.
+    """
+    handle = files.open(name)
+    try:
+        head = files.pread(handle, _HEADER.size, 0)
+        crc, offset, end = int(value(head)), len(head), _HEADER.size + length
+        while offset < end and (part := files.pread(handle, min(SLICE_BYTES, end - offset), offset)):
+            crc = int(extend(crc, part))
+            offset += len(part)
+        if files.pread(handle, _CRC_BYTES + 1, offset) != crc.to_bytes(_CRC_BYTES, "little"):
+            raise Corrupt(f"{name} is damaged.", segment=name, offset=_HEADER.size)
+        return head, crc
+    finally:
+        files.close(handle)
 
 
 def read_snapshot(files: Files, store: bytes, position: int) -> bytes:
@@ -64,17 +124,23 @@ def read_snapshot(files: Files, store: bytes, position: int) -> bytes:
         Corrupt: damaged, or of another store.
     """
     name = snapshot_name(position)
-    content = read_whole(files, name)
+    handle = files.open(name)
     try:
-        magic, version, of_store, at, length, crc = _HEADER.unpack_from(content)
-    except error:
-        raise Corrupt(f"{name} is cut short.", segment=name, offset=0) from None
-    head, data = content[: _HEADER.size], content[_HEADER.size : -4]
-    if magic != _MAGIC or version != _VERSION or value(head[:-4]) != crc or of_store != store or at != position:
-        raise Corrupt(f"The header of {name} is damaged, or of another store.", segment=name, offset=0)
-    if len(data) != length or int(extend(value(head), data)).to_bytes(4, "little") != content[-4:]:
+        head, size = files.pread(handle, _HEADER.size, 0), files.size(handle)
+        try:
+            magic, version, of_store, at, length, crc = _HEADER.unpack(head)
+        except error:
+            raise Corrupt(f"{name} is cut short.", segment=name, offset=0) from None
+        if magic != _MAGIC or version != _VERSION or value(head[:-4]) != crc or of_store != store or at != position:
+            raise Corrupt(f"The header of {name} is damaged, or of another store.", segment=name, offset=0)
+        if size == _HEADER.size + length + _CRC_BYTES:
+            data = files.pread(handle, length, _HEADER.size)
+            end = files.pread(handle, _CRC_BYTES, _HEADER.size + length)
+            if len(data) == length and int(extend(value(head), data)).to_bytes(_CRC_BYTES, "little") == end:
+                return data
         raise Corrupt(f"{name} is damaged.", segment=name, offset=_HEADER.size)
-    return data
+    finally:
+        files.close(handle)
 
 
 def drop_snapshots(files: Files, keep: int) -> list[int]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..clock import Clock, SystemClock
 from ..errors import InvalidState, StorageFull, Unavailable
 from .begin import begin
+from .checkpoint import SLICE_BYTES
 from .files import NO_SPACE, Buffer, Files
 from .index import SparseIndex
 from .options import JournalOptions, Recovered
@@ -284,16 +285,27 @@ class Journal:
         self._segments.release(position, count)
 
     def write_snapshot(self, position: int, data: bytes) -> None:
+        """``stream_snapshot`` of what is whole in memory."""
+        view = memoryview(data)
+        self.stream_snapshot(
+            position, len(data), [view[at : at + SLICE_BYTES] for at in range(0, len(data), SLICE_BYTES)]
+        )
+
+    def stream_snapshot(self, position: int, length: int, slices: Iterable[Buffer]) -> None:
         """Make the owner's state as of a durable position a starting point. Blocks: call it in a thread.
+
+        Args:
+            length: Bytes of all ``slices`` together; these are asked for one by one.
+            slices: What raises in it must not be an ``OSError``, which is the disk's.
 
         Raises:
             OSError: no space, or a failing disk; the latter ends the journal as any failed sync does.
             InvalidState: the position is not written yet.
-            Corrupt: it read back differently.
+            Corrupt: the length is another one, or it read back differently.
         """
         if self._upkeep is None:
             raise InvalidState("The journal has not begun.")
-        self._upkeep.write_snapshot(position, data)
+        self._upkeep.write_snapshot(position, length, slices)
 
     def collect(self, now_ms: int) -> int:
         """Delete or recycle segments that nobody needs; returns how many. Blocks: call it in a thread."""

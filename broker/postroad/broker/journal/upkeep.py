@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from ..errors import InvalidState
 from .checkpoint import drop_snapshots, list_snapshots, write_snapshot
 from .collect import collect
-from .files import NO_SPACE, Files
+from .files import NO_SPACE, Buffer, Files
 from .manifest import Manifest, write_manifest
 from .options import JournalOptions
 from .segment_set import SegmentSet
@@ -43,8 +43,8 @@ class Upkeep:
         self._lock = threading.Lock()
         self.snapshots = list_snapshots(files)
 
-    def write_snapshot(self, position: int, data: bytes) -> None:
-        """See ``Journal.write_snapshot``."""
+    def write_snapshot(self, position: int, length: int, slices: Iterable[Buffer]) -> None:
+        """See ``Journal.stream_snapshot``."""
         if position > self._writer.written:
             raise InvalidState(f"Position {position} is not written yet.")
         store = bytes.fromhex(self._manifest.store)
@@ -52,13 +52,13 @@ class Upkeep:
             if self._options.durability != "sync":
                 self._sync_through(position)
             try:
-                write_snapshot(self._files, store, position, data)
+                write_snapshot(self._files, store, position, length, slices)
             except OSError as error:
                 if error.errno not in NO_SPACE:
                     raise
                 # A snapshot is what lets segments go, so it gets space even from the last spare.
                 with self._spares.lent():
-                    write_snapshot(self._files, store, position, data)
+                    write_snapshot(self._files, store, position, length, slices)
             self.snapshots = drop_snapshots(self._files, self._options.snapshots_kept)
 
     def collect(self, now_ms: int) -> int:
