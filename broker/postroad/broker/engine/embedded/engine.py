@@ -161,7 +161,7 @@ class EmbeddedEngine:
     def unready(self) -> str | None:
         if not self._is_open:
             return "The broker is not open."
-        if self._ledger.failed is not None:
+        if self._pipeline.failed is not None:
             return "The journal has failed; the broker stops."
         if self._is_closing:
             return "The broker is stopping."
