@@ -1,36 +1,53 @@
-"""Every bound, with its unit and default (docs/protocol.md §1.5)."""
+"""The one table of bounds, for every way in: docs/protocol.md §1.5 shows it, and a test compares the two.
+
+Whatever takes a value from outside checks it against this table by ``checks.py`` and ``attributes.py``: WebSocket and HTTP, the engines'
+own calls, schedules, edits, what a settle publishes, and the command line. A value that one of them refuses comes through no other.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+INTEGER_MAX = 2**53 - 1
+"""The largest integer of ours: the largest that every JSON parser keeps exact."""
+
+
+def _bound(high: int, unit: str, meaning: str) -> Any:
+    return field(default=high, metadata={"unit": unit, "meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds in force; each is told to clients in ``welcome.limits`` and named in ``limit-exceeded``.
+    """Bounds in force; each is told to clients in ``welcome.limits`` and named in ``limit-exceeded``. A row: default, unit, meaning."""
 
-    Attributes:
-        frame_bytes_max: One WebSocket message or HTTP request body, bytes.
-        body_bytes_max: One message body, bytes.
-        messages_max: Messages in one publish frame.
-        headers_max: Header pairs of one message.
-        headers_bytes_max: Their keys and values together, bytes of UTF-8.
-        prefetch_max: Unacked deliveries of one consumer.
-        subscriptions_max: Consumers, readers and watches of one connection.
-        lease_ms_max: The longest lease, milliseconds.
-        delay_ms_max: The longest delay, milliseconds.
-        result_bytes_max: A stored result, bytes of JSON.
-        queues_max: Queues in one broker.
-    """
+    frame_bytes_max: int = _bound(16 * 1024 * 1024, "bytes", "one WebSocket message")
+    text_frame_bytes_max: int = _bound(2 * 1024 * 1024, "bytes", "one text frame: all of it is JSON that is parsed")
+    http_body_bytes_max: int = _bound(2 * 1024 * 1024, "bytes", "the body of one HTTP request")
+    header_bytes_max: int = _bound(1024 * 1024, "bytes", "the header of one binary frame")
+    body_bytes_max: int = _bound(1024 * 1024, "bytes", "one message body (65,536 with a browser token)")
+    messages_max: int = _bound(8192, "messages", "messages in one publish frame")
+    headers_max: int = _bound(64, "headers", "headers of one message: flat string pairs")
+    headers_bytes_max: int = _bound(16 * 1024, "bytes", "names and values of one message's headers together")
+    key_bytes_max: int = _bound(128, "bytes", "an ordering key")
+    dedup_key_bytes_max: int = _bound(200, "bytes", "a dedup key")
+    priority_max: int = _bound(9, "", "the highest priority")
+    prefetch_max: int = _bound(16_384, "deliveries", "unacked deliveries of one consumer")
+    subscriptions_max: int = _bound(256, "subscriptions", "consumers, readers and watches of one connection")
+    lease_ms_max: int = _bound(12 * 3600 * 1000, "milliseconds", "the longest lease")
+    delay_ms_max: int = _bound(10 * 366 * 86_400 * 1000, "milliseconds", "the longest delay")
+    settle_items_max: int = _bound(16_384, "items", "ranges or objects in each part of one settle")
+    receipts_max: int = _bound(1000, "receipts", "receipts in each part of one settle over HTTP")
+    ids_max: int = _bound(10_000, "ids", "messages named in one operation")
+    result_bytes_max: int = _bound(64 * 1024, "bytes", "a result, as JSON")
+    result_depth_max: int = _bound(512, "levels", "how deep a result may be nested")
+    reason_bytes_max: int = _bound(4000, "bytes", "the reason of a nack")
+    note_bytes_max: int = _bound(800, "bytes", "the note of a progress, the reason of a pause")
+    log_bytes_max: int = _bound(8000, "bytes", "one log line of a handler")
+    schedule_body_bytes_max: int = _bound(64 * 1024, "bytes", "the body of a schedule's message")
+    filter_headers_max: int = _bound(16, "headers", "headers in the filter of a binding")
+    queues_max: int = _bound(100_000, "queues", "queues and streams of one broker")
 
-    frame_bytes_max: int = 16 * 1024 * 1024
-    body_bytes_max: int = 1024 * 1024
-    messages_max: int = 8192
-    headers_max: int = 64
-    headers_bytes_max: int = 16 * 1024
-    prefetch_max: int = 16_384
-    subscriptions_max: int = 256
-    lease_ms_max: int = 12 * 3600 * 1000
-    delay_ms_max: int = 10 * 366 * 86_400 * 1000
-    result_bytes_max: int = 64 * 1024
-    queues_max: int = 100_000
+
+LIMITS = Limits()
+"""The defaults: what an engine goes by that is given no others."""

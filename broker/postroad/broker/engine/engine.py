@@ -67,18 +67,19 @@ class Capabilities:
 
 @dataclass(slots=True, kw_only=True)
 class PublishBatch:
-    """Messages for one target, already checked by the gateway. One record: all or none.
+    """Messages for one target. One record: all or none.
 
     Attributes:
         queue: The target's name: of a queue, a stream or a topic, as ``kind`` says.
         mandatory: A publish to a topic that no binding matches is ``Unroutable``.
         sizes: Length of each body, bytes.
         bodies: The bodies back to back; ``sum(sizes)`` bytes. The engine keeps a reference, so it must not change.
-        attributes: Columns and scalars as in docs/protocol.md §4, checked: a subset of ``type``, ``types``,
+        attributes: Columns and scalars as in docs/protocol.md §4: a subset of ``type``, ``types``,
             ``headers``, ``delay_ms``, ``delays_ms``, ``dedup_key``, ``dedup_keys``, ``priority``, ``priorities``,
             ``key``, ``keys``, ``expire_ms``, ``expires_ms``.
         producer: Producer session and frame number, if the frame is numbered.
         declare: Make the queue with default settings if it does not exist.
+        checked: A gateway has held it against the bounds (``limits.py``); an engine does so itself with what was built by hand.
     """
 
     queue: str
@@ -89,6 +90,7 @@ class PublishBatch:
     attributes: Json = field(default_factory=dict)
     producer: tuple[str, int] | None = None
     declare: bool = True
+    checked: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -167,9 +169,12 @@ class Progress:
     note: str | None = None
 
 
+LEVELS = ("debug", "info", "warn", "error")
+
+
 @dataclass(slots=True, kw_only=True)
 class LogLine:
-    """A handler said something. ``level``: ``debug``, ``info``, ``warn`` or ``error``."""
+    """A handler said something. ``level``: one of ``LEVELS``."""
 
     number: int
     text: str
@@ -181,6 +186,7 @@ class Completion:
     """Ack with results and further publishes, all in one record, or none of it if a lease was lost.
 
     Attributes:
+        result: JSON, stored and shown byte for byte; None: none.
         others: Further deliveries that are acked with it: ``(number, result)``.
     """
 
@@ -192,7 +198,7 @@ class Completion:
 
 @dataclass(slots=True, kw_only=True)
 class SettleBatch:
-    """What a consumer says of its deliveries (docs/protocol.md §5, settle)."""
+    """What a consumer says of its deliveries (docs/protocol.md §5, settle). ``checked``: as in ``PublishBatch``."""
 
     acks: Ranges = ()
     nacks: Sequence[Nack] = ()
@@ -203,6 +209,7 @@ class SettleBatch:
     progress: Sequence[Progress] = ()
     log: Sequence[LogLine] = ()
     completions: Sequence[Completion] = ()
+    checked: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
