@@ -22,7 +22,7 @@ from postroad.broker.engine.engine import (
 )
 from postroad.broker.errors import PostroadError
 from postroad.broker.journal import Files, JournalOptions
-from postroad.broker.testing import FakeClock, FaultyFiles, MemoryFiles
+from postroad.broker.testing import FakeClock, FaultyFiles, MemoryFiles, plain
 
 WAIT_S = 20
 
@@ -98,7 +98,7 @@ class Watcher:
         self._changed.tell()
 
     def state(self, state: dict[str, Any]) -> None:
-        self.states.append(state)
+        self.states.append(plain(state))
         self._changed.tell()
 
     def ended(self, error: PostroadError) -> None:
@@ -195,7 +195,7 @@ class Rig:
     async def watch(self, **spec: Any) -> Watcher:
         watcher = Watcher(self.changed)
         watch = await self.engine.watch(WatchSpec(**spec), watcher)
-        watcher.snapshot = watch.snapshot
+        watcher.snapshot = plain(watch.snapshot)
         return watcher
 
     def pass_time(self, ms: int) -> None:
@@ -207,7 +207,7 @@ class Rig:
         return answer
 
     async def message(self, id: str) -> dict[str, Any]:
-        answer: dict[str, Any] = (await self.engine.query("message", {"message": id}))["message"]
+        answer: dict[str, Any] = plain(await self.engine.query("message", {"message": id}))["message"]
         return answer
 
 

@@ -25,6 +25,7 @@ from postroad.broker.engine.engine import (
     WatchSpec,
 )
 from postroad.broker.errors import PostroadError
+from postroad.broker.testing import plain
 
 PATIENCE_S = 60
 """A wait that ends in failure; far longer than anything takes, also on a slow and busy machine."""
@@ -130,7 +131,7 @@ class Log(Waiting):
         self.changed()
 
     def state(self, state: Json) -> None:
-        self.states.append(state)
+        self.states.append(plain(state))
         self.changed()
 
     def ended(self, error: PostroadError) -> None:
@@ -142,7 +143,7 @@ class Log(Waiting):
     @property
     def message(self) -> Json:
         states = [state["message"] for state in self.states if "message" in state]
-        found: Json = states[-1] if states else self.watch.snapshot["message"]
+        found: Json = states[-1] if states else plain(self.watch.snapshot["message"])
         return found
 
 

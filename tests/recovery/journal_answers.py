@@ -20,7 +20,7 @@ from postroad.broker.engine.engine import (
     Settled,
 )
 from postroad.broker.errors import PostroadError
-from postroad.broker.testing import FakeClock
+from postroad.broker.testing import FakeClock, plain
 
 WAIT_S = 20
 ONCE = b'{"once":true}'
@@ -91,7 +91,8 @@ class Desk:
         return await self.engine.operate(do, args)
 
     async def query(self, what: str, **args: Any) -> dict[str, Any]:
-        return await self.engine.query(what, args)
+        found: dict[str, Any] = plain(await self.engine.query(what, args))
+        return found
 
     async def pass_time(self, ms: int) -> None:
         """Move the clock, carry out what is due, and wait until that is durable."""

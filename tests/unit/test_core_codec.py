@@ -23,7 +23,7 @@ SAMPLES: list[Any] = [
     r.Publish(1, [(3, 9, None)], [5, 0]),
     r.Publish(1, [(3, 9, [1]), (4, 0, None)], [0, 6], {"priority": 3, "headers": [{"a": "b"}, None]}, ("p", 2**53), [1, 2], {0: (4, 1)}),
     r.Settle(1, 3, "acked", [(0, 4, 17), (6, 6, 0)]),
-    r.Settle(1, 3, "dropped", [(0, 0, 1)], "w", "why", [(3, 0, 1)], {0: {"n": [1, None]}}),
+    r.Settle(1, 3, "dropped", [(0, 0, 1)], "w", "why", [(3, 0, 1)], {0: b'{"n":[1,null]}'}),
     r.Return(1, 3, [(0, 1, 99, 4, 17, 5, 0)], "nack", "w"),
     r.Move(1, 4, "dead", 3, [(0, 5, 1, 10, 7, 5, 17)], "why", "w"),
     r.Move(1, 4, "redriven", 3, [(0, 5, 1, 10, 7, 0, 0)]),
@@ -41,6 +41,34 @@ def test_a_record_comes_back_as_it_was(record: Any) -> None:
 
     assert again == record
     assert encode(again) == encode(record)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        b"1e400",
+        b"123456789012345678901234567890",
+        b"1.0",
+        b'{ "a" : 1, "a":2 }',
+        b"[" * 512 + b"]" * 512,
+        b"null",
+        b'"\\"res\\":[]"',
+    ],
+    ids=lambda result: result[:12].decode(),
+)
+def test_a_result_is_kept_byte_for_byte(result: bytes) -> None:
+    record = r.Settle(1, 3, "acked", [(0, 1, 17)], "w", '"res":[', [(3, 0, 2)], {0: result, 1: b"2"})
+
+    assert decode(encode(record)) == record
+    assert decode(memoryview(encode(record))) == record
+    assert b'"res":[[0,%s],[1,2]]' % result in encode(record)
+
+
+def test_a_result_of_before_is_read_as_what_was_written_then() -> None:
+    header = b'{"k":"settle","log":3,"at":1,"how":"acked","runs":[[0,0,17]],"by":"w","pl":[[3,0,1]],"res":[[0,{"n":[1,null]}]]}'
+
+    assert decode(header) == r.Settle(1, 3, "acked", [(0, 0, 17)], "w", None, [(3, 0, 1)], {0: b'{"n":[1,null]}'})
+    assert encode(decode(header)) == header
 
 
 @pytest.mark.parametrize("record", [r for r in SAMPLES if hasattr(r, "log")], ids=lambda record: type(record).__name__)

@@ -23,7 +23,7 @@ def core() -> Core:
     return core
 
 
-def done(number: int, *publishes: c.PublishMessages, result: Any = None) -> c.Complete:
+def done(number: int, *publishes: c.PublishMessages, result: bytes | None = None) -> c.Complete:
     return c.Complete(number=number, result=result, publishes=list(publishes))
 
 
@@ -160,11 +160,11 @@ def test_settling_on_an_ended_subscription_is_lease_lost(core: Core) -> None:
 def test_a_completion_is_ack_result_and_publish_in_one_command(core: Core) -> None:
     before = len(core.records)
 
-    reply = core.settle(1, completions=[done(2, message("next"), message("q"), result={"sent": True})])
+    reply = core.settle(1, completions=[done(2, message("next"), message("q"), result=b'{"sent":true}')])
 
     assert [type(record).__name__ for record in core.records[before:]] == ["Settle", "Define", "Publish", "Publish"]
     settle = core.records[before]
-    assert isinstance(settle, Settle) and settle.results == {1: {"sent": True}}
+    assert isinstance(settle, Settle) and settle.results == {1: b'{"sent":true}'}
     assert [published.count for published in reply.published if published] == [1, 1]
     assert core.counts("next") == {"ready": 1}
 
@@ -237,13 +237,13 @@ def done_together(numbers: list[int], *publishes: c.PublishMessages, results: li
 def test_a_batch_is_done_with_its_results_and_publishes_in_one_settle(core: Core) -> None:
     before = len(core.records)
 
-    reply = core.settle(1, completions=[done_together([2, 3, 7], message("q"), results=[{"n": 2}, None, 7])])
+    reply = core.settle(1, completions=[done_together([2, 3, 7], message("q"), results=[b'{"n":2}', None, b"7"])])
 
     assert (reply.lost, reply.settled, [p is not None for p in reply.published]) == ([], [], [True])
     settle, publish = core.records[before:]
     assert isinstance(settle, Settle)
     assert (settle.runs[0][:2], settle.runs[1][:2]) == ((1, 2), (6, 6))
-    assert settle.results == {1: {"n": 2}, 6: 7}
+    assert settle.results == {1: b'{"n":2}', 6: b"7"}
     assert type(publish).__name__ == "Publish"
     assert core.counts() == {"acked": 3, "leased": 8}  # the new one was handed out at once
 
@@ -252,7 +252,7 @@ def test_a_batch_of_which_one_lease_is_lost_does_nothing_and_keeps_the_others(co
     core.settle(1, releases=[(3, 3)])
     before = len(core.records)
 
-    reply = core.settle(1, completions=[done_together([2, 3, 4], message("next"), results=[1, 2, 3])])
+    reply = core.settle(1, completions=[done_together([2, 3, 4], message("next"), results=[b"1", b"2", b"3"])])
 
     assert (reply.lost, reply.published) == ([(3, 3)], [None])
     assert len(core.records) == before

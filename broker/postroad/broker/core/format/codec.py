@@ -2,6 +2,7 @@
 
 A header is an object whose first members are always ``"k"`` (the kind) and, where the record has one, ``"log"``: a scan can
 pass over what it does not want by the first bytes, without parsing (``prefix``).
+The results of a settle are users' data, embedded as they were sent and cut out again as they are: nothing of them is parsed here.
 Format procedure: fields are only added, with a default that means what their absence meant; a change of meaning is a new kind.
 ``tests/recovery/journals/`` keeps a journal of each released version, and the tests read them all.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import msgspec
 import orjson
 
 from .record import RECORDS, DefineSchedule, Publish, Record, Settle
@@ -43,6 +45,16 @@ _FIELDS: dict[str, list[tuple[str, str]]] = {
     for kind, names in _NAMES.items()
 }
 _TYPES: dict[str, type] = {type.tag: type for type in RECORDS}
+
+
+class _Results(msgspec.Struct):
+    """The one field of a settle whose values are not ours."""
+
+    res: list[tuple[int, msgspec.Raw]]
+
+
+_RESULTS = msgspec.json.Decoder(_Results)
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _ROWS = frozenset(("entries", "runs", "headers"))
 """Attributes that are lists of tuples."""
@@ -82,7 +94,7 @@ def _fields(record: Record) -> dict[str, Any]:
             if record.places:
                 row["pl"] = record.places
             if record.results:
-                row["res"] = list(record.results.items())
+                row["res"] = [(sequence, orjson.Fragment(result)) for sequence, result in record.results.items()]
             return row
         case _:
             row = {"k": record.tag}
@@ -99,7 +111,7 @@ def decode(header: bytes | memoryview) -> Record:
     Raises:
         ValueError: not a header of ours; ``KeyError`` likewise. Both mean a journal of a newer version.
     """
-    f: dict[str, Any] = orjson.loads(header)
+    f = _parsed(header)
     kind = f["k"]
     if kind == "publish":
         producer, duplicates = f.get("p"), f.get("dup")
@@ -115,9 +127,11 @@ def decode(header: bytes | memoryview) -> Record:
             (f["s"][0], f["s"][1]) if "s" in f else None,
         )
     if kind == "settle":
-        results = f.get("res")
+        results = None
+        if f.get("res"):
+            results = {sequence: bytes(result) for sequence, result in _RESULTS.decode(header).res}
         return Settle(f["at"], f["log"], f["how"], [tuple(run) for run in f["runs"]], f.get("by"), f.get("why"),
-                      [tuple(place) for place in f.get("pl", ())], dict(results) if results else None)  # fmt: skip
+                      [tuple(place) for place in f.get("pl", ())], results)  # fmt: skip
     if kind not in _FIELDS:
         raise ValueError(f"unknown record kind {kind!r}")
     values = {attribute: f[name] for name, attribute in _FIELDS[kind] if name in f or attribute not in _ADDED}
@@ -125,6 +139,17 @@ def decode(header: bytes | memoryview) -> Record:
         values[attribute] = [tuple(row) for row in values[attribute]]
     found: Record = _TYPES[kind](**values)
     return found
+
+
+def _parsed(header: bytes | memoryview) -> dict[str, Any]:
+    """The members of a header; what is in ``res`` does not count."""
+    try:
+        f: dict[str, Any] = orjson.loads(header)
+    except orjson.JSONDecodeError:  # a result may be what orjson does not read, such as 1e400
+        members = _MEMBERS.decode(header)
+        f = {name: orjson.loads(memoryview(value)) for name, value in members.items() if name != "res"}
+        f["res"] = "res" in members
+    return f
 
 
 def prefix(kind: str, log: int) -> bytes:

@@ -95,14 +95,14 @@ class NackRange:
 
 @dataclass(slots=True, kw_only=True)
 class Complete:
-    """Ack with results and further publishes, of one delivery or several: ``others`` are ``(number, result)``.
+    """Ack with results and further publishes, of one delivery or several: ``others`` are ``(number, result)``; a result is JSON as it was sent.
 
     Reply part: none of it if one of the leases is lost; those that are not stay.
     """
 
     number: int
-    result: Any = None
-    others: Sequence[tuple[int, Any]] = ()
+    result: bytes | None = None
+    others: Sequence[tuple[int, bytes | None]] = ()
     publishes: list[PublishMessages] = field(default_factory=list)
 
 

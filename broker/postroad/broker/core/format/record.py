@@ -202,7 +202,7 @@ class Settle:
         runs: ``(first, last, granted_at)`` by sequence; ``granted_at`` is 0 if nobody held it.
         places: ``(position, index, count)`` of the first messages named by ``runs``, at most ``PLACES_MAX`` such pieces: the log
             forgets where a settled message was, and events want to name it.
-        results: Sequence → result, a JSON value.
+        results: Sequence → result: JSON as the user sent it.
     """
 
     tag: ClassVar[str] = "settle"
@@ -214,7 +214,7 @@ class Settle:
     consumer: str | None = None
     reason: str | None = None
     places: list[tuple[int, int, int]] = field(default_factory=list)
-    results: dict[int, Any] | None = None
+    results: dict[int, bytes] | None = None
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ class Story:
         self.due: int | None = None
         self.reason: str | None = None
         self.consumer: str | None = None
-        self.result: Any = None
+        self.result: bytes | None = None
         self.progress: dict[str, Any] | None = None
         self.dead_in: int | None = None
         self.timeline: list[dict[str, Any]] = []

@@ -6,8 +6,6 @@ along with them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...errors import QueueNotFound
 from ...limits import Limits
 from ..durable.queue import Queue
@@ -61,7 +59,7 @@ class Context:
         runs: list[tuple[int, int, int]],
         consumer: str | None = None,
         reason: str | None = None,
-        results: dict[int, Any] | None = None,
+        results: dict[int, bytes] | None = None,
     ) -> None:
         """Commit that these messages are done with (see ``record.Settle``)."""
         places = queue.log.places(runs, PLACES_MAX)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any
 
 from ...errors import LeaseLost
 from ..durable.runs import Runs, gaps
@@ -106,7 +105,7 @@ def _complete(
 
 
 def _with_results(
-    ctx: Context, subscription: Subscription, done: dict[int, Any], lost: list[tuple[int, int]]
+    ctx: Context, subscription: Subscription, done: dict[int, bytes | None], lost: list[tuple[int, int]]
 ) -> list[Lease]:
     """Ack with the results by delivery number that there are: one record for all of them."""
     numbers = Runs((number, number) for number in sorted(done))
@@ -114,10 +113,10 @@ def _with_results(
     if not leases:
         return leases
     results = {
-        lease.sequence + offset: done[lease.number + offset]
+        lease.sequence + offset: result
         for lease in leases
         for offset in range(lease.count)
-        if done[lease.number + offset] is not None
+        if (result := done[lease.number + offset]) is not None
     }
     ctx.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results or None)
     return leases

@@ -8,6 +8,7 @@ import orjson
 
 from ...core.durable.runs import Runs
 from ...errors import PostroadError
+from ...users_json import stays_when_parsed
 from ..engine import Done, Json, Settled
 from .backend import Bury, Received, Return, Send, Verdicts
 from .envelope import id_of, ranges_of
@@ -26,6 +27,7 @@ class Pending:
         self._lost: list[tuple[int, int]] = []
         self._settled: list[tuple[int, int]] = []
         self._results: dict[str, Any] = {}
+        self._raw_results: dict[str, str] = {}
         self._expired: list[Received] = []
         self._dropped: list[tuple[Received, int, str]] = []
 
@@ -56,7 +58,10 @@ class Pending:
 
     def complete(self, message: Received, result: bytes | None, publishes: list[Send]) -> None:
         if result is not None:
-            self._results[id_of(message)] = orjson.loads(result)
+            if stays_when_parsed(result):
+                self._results[id_of(message)] = orjson.loads(result)
+            else:  # told as text, so that whoever reads the record does not change it
+                self._raw_results[id_of(message)] = result.decode()
         if publishes:
             self.verdicts.completions.append((message, publishes))
         else:
@@ -85,7 +90,8 @@ class Pending:
                 told.append({"k": kind, "n": len(messages), "i": ranges_of(messages), "c": self.consumer, **more})
 
         acked = [m for m in (*v.acks, *(m for m, _ in v.completions)) if id(m) not in gone and id(m) not in others]
-        tell("acked", acked, **({"results": self._results} if self._results else {}))
+        results = (("results", self._results), ("raw_results", self._raw_results))
+        tell("acked", acked, **{name: values for name, values in results if values})
         tell("expired", [m for m in self._expired if id(m) not in gone])
         tell("returned", [m for m in v.releases if id(m) not in gone])
         for back, group in _alike([b for b in v.returns if id(b.message) not in gone]):

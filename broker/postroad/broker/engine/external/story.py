@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...users_json import fragment
 from ..engine import Json
 from .chronicle import Kept
 
@@ -150,9 +151,9 @@ class Story:
             placement.attempts += 1
             entry["attempt"] = placement.attempts
             placement.consumer = record.get("c")
-            results = record.get("results")
-            if results:
-                placement.result = results.get(self.id)
+            placement.result = record.get("results", {}).get(self.id)
+            if (raw := record.get("raw_results", {}).get(self.id)) is not None:
+                placement.result = fragment(raw.encode())
 
     def to_json(self) -> Json:
         """The *message* object of docs/protocol.md §6 without body, headers and key."""

@@ -18,6 +18,7 @@ from ....core.format.story import Story
 from ....core.machine import Machine
 from ....errors import QueueNotFound
 from ....settings import FOREVER
+from ....users_json import fragment
 from ...engine import Json, WatchSink
 from ...message_logs import LINES_MAX, MessageLogs
 from .progress import ProgressBoard
@@ -354,7 +355,7 @@ def _placement_json(story: Story, machine: Machine) -> Json:
         "reason": story.reason,
         "consumer": story.consumer,
         "progress": story.progress,
-        "result": story.result,
+        "result": fragment(story.result) if story.result is not None else None,
         "timeline": [_named(entry, machine) for entry in story.timeline],
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import orjson
 
@@ -35,8 +34,8 @@ def settle_command(subscription: int, batch: SettleBatch) -> c.SettleDeliveries:
         completions=[
             c.Complete(
                 number=done.number,
-                result=result_of(done.result),
-                others=[(number, result_of(result)) for number, result in done.others] if done.others else (),
+                result=done.result,
+                others=done.others,
                 publishes=[to_command(p) for p in done.publishes] if done.publishes else [],
             )
             for done in batch.completions
@@ -56,9 +55,9 @@ def settle_size(command: c.SettleDeliveries, batches: list[PublishBatch], held: 
     size = sum(map(size_of, batches)) + TICK_BYTES * nacked + 64 * len(command.acks) + 4096
     for completion in command.completions:
         if completion.result is not None:
-            size += len(orjson.dumps(completion.result))
+            size += len(completion.result)
         for _, result in completion.others:
-            size += 32 + len(orjson.dumps(result))
+            size += 32 + len(result or b"")
     return size
 
 
@@ -85,7 +84,3 @@ def digests_of(batch: PublishBatch) -> list[int] | None:
         digests.append(int.from_bytes(digest, "big"))
         offset += size
     return digests
-
-
-def result_of(raw: bytes | None) -> Any:
-    return orjson.loads(raw) if raw is not None else None
