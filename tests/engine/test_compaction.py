@@ -135,7 +135,7 @@ async def test_a_trimmed_stream_frees_its_segments_after_a_restart(small: Rig) -
         await to(small, "s", [os.urandom(2000)])
     await small.restart()
     await small.engine.declare("s", {"retention_count": 1}, kind="stream", update=True)
-    await small.engine._pipeline.snapshots._write()
+    await small.engine._pipeline.snapshots.write()
     small.clock.advance(60_000)
 
     small.engine._journal.collect(small.clock.now_ms())

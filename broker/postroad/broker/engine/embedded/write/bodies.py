@@ -16,6 +16,10 @@ from ...engine import Buffer
 CACHE_BYTES = 6 * 1024 * 1024
 ENTRY_OVERHEAD = 512
 
+COLUMN_BYTES = 64
+HEADERS_BYTES = 320
+"""About what an entry of a column takes beside its text; of the column of headers, a dictionary with its strings."""
+
 READ_BYTES = 64 * 1024
 """How much is read at once: a backlog of single messages costs a read for hundreds of them."""
 
@@ -29,13 +33,16 @@ class Stored:
         prefix: Of the ids.
         at: When it was published, milliseconds.
         topic: The topic it was published to, if it was one.
+        header_bytes: Of the record without its bodies: headers, keys and all that is told of each message.
     """
 
-    __slots__ = ("_offsets", "_view", "at", "attributes", "bodies", "prefix", "sizes", "topic")
+    __slots__ = ("_offsets", "_view", "at", "attributes", "bodies", "header_bytes", "prefix", "sizes", "topic")
 
     def __init__(
-        self, prefix: str, at: int, sizes: list[int], attributes: dict[str, Any], bodies: Buffer, topic: str | None
-    ) -> None:
+        self, prefix: str, at: int, sizes: list[int], attributes: dict[str, Any], bodies: Buffer, topic: str | None,
+        header_bytes: int,
+    ) -> None:  # fmt: skip
+        self.header_bytes = header_bytes
         self.topic = topic
         self.prefix = prefix
         self.at = at
@@ -48,8 +55,11 @@ class Stored:
     @property
     def cost(self) -> int:
         """About the memory it takes, bytes."""
-        columns = sum(isinstance(value, list) for value in self.attributes.values()) if self.attributes else 0
-        return len(self.bodies) + (8 + 64 * columns) * len(self.sizes) + ENTRY_OVERHEAD
+        each = 8
+        for name, value in self.attributes.items():
+            if isinstance(value, list):
+                each += HEADERS_BYTES if name == "headers" else COLUMN_BYTES
+        return len(self.bodies) + self.header_bytes + each * len(self.sizes) + ENTRY_OVERHEAD
 
     def cut(self, index: int, count: int) -> Buffer:
         """The bodies of messages ``index`` … back to back, without copying."""
@@ -111,4 +121,6 @@ class Bodies:
         record = decode(header)
         if not isinstance(record, Publish):
             raise Corrupt(f"The record at position {position} is no publish.", position=position)
-        return Stored(self._prefix_of(position), record.at, record.sizes, record.attributes, bodies, record.topic)
+        return Stored(
+            self._prefix_of(position), record.at, record.sizes, record.attributes, bodies, record.topic, len(header)
+        )

@@ -133,16 +133,16 @@ class CommitPipeline:
 
     def _append(self, records: list[tuple[int, Record]], bodies: Mapping[int, Buffer]) -> None:
         rows: list[tuple[bytes, Buffer | None]] = []
-        size = 0
+        size = header_bytes = 0
         for position, record in records:
             header, body = encode(record), None
             if isinstance(record, Publish) and (body := bodies.get(position)) is not None:
                 prefix = self._machine.state.id_prefix(position)
-                stored = Stored(prefix, record.at, record.sizes, record.attributes, body, record.topic)
+                stored = Stored(prefix, record.at, record.sizes, record.attributes, body, record.topic, len(header))
                 self._bodies.put(position, stored)
                 size += len(body)
             rows.append((header, body))
-            size += len(header)
+            header_bytes += len(header)
         try:
             first = self._journal.append(rows)
         except Unavailable as error:  # it has failed, and will say so in a moment: nothing of this gets out
@@ -150,7 +150,7 @@ class CommitPipeline:
             return
         assert first == records[0][0], f"journal is at {first}, core at {records[0][0]}"
         self._note_references()
-        self.snapshots.count(len(rows), size)
+        self.snapshots.count(len(rows), header_bytes, size)
         if not self._flush_wanted:
             self._flush_wanted = True
             self._loop.call_soon(self.flush)
