@@ -150,7 +150,6 @@ async def test_a_publish_to_a_group_is_refused(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("overflow", ["drop_oldest", "dead_letter"])
-@pytest.mark.xfail(strict=True, reason="dead letters do not make room")
 async def test_dead_letters_make_room_in_a_bounded_dead_letter_queue(rig: Rig, overflow: str) -> None:
     await rig.engine.declare("q.dead", {"length_max": 5, "overflow": overflow})
 

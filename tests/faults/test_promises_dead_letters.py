@@ -26,7 +26,6 @@ async def ready(rig: Rig, queue: str) -> int:
     return int((await rig.stats(queue))["ready"]) if rig.engine.settings_of(queue) else 0
 
 
-@pytest.mark.xfail(strict=True, reason="the first dead letter rewrites the queue it goes to")
 async def test_a_queue_named_for_dead_letters_keeps_its_settings_and_its_own_rule(rig: Rig) -> None:
     await rig.engine.declare("victim", {"attempts_max": 2, "dead_letter": "morgue"})
     await rig.engine.declare("q", {"dead_letter": "victim"})
@@ -39,7 +38,6 @@ async def test_a_queue_named_for_dead_letters_keeps_its_settings_and_its_own_rul
     assert "dead_letter_of" not in await rig.stats("victim")
 
 
-@pytest.mark.xfail(strict=True, reason="what fails in a queue that was named for dead letters is tried for ever")
 async def test_what_fails_where_dead_letters_go_follows_the_rule_of_that_queue(rig: Rig) -> None:
     await rig.engine.declare("victim", {"attempts_max": 1})
     await rig.engine.declare("q", {"dead_letter": "victim"})
@@ -54,7 +52,6 @@ async def test_what_fails_where_dead_letters_go_follows_the_rule_of_that_queue(r
     assert await ready(rig, "victim.dead") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="the victim's own dead letters have no place any more")
 async def test_a_redrive_from_a_named_queue_takes_what_came_there_and_nothing_else(rig: Rig) -> None:
     await rig.engine.declare("victim", {})
     await rig.engine.declare("q", {"dead_letter": "victim"})
@@ -69,7 +66,6 @@ async def test_a_redrive_from_a_named_queue_takes_what_came_there_and_nothing_el
     assert (await settings(rig, "victim"))["dead_letter"] == "victim.dead"
 
 
-@pytest.mark.xfail(strict=True, reason="only the queue itself is refused")
 async def test_a_circle_of_dead_letter_queues_is_refused(rig: Rig) -> None:
     await rig.engine.declare("a", {"dead_letter": "b"})
     await rig.engine.declare("b", {"dead_letter": "c"})
@@ -81,7 +77,6 @@ async def test_a_circle_of_dead_letter_queues_is_refused(rig: Rig) -> None:
         await rig.engine.declare("c", {"dead_letter": "a"}, update=True)
 
 
-@pytest.mark.xfail(strict=True, reason="only the queue itself is refused")
 async def test_a_circle_through_a_default_name_ends(rig: Rig) -> None:
     """``a.dead`` is there before ``a``, and names it."""
     try:
@@ -99,9 +94,6 @@ async def test_a_circle_through_a_default_name_ends(rig: Rig) -> None:
     assert await ready(rig, "a") == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="it is taken, and at the first dead letter another name is looked for, without end"
-)
 async def test_a_stream_cannot_be_named_for_dead_letters(rig: Rig) -> None:
     """The search for a free name added a character to one of full length, and took it away again."""
     longest = "n" * 74 + "_"

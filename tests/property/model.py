@@ -105,7 +105,11 @@ class Model:
         if record.log in self.queues:
             self.queues[record.log].settings = record.settings
         else:
-            self.queues[record.log] = Queue(record.name, record.settings, record.dead_letter_of is not None)
+            self.queues[record.log] = Queue(
+                record.name,
+                record.settings,
+                record.dead_letter_of is not None and record.settings["dead_letter"] is None,
+            )
 
     def _undefine(self, record: Undefine) -> None:
         queue = self.queues.pop(record.log)

@@ -156,7 +156,15 @@ class StreamModel:
 
     def _define(self, record: Define) -> None:
         log = self.logs.setdefault(record.log, Log(record.name, {}))
-        self.boxes.setdefault(record.log, Box(record.name, log, record.settings, record.dead_letter_of is not None))
+        self.boxes.setdefault(
+            record.log,
+            Box(
+                record.name,
+                log,
+                record.settings,
+                record.dead_letter_of is not None and record.settings["dead_letter"] is None,
+            ),
+        )
 
     def _definestream(self, record: DefineStream) -> None:
         self.logs.setdefault(record.log, Log(record.name, {})).settings = record.settings

@@ -11,6 +11,7 @@ from ..volatile.lease import Lease
 from ..volatile.queue_runtime import QueueRuntime
 from ..volatile.subscription import Subscription
 from .context import Context
+from .dead_letters import made_by_name
 from .declare import define
 from .dispatch import dispatch, lease
 from .failure import Failed, fail
@@ -29,7 +30,7 @@ def consume(ctx: Context, command: Consume) -> Consuming:
     if queue is None:
         if not command.declare:
             raise QueueNotFound(f'There is no queue named "{command.queue}".', queue=command.queue)
-        queue = define(ctx, command.queue)
+        queue = define(ctx, command.queue, *(made_by_name(ctx, command.queue) or ()))
     runtime = ctx.runtime_of(queue)
     if runtime.held_until is None:
         runtime.held_until = ctx.now + RESUME_MS

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from zlib import crc32
 
 from ...errors import Conflict, InvalidRequest, InvalidState, LimitExceeded, QueueNotFound
-from ...names import NAME_LENGTH_MAX
-from ...settings import DAY_MS, QueueSettings, StreamSettings
+from ...settings import QueueSettings, StreamSettings
 from ..durable.queue import Queue
 from ..durable.stream import GROUP_SEPARATOR, Stream
 from ..format.command import Declare, DeclareGroup, DeclareStream, Delete, SetPaused
 from ..format.effect import End
 from ..format.record import Define, DefineGroup, DefineStream, Pause, Undefine
 from .context import Context
+from .dead_letters import check_target
 from .dispatch import dispatch
 from .retention import retain
-
-DEAD_LETTER_SUFFIX = ".dead"
-
-DEAD_LETTER_SETTINGS = QueueSettings(dead_letter=None, expire_ms=14 * DAY_MS)
-"""Dead messages are kept for a fortnight."""
 
 
 def declare(ctx: Context, command: Declare) -> bool:
@@ -32,27 +25,24 @@ def declare(ctx: Context, command: Declare) -> bool:
     """
     queue = ctx.state.queues.get(command.queue)
     if queue is None:
-        define(ctx, command.queue, _checked(command.queue, QueueSettings().changed(command.settings)))
+        settings = QueueSettings().changed(command.settings)
+        check_target(ctx, command.queue, settings)
+        define(ctx, command.queue, settings)
         return True
     return _update(ctx, queue, command.settings, command.update)
 
 
 def _update(ctx: Context, queue: Queue, given: Mapping[str, object], update: bool) -> bool:
     given = _of_group(given) if queue.stream is not None else given
-    settings = _checked(queue.name, queue.settings.changed(given))
+    settings = queue.settings.changed(given)
     if settings != queue.settings:
         if not update:
             raise _conflict(queue.name, settings.to_json(), queue.settings.to_json())
+        if settings.dead_letter != queue.settings.dead_letter:
+            check_target(ctx, queue.name, settings)
         ctx.commit(Define(ctx.now, queue.name, queue.number, settings.to_json(), queue.dead_letter_of))
         dispatch(ctx, queue)
     return False
-
-
-def _checked(name: str, settings: QueueSettings) -> QueueSettings:
-    """Raises: InvalidRequest: a queue cannot be its own dead-letter queue."""
-    if settings.dead_letter == name:
-        raise InvalidRequest(f'"{name}" cannot be its own dead-letter queue.', field="settings.dead_letter")
-    return settings
 
 
 def _of_group(given: Mapping[str, object]) -> Mapping[str, object]:
@@ -71,42 +61,15 @@ def define(ctx: Context, name: str, settings: QueueSettings | None = None, dead_
     """Make a queue that does not exist.
 
     Raises:
-        LimitExceeded: there are ``queues_max`` already.
+        LimitExceeded: there are ``queues_max`` already. Conflict: the name is a stream's.
     """
     state = ctx.state
-    if dead_letter_of is None:
-        check_count(ctx)
+    check_count(ctx)
     if name in state.streams:
         raise Conflict(f'"{name}" is a stream.', queue=name)
     settings = settings or QueueSettings()
     ctx.commit(Define(ctx.now, name, state.next_log, settings.to_json(), dead_letter_of))
     return state.queues[name]
-
-
-def dead_letter_queue(ctx: Context, queue: Queue) -> Queue | None:
-    """Where exhausted messages of ``queue`` go, made at first use; None: they are dropped."""
-    wanted = queue.settings.dead_letter
-    if wanted is None:
-        return None
-    if wanted == "":
-        wanted = dead_letter_name(queue.name)
-    while wanted in ctx.state.streams:
-        wanted = f"{wanted[: NAME_LENGTH_MAX - 1]}_"
-    found = ctx.state.queues.get(wanted)
-    if found is None:
-        return define(ctx, wanted, DEAD_LETTER_SETTINGS, dead_letter_of=queue.name)
-    if found.dead_letter_of is None:  # made before by someone who only wanted to look, or to consume
-        settings = replace(found.settings, dead_letter=None)
-        ctx.commit(Define(ctx.now, found.name, found.number, settings.to_json(), queue.name))
-    return found
-
-
-def dead_letter_name(name: str) -> str:
-    """``<queue>.dead`` or ``<stream>.<group>.dead``; shortened, but still unique, where that would be too long for a name."""
-    wanted = name.replace(GROUP_SEPARATOR, ".") + DEAD_LETTER_SUFFIX
-    if len(wanted) > NAME_LENGTH_MAX:
-        wanted = f"{wanted[:60]}-{crc32(name.encode()):08x}{DEAD_LETTER_SUFFIX}"
-    return wanted
 
 
 def define_stream(ctx: Context, name: str, settings: StreamSettings | None = None) -> Stream:
@@ -158,8 +121,9 @@ def declare_group(ctx: Context, command: DeclareGroup) -> bool:
     group = existing.groups.get(command.group) if existing else None
     if group is not None:
         return _update(ctx, group, command.settings, command.update)
-    check_count(ctx)
+    check_count(ctx, 1 if existing else 2)
     settings = QueueSettings().changed(_of_group(command.settings))
+    check_target(ctx, f"{command.stream}{GROUP_SEPARATOR}{command.group}", settings)
     stream = existing or define_stream(ctx, command.stream)
     start = offset_of(stream, command.start)
     number = state.next_log

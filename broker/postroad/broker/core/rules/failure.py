@@ -8,7 +8,7 @@ from ..durable.queue import Queue
 from ..format.record import Move, Return
 from ..volatile.lease import Lease
 from .context import Context
-from .declare import dead_letter_queue
+from .dead_letters import dead_letter_queue, keeps_its_dead
 from .dispatch import dispatch
 from .retry import retry_delay_ms
 
@@ -28,16 +28,16 @@ class Failed:
 def fail(ctx: Context, queue: Queue, failed: list[Failed], reason: str, consumer: str) -> None:
     """Count an attempt for each message: it waits for the next one, or is dead.
 
-    A dead-letter queue never dead-letters: what fails there just waits.
+    A dead-letter queue without a rule of its own never dead-letters: what fails there just waits.
     """
-    settings, group = queue.settings, queue.group
+    settings, group, is_last = queue.settings, queue.group, keeps_its_dead(queue)
     back: list[tuple[int, int, int, int, int, int, int]] = []
     dead: list[Dead] = []
     for item in failed:
         lease = item.lease
         for sequence in range(lease.sequence, lease.sequence + lease.count):
             attempts = group.attempts.get(sequence, 0) + 1
-            if (item.dead or attempts >= settings.attempts_max) and queue.dead_letter_of is None:
+            if (item.dead or attempts >= settings.attempts_max) and not is_last:
                 dead.append((sequence, attempts, lease.granted_at, lease.priority))
                 continue
             delay = item.delay_ms
@@ -74,4 +74,7 @@ def bury(ctx: Context, queue: Queue, dead: list[Dead], reason: str, consumer: st
     priorities = [priority for *_, priority in dead] if any(priority for *_, priority in dead) else None
     ctx.commit(Move(ctx.now, target.number, "dead", queue.number, entries, reason, consumer, priorities))
     ctx.settle(queue, "dead", runs, consumer, reason)
+    if target.settings.overflow != "reject":
+        # Not here: what makes room there may be dead letters for the next queue, and so on.
+        ctx.timers.at("overflow", target.number, ctx.now)
     dispatch(ctx, target)

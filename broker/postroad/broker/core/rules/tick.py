@@ -9,6 +9,7 @@ from .consume import RESUME_MS, end_detached
 from .context import Context
 from .dispatch import dispatch
 from .failure import Failed, fail
+from .overflow import make_room
 from .retention import look, retain
 from .schedules import fire, watch
 from .sessions import end_session, expect_end
@@ -57,6 +58,9 @@ def tick(ctx: Context, command: Tick) -> None:
         elif kind == "expiry":
             if (queue := ctx.state.logs.get(int(key))) is not None:
                 dispatch(ctx, queue)
+        elif kind == "overflow":
+            if (queue := ctx.state.logs.get(int(key))) is not None:
+                make_room(ctx, queue)
         elif kind == "retention":
             if (stream := ctx.state.stream_logs.get(int(key))) is not None:
                 look(ctx, stream)

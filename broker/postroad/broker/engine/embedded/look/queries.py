@@ -13,7 +13,8 @@ from ....core.durable.stream import Stream
 from ....core.format.codec import decode
 from ....core.format.record import Move
 from ....core.machine import Machine
-from ....core.rules.declare import dead_letter_name, offset_of
+from ....core.rules.dead_letters import dead_letter_name
+from ....core.rules.declare import offset_of
 from ....errors import InvalidRequest, PostroadError, QueueNotFound
 from ....journal import Journal
 from ....settings import FOREVER
