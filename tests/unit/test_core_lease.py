@@ -57,17 +57,26 @@ def test_extending_a_part_changes_only_its_deadline() -> None:
     assert [(lease.number, lease.deadline) for lease in them] == [(1, 1001), (2, 9000)]
     assert them.next_deadline() == 1001
     assert [lease.number for lease in them.expired(1001)] == [1]
-    assert them.count == 2
+    assert them.count == 3
 
 
-def test_an_expired_lease_is_gone_for_good() -> None:
+def test_what_has_expired_is_held_until_it_is_taken() -> None:
     them = leases((1, 2, 10), (3, 1, 20))
 
-    assert [lease.number for lease in them.expired(1001)] == [1]
+    (expired,) = them.expired(1001)
+    assert them.held(1, 2) == [expired] == them.take(1, 2)
 
     assert them.take(1, 2) == []
     assert them.find_sequence(10) is None
     assert them.find_sequence(20) is not None
+
+
+def test_looking_at_what_is_held_cuts_it_as_taking_it_does() -> None:
+    for first, last in ((1, 9), (2, 5), (3, 3), (4, 4), (7, 9)):
+        them = leases((1, 3, 10), (4, 2, 40))
+        seen = them.held(first, last)
+        assert them.count == 5
+        assert seen == them.take(first, last)
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.lists(st.tuples(st.integers(1, 25), st.integers(0, 8))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...errors import QueueNotFound
 from ..durable.queue import Queue
 from ..durable.runs import gaps
@@ -32,9 +34,6 @@ def consume(ctx: Context, command: Consume) -> Consuming:
             raise QueueNotFound(f'There is no queue named "{command.queue}".', queue=command.queue)
         queue = define(ctx, command.queue, *(made_by_name(ctx, command.queue) or ()))
     runtime = ctx.runtime_of(queue)
-    if runtime.held_until is None:
-        runtime.held_until = ctx.now + RESUME_MS
-        ctx.timers.at("held", queue.number, runtime.held_until)
     subscription = _former(ctx, command) if command.resume else None
     if subscription is None:
         number = ctx.next_subscription
@@ -47,11 +46,14 @@ def consume(ctx: Context, command: Consume) -> Consuming:
         runtime.consumers.append(subscription)
         lost = _lease_again(ctx, runtime, subscription, command)
     else:
+        lost = _keep_held(ctx, runtime, subscription, command)
         subscription.detached_at = None
         subscription.stalled = False
         subscription.prefetch = command.prefetch
         subscription.client = command.client
-        lost = _keep_held(ctx, runtime, subscription, command)
+    if runtime.held_until is None:
+        runtime.held_until = ctx.now + RESUME_MS
+        ctx.timers.at("held", queue.number, runtime.held_until)
     first = subscription.next_number
     dispatch(ctx, queue)
     return Consuming(
@@ -72,13 +74,13 @@ def _keep_held(
 ) -> list[tuple[int, int]]:
     """The client is back in time: what it holds stays leased, what never reached it goes back."""
     lost: list[tuple[int, int]] = []
-    kept: list[Lease] = []
+    ranges: list[tuple[int, int]] = []
     for number, count, _ in command.held:
-        leases = subscription.leases.take(number, number + count - 1)
-        kept += leases
-        lost += gaps(number, number + count - 1, [(held.number, held.last) for held in leases])
-    subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
-    give_back(ctx, runtime, subscription, "connection lost")
+        there = subscription.leases.within(number, number + count - 1)
+        ranges += there
+        lost += gaps(number, number + count - 1, there)
+    begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
+    kept = give_back(ctx, runtime, subscription, "connection lost", begun, ranges)
     deadline = ctx.now + subscription.lease_ms
     for held in kept:
         held.deadline = deadline
@@ -157,20 +159,33 @@ def detach(ctx: Context, command: Detach) -> None:
 def end_detached(ctx: Context, subscription: Subscription) -> None:
     """Nobody came back: begun deliveries count an attempt, the others return free."""
     runtime = ctx.runtime_of(subscription.queue)
+    give_back(ctx, runtime, subscription, "connection lost", subscription.begun)
     if subscription in runtime.consumers:
         runtime.consumers.remove(subscription)
-    give_back(ctx, runtime, subscription, "connection lost")
     ctx.end(subscription)
     dispatch(ctx, subscription.queue)
 
 
-def give_back(ctx: Context, runtime: QueueRuntime, subscription: Subscription, reason: str) -> None:
-    """Return all leases of a subscription, counting an attempt for what was begun."""
-    begun = subscription.leases.take(1, subscription.begun) if subscription.begun else []
+def give_back(
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, reason: str, begun: int,
+    keep: Iterable[tuple[int, int]] = (),
+) -> list[Lease]:  # fmt: skip
+    """Return all leases of a subscription but those of ``keep``, which come back, counting an attempt for what was begun."""
+    failed = []
+    start = 1
+    for first, last in [*sorted(keep), (begun + 1, begun)]:
+        if start < first and start <= begun:
+            failed += subscription.leases.held(start, min(first - 1, begun))
+        start = max(start, last + 1)
+    if failed:
+        fail(ctx, runtime.queue, [Failed(held, 0) for held in failed], reason, subscription.consumer)
+        for held in failed:
+            subscription.leases.take(held.number, held.last)
+            runtime.leased -= held.count
+    subscription.begun = begun
+    kept = [held for first, last in keep for held in subscription.leases.take(first, last)]
     return_free(ctx, runtime, subscription.leases.clear())
-    if begun:
-        runtime.leased -= sum(held.count for held in begun)
-        fail(ctx, runtime.queue, [Failed(held, 0) for held in begun], reason, subscription.consumer)
+    return kept
 
 
 def return_free(ctx: Context, runtime: QueueRuntime, leases: list[Lease]) -> None:

@@ -12,6 +12,8 @@ from ..durable.stream_log import StreamLog
 from ..format.command import CancelMessage, Discard, Published, Purge, Redrive, RedriveEdited
 from ..format.effect import Revoke
 from ..format.record import Move
+from ..volatile.lease import Lease
+from ..volatile.subscription import Subscription
 from .context import Context
 from .dispatch import dispatch
 from .publish import check, store
@@ -131,22 +133,26 @@ def cancel_message(ctx: Context, command: CancelMessage) -> None:
     sequence = command.sequence
     if queue.group.is_settled(sequence) or sequence >= queue.log.next:
         raise MessageNotFound("The message is settled already.")
-    granted_at, consumer = 0, None
-    for subscription in ctx.subscriptions.values():
-        if subscription.queue is not queue:
-            continue
-        lease = subscription.leases.find_sequence(sequence)
-        if lease is not None:
-            number = lease.number + sequence - lease.sequence
-            subscription.leases.take(number, number)
-            ctx.runtime_of(queue).leased -= 1
-            granted_at, consumer = lease.granted_at, subscription.consumer
-            ctx.effects.append(Revoke(subscription.id, [(number, number)], "cancelled"))
-            if subscription.ended and not subscription.leases.count:
-                ctx.end(subscription)
-            break
-    ctx.settle(queue, "cancelled", [(sequence, sequence, granted_at)], consumer)
+    held = _holder(ctx, queue, sequence)
+    if held is None:
+        ctx.settle(queue, "cancelled", [(sequence, sequence, 0)])
+    else:
+        subscription, lease = held
+        ctx.settle(queue, "cancelled", [(sequence, sequence, lease.granted_at)], subscription.consumer)
+        number = lease.number + sequence - lease.sequence
+        subscription.leases.take(number, number)
+        ctx.runtime_of(queue).leased -= 1
+        ctx.effects.append(Revoke(subscription.id, [(number, number)], "cancelled"))
+        if subscription.ended and not subscription.leases.count:
+            ctx.end(subscription)
     dispatch(ctx, queue)
+
+
+def _holder(ctx: Context, queue: Queue, sequence: int) -> tuple[Subscription, Lease] | None:
+    for subscription in ctx.subscriptions.values():
+        if subscription.queue is queue and (lease := subscription.leases.find_sequence(sequence)) is not None:
+            return subscription, lease
+    return None
 
 
 def _runs(sequences: Iterable[int]) -> list[tuple[int, int, int]]:

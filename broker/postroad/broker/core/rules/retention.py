@@ -42,10 +42,10 @@ def retain(ctx: Context, stream: Stream) -> None:
         ctx.timers.at("retention", stream.number, ctx.now + max(LOOK_MS, settings.retention_ms // 100))
     if first <= log.first:
         return
+    ctx.commit(Trim(ctx.now, stream.number, first))
     for subscription in list(ctx.subscriptions.values()):
         if subscription.queue.stream == stream.number:
             _revoke_before(ctx, subscription, first)
-    ctx.commit(Trim(ctx.now, stream.number, first))
     for group in stream.groups.values():  # consumers may have room again, and ordering keys be free
         dispatch(ctx, group)
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from ...errors import LeaseLost
 from ..durable.runs import Runs, gaps
-from ..format.command import Complete, Published, PublishMessages, SettleDeliveries, SettleReply
+from ..format.command import Complete, NackRange, Published, PublishMessages, SettleDeliveries, SettleReply
 from ..format.effect import Progressed
 from ..volatile.lease import Lease
+from ..volatile.queue_runtime import QueueRuntime
 from ..volatile.subscription import Subscription
 from .consume import return_free
 from .context import Context
 from .dispatch import dispatch
 from .failure import Failed, fail
 from .publish import check, store
+
+Ranges = Sequence[tuple[int, int]]
+"""Of delivery numbers, first and last."""
 
 
 def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
@@ -33,44 +38,36 @@ def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
         check(ctx, [publish for completion in command.completions for publish in completion.publishes])
     queue = subscription.queue
     runtime = ctx.runtime_of(queue)
-    if command.begun is not None:
-        subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
     lost: list[tuple[int, int]] = []
     following: list[PublishMessages | None] = []
     all_were_full = queue.group.has_ready
 
-    acked = [lease for first, last in command.acks for lease in _take(subscription, first, last, lost)]
+    # Record first, then what no record says: should a record be refused, nothing has changed.
+    acked = [lease for leases in _held(subscription, command.acks, lost) for lease in leases]
     if acked:
         ctx.settle(queue, "acked", _runs(acked), subscription.consumer)
+        _take(runtime, subscription, command.acks, acked)
     plain = {item.number: item.result for item in command.completions if not item.publishes and not item.others}
     if plain:
-        acked += _with_results(ctx, subscription, plain, lost)
+        _with_results(ctx, runtime, subscription, plain, lost)
     for completion in command.completions:
         if completion.publishes or completion.others:
-            acked += _complete(ctx, subscription, completion, lost, following)
-    for lease in acked:
-        runtime.leased -= lease.count
-        subscription.note_settled(lease.number, lease.last)
+            _complete(ctx, runtime, subscription, completion, lost, following)
+    if command.nacks:
+        _nack(ctx, runtime, subscription, command.nacks, lost)
 
-    failed: dict[str, list[Failed]] = {}
-    for nack in command.nacks:
-        for lease in _take(subscription, nack.first, nack.last, lost):
-            runtime.leased -= lease.count
-            subscription.note_settled(lease.number, lease.last)
-            failed.setdefault(nack.reason or "nack", []).append(Failed(lease, nack.delay_ms, nack.dead))
-    for reason, those in failed.items():
-        fail(ctx, queue, those, reason, subscription.consumer)
+    if command.begun is not None:
+        subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
     for first, last in command.releases:
-        return_free(ctx, runtime, _take(subscription, first, last, lost))
+        _held_of(subscription, first, last, lost)
+        return_free(ctx, runtime, subscription.leases.take(first, last))
     if command.extends:
         deadline = ctx.now + (command.lease_ms or subscription.lease_ms)
         for first, last in command.extends:
             lost.extend(gaps(first, last, subscription.leases.extend(first, last, deadline)))
         ctx.timers.at("leases", subscription.id, deadline)
     for number, percent, note in command.progress:
-        lease_held = subscription.leases.take(number, number)
-        for lease in lease_held:
-            subscription.leases.add(lease)
+        for lease in subscription.leases.held(number, number):
             ctx.effects.append(Progressed(queue.number, lease.sequence, percent, note))
 
     # Last: what they publish may be leased at once, under numbers that nobody could have meant.
@@ -81,17 +78,62 @@ def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
     return _reply(subscription, lost, published)
 
 
-def _take(subscription: Subscription, first: int, last: int, lost: list[tuple[int, int]]) -> list[Lease]:
-    leases = subscription.leases.take(first, last)
+def _held(subscription: Subscription, ranges: Ranges, lost: list[tuple[int, int]]) -> list[list[Lease]]:
+    """The leases of each range of delivery numbers, every number once, though ranges may overlap; what is not held goes to ``lost``."""
+    found: list[list[Lease]] = []
+    named: Runs | None = None
+    end = 0
+    for first, last in ranges:
+        if first <= end and named is None:
+            named = Runs((lease.number, lease.last) for leases in found for lease in leases)
+        end = max(end, last)
+        parts = [(first, last)]
+        if named is not None:
+            lost.extend(again := named.within(first, last))
+            parts = gaps(first, last, again)
+        leases = [lease for part in parts for lease in _held_of(subscription, *part, lost)]
+        found.append(leases)
+        if named is not None:
+            for lease in leases:
+                named.add(lease.number, lease.last)
+    return found
+
+
+def _held_of(subscription: Subscription, first: int, last: int, lost: list[tuple[int, int]]) -> list[Lease]:
+    leases = subscription.leases.held(first, last)
     if len(leases) != 1 or leases[0].number != first or leases[0].last != last:
         lost.extend(gaps(first, last, [(lease.number, lease.last) for lease in leases]))
     return leases
 
 
+def _take(runtime: QueueRuntime, subscription: Subscription, ranges: Ranges, leases: list[Lease]) -> None:
+    """These, which ``_held`` found in those ranges, are settled: their records are committed."""
+    for first, last in ranges:
+        subscription.leases.take(first, last)
+    for lease in leases:
+        runtime.leased -= lease.count
+        subscription.note_settled(lease.number, lease.last)
+
+
+def _nack(
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, nacks: Sequence[NackRange],
+    lost: list[tuple[int, int]],
+) -> None:  # fmt: skip
+    ranges = [(nack.first, nack.last) for nack in nacks]
+    held = _held(subscription, ranges, lost)
+    failed: dict[str, list[Failed]] = {}
+    for nack, leases in zip(nacks, held, strict=True):
+        for lease in leases:
+            failed.setdefault(nack.reason or "nack", []).append(Failed(lease, nack.delay_ms, nack.dead))
+    for reason, those in failed.items():
+        fail(ctx, runtime.queue, those, reason, subscription.consumer)
+    _take(runtime, subscription, ranges, [lease for leases in held for lease in leases])
+
+
 def _complete(
-    ctx: Context, subscription: Subscription, completion: Complete, lost: list[tuple[int, int]],
-    following: list[PublishMessages | None],
-) -> list[Lease]:  # fmt: skip
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, completion: Complete,
+    lost: list[tuple[int, int]], following: list[PublishMessages | None],
+) -> None:  # fmt: skip
     """Ack with result and publishes: records of one command, so one atomic batch of the journal."""
     done = {completion.number: completion.result, **dict(completion.others)}
     numbers = Runs((number, number) for number in sorted(done))
@@ -99,19 +141,20 @@ def _complete(
     if gone:
         lost.extend(gone)
         following.extend(None for _ in completion.publishes)
-        return []
+        return
     following.extend(completion.publishes)
-    return _with_results(ctx, subscription, done, lost)
+    _with_results(ctx, runtime, subscription, done, lost)
 
 
 def _with_results(
-    ctx: Context, subscription: Subscription, done: dict[int, bytes | None], lost: list[tuple[int, int]]
-) -> list[Lease]:
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, done: dict[int, bytes | None],
+    lost: list[tuple[int, int]],
+) -> None:  # fmt: skip
     """Ack with the results by delivery number that there are: one record for all of them."""
-    numbers = Runs((number, number) for number in sorted(done))
-    leases = [lease for first, last in numbers for lease in _take(subscription, first, last, lost)]
+    ranges = list(Runs((number, number) for number in sorted(done)))
+    leases = [lease for held in _held(subscription, ranges, lost) for lease in held]
     if not leases:
-        return leases
+        return
     results = {
         lease.sequence + offset: result
         for lease in leases
@@ -119,7 +162,7 @@ def _with_results(
         if (result := done[lease.number + offset]) is not None
     }
     ctx.settle(subscription.queue, "acked", _runs(leases), subscription.consumer, None, results or None)
-    return leases
+    _take(runtime, subscription, ranges, leases)
 
 
 def _runs(leases: list[Lease]) -> list[tuple[int, int, int]]:

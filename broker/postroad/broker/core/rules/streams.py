@@ -27,6 +27,7 @@ def reset_group(ctx: Context, command: ResetGroup) -> int:
             f'"{group.name}" is a queue; only a consumer group has a position to reset.', field="group"
         )
     start = offset_of(ctx.state.stream_logs[group.stream], command.start)
+    ctx.commit(Reset(ctx.now, group.number, start))
     runtime = ctx.runtime_of(group)
     for subscription in list(ctx.subscriptions.values()):
         if subscription.queue is group and (leases := subscription.leases.clear()):
@@ -34,7 +35,6 @@ def reset_group(ctx: Context, command: ResetGroup) -> int:
             ctx.effects.append(Revoke(subscription.id, [(held.number, held.last) for held in leases], "reset"))
             if subscription.ended:
                 ctx.end(subscription)
-    ctx.commit(Reset(ctx.now, group.number, start))
     ctx.watch_due(group)
     dispatch(ctx, group)
     return start

@@ -85,8 +85,10 @@ def _expire(ctx: Context, subscription: Subscription) -> None:
     queue = subscription.queue
     expired = subscription.leases.expired(ctx.now)
     if expired:
-        ctx.runtime_of(queue).leased -= sum(lease.count for lease in expired)
         fail(ctx, queue, [Failed(lease, 0) for lease in expired], "lease expired", subscription.consumer)
+        for lease in expired:
+            subscription.leases.take(lease.number, lease.last)
+            ctx.runtime_of(queue).leased -= lease.count
         if subscription.ended and not subscription.leases.count:
             ctx.end(subscription)
         dispatch(ctx, queue)

@@ -74,6 +74,16 @@ class Leases:
             taken.append(lease)
         return taken
 
+    def held(self, first: int, last: int) -> list[Lease]:
+        """What ``take`` would return; nothing is removed."""
+        exact = self._by_number.get(first)
+        if exact is not None and exact.last == last:
+            return [exact]
+        return [
+            lease if first <= lease.number and lease.last <= last else _part(lease, first, last)
+            for lease in self._overlapping(first, last)
+        ]
+
     def within(self, first: int, last: int) -> list[tuple[int, int]]:
         """The parts of deliveries ``first`` … ``last`` that are held."""
         exact = self._by_number.get(first)
@@ -91,11 +101,8 @@ class Leases:
         return held
 
     def expired(self, at_ms: int) -> list[Lease]:
-        """Remove and return the leases whose deadline has come."""
-        due = [lease for lease in self if lease.deadline <= at_ms]
-        for lease in due:
-            self._remove(lease)
-        return due
+        """The leases whose deadline has come; nothing is removed."""
+        return [lease for lease in self if lease.deadline <= at_ms]
 
     def next_deadline(self) -> int | None:
         return min((lease.deadline for lease in self._by_number.values()), default=None)
@@ -145,6 +152,13 @@ class Leases:
                 found.append(lease)
             at += 1
         return found
+
+
+def _part(lease: Lease, first: int, last: int) -> Lease:
+    """What of the lease is within deliveries ``first`` … ``last``."""
+    first, last = max(first, lease.number), min(last, lease.last)
+    sequence = lease.sequence + first - lease.number
+    return Lease(first, last - first + 1, sequence, lease.priority, lease.granted_at, lease.deadline)
 
 
 def _cut(lease: Lease, number: int) -> tuple[Lease, Lease]:
