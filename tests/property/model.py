@@ -76,6 +76,8 @@ class Model:
         # What the command being watched allows: numbers asked to be released, and to be dead at once.
         self.released: set[tuple[int, int]] = set()
         self.dead_wanted: set[tuple[int, int]] = set()
+        self.untold: set[tuple[int, int]] = set()
+        """Leases that a record has ended by an operator's decision: their holders are to be told within the same command."""
 
     def restarted(self) -> None:
         self.workers.clear()
@@ -98,6 +100,10 @@ class Model:
         handler = getattr(self, f"_{type(step).__name__.lower()}", None)
         if handler is not None:
             handler(step)
+
+    def done(self) -> None:
+        """The command is over."""
+        assert not self.untold, "a holder was not told"
 
     # Records
 
@@ -151,6 +157,9 @@ class Model:
                     f"{sequence} was {record.how} after it was {message.state}"
                 )
                 if message.state == "leased":
+                    if record.how == "cancelled":
+                        number, id = self._holder(queue, sequence)
+                        self.untold.add((id, number))
                     self._end_lease(queue, sequence)
                 message.state = record.how
 
@@ -222,7 +231,8 @@ class Model:
     def _revoke(self, effect: Revoke) -> None:
         for first, last in effect.numbers:
             for number in range(first, last + 1):
-                assert (effect.subscription, number) in self.leases
+                assert (effect.subscription, number) in self.untold, "it was told of what it still holds"
+                self.untold.remove((effect.subscription, number))
 
     def _end(self, effect: End) -> None:
         self.workers.pop(effect.subscription, None)

@@ -57,6 +57,7 @@ class WatchedCore(Core):
             then(reply)
         for step in self.trace.steps:
             self.model.saw(step, self.machine.now)
+        self.model.done()
         self.trace.steps.clear()
         self.model.passed(self.machine.now)
         before = len(self.journal)

@@ -115,6 +115,17 @@ class StreamModel:
         self.position = 0
         self.next_prefetch = 0
         self.is_dead_wanted = False
+        self.untold: set[tuple[int, int]] = set()
+        """Leases that a record has ended: their holders are to be told within the same command."""
+
+    def done(self) -> None:
+        """The command is over."""
+        assert not self.untold, "a holder was not told"
+
+    def _end_lease(self, log: int, offset: int) -> None:
+        lease = self._lease_of(log, offset)
+        del self.leases[lease]
+        self.untold.add(lease)
 
     def restarted(self) -> None:
         self.prefetch.clear()
@@ -272,11 +283,12 @@ class StreamModel:
         log = self.logs[record.log]
         assert record.first == log.must_be_kept() > log.first
         log.first = record.first
-        for box in self.boxes.values():
+        for number, box in self.boxes.items():
             if box.log is log:
                 for offset in range(record.first):
-                    if box.state[offset] in (*OPEN, "revoked"):
-                        assert box.state[offset] != "leased", "its holder was not told"
+                    if box.state[offset] in OPEN:
+                        if box.state[offset] == "leased":
+                            self._end_lease(number, offset)
                         box.lost["trimmed"] += 1
                         box.close(offset, "trimmed")
 
@@ -304,7 +316,9 @@ class StreamModel:
                     box.close(offset, record.how)
 
     def _reset(self, record: Reset) -> None:
-        assert "leased" not in self.boxes[record.log].state.values(), "a holder was not told"
+        for offset, state in self.boxes[record.log].state.items():
+            if state == "leased":
+                self._end_lease(record.log, offset)
         self._start(self.boxes[record.log], record.start)
 
     # Effects
@@ -337,8 +351,8 @@ class StreamModel:
     def _revoke(self, effect: Revoke) -> None:
         for first, last in effect.numbers:
             for number in range(first, last + 1):
-                log, offset, _ = self.leases.pop((effect.subscription, number))
-                self.boxes[log].state[offset] = "revoked"
+                assert (effect.subscription, number) in self.untold, "it was told of what it still holds"
+                self.untold.remove((effect.subscription, number))
 
     def _lease_of(self, log: int, offset: int) -> tuple[int, int]:
         (found,) = [key for key, lease in self.leases.items() if lease[:2] == (log, offset)]
