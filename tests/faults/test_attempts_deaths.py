@@ -73,7 +73,6 @@ def one_life(
 
 
 @pytest.mark.parametrize("how", ["exit", "abort", "loop", "memory"])
-@pytest.mark.xfail(strict=True, reason="`begun` is told at the end of the tick, which never comes")
 def test_a_message_whose_handler_kills_its_process_is_dead_at_last(
     broker: LiveBroker, tmp_path: Path, how: str
 ) -> None:

@@ -61,10 +61,21 @@ class Worker:
     lease_ms: int
     next_number: int = 1
     begun: int = 0
+    reports_begun: bool = False
+    is_silent: bool = False
     stalled: bool = False
     detached: bool = False
     ended: bool = False
     settled: set[int] = field(default_factory=set)
+
+    def say_begun(self, number: int) -> None:
+        self.begun = number if self.reports_begun else max(self.begun, min(number, self.next_number - 1))
+
+    def tried(self, held: list[int]) -> int:
+        """The highest number that counts when leases end: what it had begun, else the first; all, if it never said."""
+        if not self.reports_begun and not self.begun:
+            return self.next_number
+        return max(self.begun, min(held, default=0))
 
 
 class Model:
@@ -165,15 +176,19 @@ class Model:
 
     def _return(self, record: Return) -> None:
         queue = self.queues[record.log]
+        tried = self._tried()
         for sequence, attempts, due, priority, *_ in record.entries:
             message = queue.log[sequence]
-            lease, worker, number = self._failed(queue, sequence, attempts)
+            lease, id, number = self._failed(queue, sequence, attempts)
+            worker = self.workers[id]
             assert priority == message.priority
             assert attempts < queue.settings["attempts_max"] or queue.is_dead_letter, "one attempt too many"
             if record.reason == "lease expired":
                 assert lease.deadline <= self.at, f"{sequence} expired {lease.deadline - self.at} ms early"
+                assert number <= tried[id], f"{sequence} was not begun, and counted"
+                worker.is_silent = worker.reports_begun
             elif record.reason == "connection lost":
-                assert number <= worker.begun, f"{sequence} was not begun, and counted"
+                assert number <= tried[id], f"{sequence} was not begun, and counted"
             message.attempts, message.due = attempts, due
             message.state = "retrying" if due else "ready"
             assert due == 0 or due > self.at
@@ -183,9 +198,9 @@ class Model:
         for sequence, _, _, _, former, attempts, _ in record.entries:
             assert sequence == len(target.log)
             if record.why == "dead":
-                number, worker = self._holder(origin, former)
+                number, id = self._holder(origin, former)
                 self._failed(origin, former, attempts, keep=True)
-                asked = (worker, number) in self.dead_wanted
+                asked = (id, number) in self.dead_wanted
                 assert asked or attempts >= origin.settings["attempts_max"], f"{former} died with attempts left"
                 assert not origin.is_dead_letter, "a dead-letter queue dead-lettered"
             moved = origin.log[former]
@@ -195,7 +210,7 @@ class Model:
 
     def _deliver(self, grant: Deliver) -> None:
         queue, worker = self.queues[grant.log], self.workers[grant.subscription]
-        assert not (queue.paused or worker.detached or worker.ended or worker.stalled)
+        assert not (queue.paused or worker.detached or worker.ended or worker.stalled or worker.is_silent)
         assert grant.number == worker.next_number, "delivery numbers count up by one"
         worker.next_number += grant.count
         for offset in range(grant.count):
@@ -223,7 +238,9 @@ class Model:
         for sequence in range(effect.first, effect.last + 1):
             number, id = self._holder(queue, sequence)
             worker = self.workers[id]
-            free = (worker.detached or worker.ended) and number > worker.begun
+            is_over = self.leases[id, number].deadline <= self.at
+            free = (worker.detached or worker.ended or is_over) and number > worker.begun
+            worker.is_silent = worker.is_silent or (is_over and worker.reports_begun and not worker.detached)
             assert free or (id, number) in self.released, f"{sequence} came back for no reason"
             del self.leases[id, number]
             queue.log[sequence].state = "ready"
@@ -243,13 +260,16 @@ class Model:
 
     # Parts
 
+    def _tried(self) -> dict[int, int]:
+        return {id: w.tried([n for owner, n in self.leases if owner == id]) for id, w in self.workers.items()}
+
     def _holder(self, queue: Queue, sequence: int) -> tuple[int, int]:
         """``(number, worker)`` of the one lease there is on a message."""
         found = [key for key, lease in self.leases.items() if lease.queue is queue and lease.sequence == sequence]
         assert len(found) == 1, f"{sequence} has {len(found)} leases"
         return found[0][1], found[0][0]
 
-    def _failed(self, queue: Queue, sequence: int, attempts: int, *, keep: bool = False) -> tuple[Lease, Worker, int]:
+    def _failed(self, queue: Queue, sequence: int, attempts: int, *, keep: bool = False) -> tuple[Lease, int, int]:
         number, id = self._holder(queue, sequence)
         message = queue.log[sequence]
         assert message.state == "leased", f"{sequence} failed while {message.state}"
@@ -257,7 +277,7 @@ class Model:
         lease = self.leases[id, number]
         if not keep:
             del self.leases[id, number]
-        return lease, self.workers[id], number
+        return lease, id, number
 
     def _end_lease(self, queue: Queue, sequence: int) -> None:
         number, id = self._holder(queue, sequence)

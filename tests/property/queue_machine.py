@@ -170,9 +170,9 @@ class QueueMachine(RuleBasedStateMachine):
     # Consumers
 
     @precondition(lambda self: len(self.model.workers) < 5)
-    @rule(target=workers, queue=queues, prefetch=st.integers(1, 5))
-    def consume(self, queue: str, prefetch: int) -> int:
-        return self._consume(c.Consume(queue=queue, consumer="w", prefetch=prefetch))
+    @rule(target=workers, queue=queues, prefetch=st.integers(1, 5), reports=st.booleans())
+    def consume(self, queue: str, prefetch: int, reports: bool = False) -> int:
+        return self._consume(c.Consume(queue=queue, consumer="w", prefetch=prefetch, reports_begun=reports))
 
     def _consume(self, command: c.Consume) -> int:
         core, model = self.core, self.model
@@ -185,12 +185,14 @@ class QueueMachine(RuleBasedStateMachine):
                 if not isinstance(step, Deliver):  # a queue that was made, deliveries given back: before what follows
                     core.trace.steps.remove(step)
                     if worker is not None:
-                        worker.begun = max(worker.begun, min(command.begun, worker.next_number - 1))
+                        worker.say_begun(command.begun)
                     model.saw(step, core.machine.now)
             is_new = worker is None
             if worker is None:
                 worker = model.workers[reply.subscription] = Worker(model.queues[log], command.prefetch, reply.lease_ms)
+                worker.reports_begun = command.reports_begun
             worker.detached, worker.stalled, worker.prefetch = False, False, command.prefetch
+            worker.is_silent = False
             for number, count, sequence in sorted(command.held):
                 for k in range(count):
                     key = (reply.subscription, number + k)
@@ -206,7 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
                         model.leases[key].deadline = core.machine.now + reply.lease_ms
                 if is_new:
                     worker.next_number = max(worker.next_number, number + count)
-            worker.begun = max(worker.begun, min(command.begun, worker.next_number - 1))
+            worker.say_begun(min(command.begun, worker.next_number - 1) if is_new else command.begun)
 
         reply = core.run(command, then)
         self.tokens[reply.subscription] = reply.token
@@ -258,8 +260,8 @@ class QueueMachine(RuleBasedStateMachine):
             command.extends, command.lease_ms = [(extend[0], extend[0] + extend[1])], 5000
         if done is not None:
             publish = c.PublishMessages(queue="a", sizes=[1])
-            others = [(done[0] + k, k) for k in range(1, done[1] + 1)]
-            command.completions = [c.Complete(number=done[0], result=1, others=others, publishes=[publish])]
+            others = [(done[0] + k, b"%d" % k) for k in range(1, done[1] + 1)]
+            command.completions = [c.Complete(number=done[0], result=b"1", others=others, publishes=[publish])]
         if progress is not None:
             command.progress = [(progress, 50, None)]
         self._say(worker, command)
@@ -276,8 +278,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _settle(self, id: int, worker: Worker, command: c.SettleDeliveries) -> None:
         model = self.model
+        worker.is_silent = False
         if command.begun is not None:
-            worker.begun = max(worker.begun, min(command.begun, worker.next_number - 1))
+            worker.say_begun(command.begun)
         held = {number for owner, number in model.leases if owner == id}
         wanted = [
             *(("ack", *ack) for ack in command.acks),
@@ -321,7 +324,7 @@ class QueueMachine(RuleBasedStateMachine):
         known = self.model.workers.get(worker)
         if stalled is None:
             if known is not None:
-                known.prefetch = prefetch
+                known.prefetch, known.is_silent = prefetch, False
             self.core.run(c.SetPrefetch(subscription=worker, prefetch=prefetch))
         else:
             if known is not None:
@@ -349,15 +352,19 @@ class QueueMachine(RuleBasedStateMachine):
             if owner == worker
         ]
         self.core.run(c.Detach(subscription=worker))
-        return (worker, self.tokens[worker], known.queue.name, known.begun, held)
+        return (worker, self.tokens[worker], known.queue.name, (known.begun, known.reports_begun), held)
 
     @rule(target=workers, former=consumes(lost), keep=st.integers(0, 3))
     def come_back(self, former: Any, keep: int) -> Any:
-        _, token, queue, begun, held = former
+        _, token, queue, (begun, reports), held = former
         if queue not in self.core.machine.state.queues:
             return multiple()
         rows = [(number, 1, sequence) for number, sequence in held[: len(held) - keep]]
-        return self._consume(c.Consume(queue=queue, consumer="w", prefetch=4, resume=token, begun=begun, held=rows))
+        return self._consume(
+            c.Consume(
+                queue=queue, consumer="w", prefetch=4, resume=token, begun=begun, reports_begun=reports, held=rows
+            )
+        )
 
     # Operators
 

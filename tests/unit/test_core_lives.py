@@ -141,7 +141,7 @@ def test_a_resume_that_comes_too_late_gets_what_is_still_there() -> None:
     assert again.token != first.token
     assert again.lost == [(1, 1)]
     assert core.settle(again.subscription, acks=[(2, 3)]).lost == []
-    assert core.counts() == {"leased": 1, "acked": 2}
+    assert core.counts() == {"leased": 1, "acked": 2, "retried": 3}  # it never said what it had begun
 
 
 @pytest.mark.parametrize("from_snapshot", [False, True])
@@ -299,3 +299,62 @@ def test_every_delivery_number_is_used_once() -> None:
 
     numbers = [e.number + k for e in core.effects if isinstance(e, Deliver) for k in range(e.count)]
     assert len(numbers) == len(set(numbers)) == 18
+
+
+def attempts(core: Core) -> dict[int, int]:
+    return dict(core.queue().group.attempts)
+
+
+@pytest.mark.parametrize(
+    ("reports", "begun", "acked", "counted"),
+    [
+        pytest.param(True, None, 0, {0: 1}, id="nothing begun: the first counts"),
+        pytest.param(True, 2, 0, {0: 1, 1: 1}, id="what has begun"),
+        pytest.param(True, 2, 2, {2: 1}, id="all that had begun is done: the next counts"),
+        pytest.param(True, 9, 1, {1: 1, 2: 1, 3: 1}, id="more than was delivered"),
+        pytest.param(False, None, 0, {0: 1, 1: 1, 2: 1, 3: 1}, id="it never says: all count"),
+        pytest.param(False, 1, 0, {0: 1}, id="it says without having announced it"),
+    ],
+)
+@pytest.mark.parametrize("how", ["connection", "lease"])
+def test_what_counts_when_leases_end(
+    how: str, reports: bool, begun: int | None, acked: int, counted: dict[int, int]
+) -> None:
+    core = Core()
+    core.publish(4)
+    worker = core.consuming(prefetch=4, reports_begun=reports).subscription
+    core.settle(worker, begun=begun, acks=[(1, acked)] if acked else [])
+    if how == "connection":
+        core.run(c.Detach(subscription=worker))
+    else:
+        core.run(c.Stall(subscription=worker, stalled=True))
+
+    core.wait(600 if how == "connection" else 31_000)
+
+    assert attempts(core) == counted
+
+
+def test_the_last_word_on_what_has_begun_counts_where_it_is_reported() -> None:
+    core = Core()
+    core.publish(3)
+    worker = core.consuming(prefetch=3, reports_begun=True).subscription
+    core.settle(worker, begun=3)
+    core.settle(worker, begun=1)
+    core.run(c.Detach(subscription=worker))
+
+    core.wait(600)
+
+    assert attempts(core) == {0: 1}
+
+
+def test_a_reporting_consumer_whose_lease_ran_out_gets_nothing_until_it_says_something() -> None:
+    core = Core()
+    core.publish(2)
+    worker = core.consuming(prefetch=2, reports_begun=True).subscription
+    core.settle(worker, begun=1)
+    core.wait(31_000)
+
+    assert core.counts()["ready"] == 2
+    core.settle(worker, begun=1)
+    assert core.counts()["leased"] == 2
+    assert attempts(core) == {0: 1}

@@ -100,10 +100,9 @@ export class BatchConsumer<T = unknown> extends Worker {
   async #run(batch: readonly Delivery[]): Promise<void> {
     const controller = new AbortController();
     this.#controllers.add(controller);
-    for (const delivery of batch) {
-      this.subscription.begin(delivery);
-      this.active.add(delivery);
-    }
+    const [last] = batch.slice(-1);
+    if (last !== undefined) this.subscription.begin(last, { isAlone: false, following: [], at: 0 });
+    for (const delivery of batch) this.active.add(delivery);
     try {
       const good = await this.#admitted(batch);
       const context = { signal: controller.signal, done: doneOf(good.length) };

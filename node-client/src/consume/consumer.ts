@@ -51,7 +51,8 @@ export class Consumer<T = unknown> extends Worker {
   }
 
   #begin(delivery: Delivery): void {
-    this.subscription.begin(delivery);
+    const isAlone = this.active.size === 0;
+    this.subscription.begin(delivery, { isAlone, following: this.#queue, at: this.#head });
     const admitted = admit(delivery, this.#source.check);
     if (admitted === true) this.#handle(delivery, false);
     else if (admitted !== false) {

@@ -8,6 +8,7 @@ import { AlreadySettled, asPostroadError, LeaseLost, type PostroadError } from "
 import type { Link } from "../link.js";
 import type { Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
+import { Begun, type Next } from "./begun.js";
 import { type Delivery, leaseLost, type Settlement } from "./delivery.js";
 import type { BatchDone, LogLevel } from "./message.js";
 import { Said } from "./said.js";
@@ -24,28 +25,37 @@ const RETRY_MS = 1_000;
 const ACK: Settlement = { kind: "ack" };
 
 export class Settler {
-  /** The highest number whose handler has begun. */
-  begun = 0;
   readonly #link: Link;
   readonly #sub: number;
   readonly #events: SettlerEvents;
+  readonly #begun = new Begun();
   readonly #unanswered = new Set<SettleBatch>();
   readonly #progress = new Map<number, { number: number; percent?: number; note?: string }>();
-  readonly #said = new Said(() => this.flush());
+  readonly #said = new Said(() => this.flush(this.#begun.claimed));
   readonly #idle: (() => void)[] = [];
   #open = new SettleBatch();
   #isScheduled = false;
   #isActive = false;
-  #begunTold = 0;
+  readonly #forgetExit: () => void;
 
   constructor(link: Link, sub: number, events: SettlerEvents) {
     this.#link = link;
     this.#sub = sub;
     this.#events = events;
+    this.#forgetExit = platform.atExit(() => this.flush());
   }
 
-  begin(number: number): void {
-    if (number > this.begun) this.begun = number;
+  /** The highest number whose handler has begun. */
+  get begun(): number {
+    return this.#begun.last;
+  }
+
+  /** A handler is about to run: what has come of those before it, and its number, are written before it does. */
+  begin(delivery: Delivery, next: Next): void {
+    // The first that a consumer holds counts in any case: nothing need be told before it.
+    const isFirst = next.isAlone && this.#open.isEmpty;
+    const number = this.#begun.begin(delivery, next, isFirst);
+    if (number !== undefined && this.#isActive) this.flush(number);
     this.#schedule();
   }
 
@@ -64,7 +74,7 @@ export class Settler {
         batch = new SettleBatch();
         batch.add(delivery, settlement, done);
         this.#unanswered.add(batch);
-        this.flush();
+        this.flush(this.#begun.claimed);
         this.#send(batch);
       } else batch.add(delivery, settlement, done);
     } else batch.add(delivery, settlement);
@@ -82,7 +92,7 @@ export class Settler {
     }
     for (const delivery of deliveries) delivery.join();
     this.#unanswered.add(batch);
-    this.flush();
+    this.flush(this.#begun.claimed);
     this.#send(batch);
     this.#events.settled(batch.settled);
     return quietly(
@@ -141,7 +151,7 @@ export class Settler {
   /** The subscription is there: sends what was not answered before, and what has gathered. */
   activate(): void {
     this.#isActive = true;
-    this.#begunTold = this.begun;
+    this.#begun.tell(this.begun);
     for (const batch of this.#unanswered) {
       batch.isResent = batch.id !== 0;
       this.#send(batch);
@@ -166,7 +176,7 @@ export class Settler {
     this.#progress.clear();
     this.#said.clear();
     this.#open = new SettleBatch();
-    this.begun = this.#begunTold = 0;
+    this.#begun.clear();
     for (const batch of batches) batch.reject(error);
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -180,24 +190,32 @@ export class Settler {
     });
   }
 
-  /** Sends what was gathered, or keeps it until the subscription is active again. */
-  flush(): void {
+  /**
+   * Sends what was gathered, or keeps it until the subscription is active again.
+   *
+   * @param begun - the number to tell, which may cover what begins later in this tick.
+   */
+  flush(begun: number = this.begun): void {
     const batch = this.#open;
     if (!batch.isEmpty) {
       this.#open = new SettleBatch();
       this.#unanswered.add(batch);
-      this.#send(batch);
+      this.#send(batch, begun);
       this.#events.settled(batch.settled);
-    }
-    if (this.#isActive && (this.begun > this.#begunTold || this.#progress.size > 0 || this.#said.isDue)) {
-      this.#link.send({ op: "settle", sub: this.#sub, ...this.#news() });
+    } else if (this.#isActive && (this.#begun.isNews(begun) || this.#progress.size > 0 || this.#said.isDue)) {
+      this.#link.send({ op: "settle", sub: this.#sub, ...this.#news(begun) });
     }
   }
 
+  /** Nothing more is begun or settled. */
+  end(): void {
+    this.#forgetExit();
+  }
+
   /** What goes along with any settle: what has begun, progress, and log lines. */
-  #news(): Record<string, unknown> {
+  #news(begun: number): Record<string, unknown> {
     const news: Record<string, unknown> = {};
-    if (this.begun > this.#begunTold) news["begun"] = this.#begunTold = this.begun;
+    if (this.#begun.tell(begun)) news["begun"] = begun;
     if (this.#progress.size > 0) {
       news["progress"] = [...this.#progress.values()];
       this.#progress.clear();
@@ -206,14 +224,14 @@ export class Settler {
     return news;
   }
 
-  #send(batch: SettleBatch): void {
+  #send(batch: SettleBatch, begun: number = this.#begun.claimed): void {
     if (!this.#isActive) return;
     batch.id = this.#link.requests.nextId();
     this.#link.requests.expect(batch.id, {
       ok: (header) => this.#answered(batch, header),
       failed: (error) => this.#settleFailed(batch, error),
     });
-    this.#link.send({ op: "settle", id: batch.id, sub: this.#sub, ...batch.parts(), ...this.#news() });
+    this.#link.send({ op: "settle", id: batch.id, sub: this.#sub, ...batch.parts(), ...this.#news(begun) });
   }
 
   #answered(batch: SettleBatch, header: Header): void {

@@ -8,6 +8,7 @@ import type { Link, Participant } from "../link.js";
 import type { Frame, Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
 import type { Opening } from "../session/session.js";
+import type { Next } from "./begun.js";
 import { Delivery, type Holder, leaseLost, type Settlement } from "./delivery.js";
 import { heldRuns } from "./held.js";
 import { Holdings } from "./holdings.js";
@@ -91,9 +92,9 @@ export class Subscription implements Holder, Participant {
     return this.#prefetch.value;
   }
 
-  /** Its handler has begun. Deliveries begin in the order of their numbers, so the highest number says it all. */
-  begin(delivery: Delivery): void {
-    this.#settler.begin(delivery.number);
+  /** Its handler is about to run. Deliveries begin in the order of their numbers, so the highest number says it all. */
+  begin(delivery: Delivery, next: Next): void {
+    this.#settler.begin(delivery, next);
   }
 
   settle(delivery: Delivery, settlement: Settlement): Promise<void> {
@@ -171,6 +172,7 @@ export class Subscription implements Holder, Participant {
 
   #end(): void {
     this.lost();
+    this.#settler.end();
     this.#isEnded = true;
     this.#link.leave(this);
     this.#link.unroute(this.#sub);
@@ -197,6 +199,7 @@ export class Subscription implements Holder, Participant {
       id,
       sub: this.#sub,
       ...source.fields,
+      reports_begun: true,
       prefetch: this.#isCancelled ? 1 : Math.min(this.#prefetch.value, this.#link.limits.prefetchMax),
       ...(name === undefined ? {} : { consumer: name }),
       ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),

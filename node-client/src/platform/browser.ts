@@ -25,4 +25,5 @@ export const platform: Platform = {
   allocate: (size) => new Uint8Array(size),
   sha256: (text) => sha256(encoder.encode(text)),
   endOfTick: (task) => queueMicrotask(task),
+  atExit: () => () => {},
 };

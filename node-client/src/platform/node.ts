@@ -8,6 +8,12 @@ const schedule = setImmediate;
 const buffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/** One listener for all: a process with many consumers would be warned of a leak. */
+const atExit = new Set<() => void>();
+const runAll = (): void => {
+  for (const task of atExit) task();
+};
+
 export const platform: Platform = {
   byteLength: (text) => Buffer.byteLength(text),
   write: (text, target, offset) => buffer(target).write(text, offset, "utf8"),
@@ -19,4 +25,12 @@ export const platform: Platform = {
   allocate: (size) => Buffer.allocUnsafeSlow(size),
   sha256: (text) => createHash("sha256").update(text, "utf8").digest(),
   endOfTick: (task) => void schedule(task),
+  atExit: (task) => {
+    if (atExit.size === 0) process.on("exit", runAll);
+    atExit.add(task);
+    return () => {
+      atExit.delete(task);
+      if (atExit.size === 0) process.off("exit", runAll);
+    };
+  },
 };

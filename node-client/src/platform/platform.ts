@@ -13,4 +13,6 @@ export interface Platform {
   sha256(text: string): Uint8Array;
   /** Runs `task` when everything that is ready to run now has run. */
   endOfTick(task: () => void): void;
+  /** Runs `task` when the process ends by itself; call what it returns to take that back. */
+  atExit(task: () => void): () => void;
 }

@@ -235,6 +235,8 @@ class ConsumeSpec:
         resume: Token of the subscription to go on with, after a reconnect.
         held: ``(number, count, sequence)`` of deliveries still being worked on.
         begun: Highest delivery number begun, with ``resume``.
+        reports_begun: It tells what has begun before the handler runs. So what it has not told, but for the next one, counts no
+            attempt when it is lost; and the last ``begun`` counts, be it lower than one before.
     """
 
     queue: str
@@ -246,6 +248,7 @@ class ConsumeSpec:
     resume: str | None = None
     held: Sequence[tuple[int, int, int]] = ()
     begun: int = 0
+    reports_begun: bool = False
     group: str | None = None
     start: str | tuple[str, int] = "latest"
 

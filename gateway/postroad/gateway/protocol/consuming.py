@@ -59,6 +59,7 @@ def consume_spec(request: Mapping[str, Any], limits: Limits, *, consumer: str, c
         resume=string(request, "resume", 200),
         held=_held(request.get("held", []), limits),
         begun=integer(request, "begun", 0, JSON_INT_MAX) or 0,
+        reports_begun=boolean(request, "reports_begun", False),
     )
 
 

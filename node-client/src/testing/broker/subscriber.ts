@@ -25,17 +25,21 @@ export class TestSubscriber {
   sub: number;
   prefetch: number;
   begun = 0;
+  /** Its client tells what has begun before the handler runs. */
+  readonly #reportsBegun: boolean;
   isCancelled = false;
   /** When leases end, after its connection was lost. */
   endsAt: number | undefined;
   #last = 0;
 
-  constructor(id: string, group: TestGroup, connection: TestConnection, { sub, prefetch, consumer }: Header) {
+  constructor(id: string, group: TestGroup, connection: TestConnection, header: Header) {
+    const { sub, prefetch, consumer } = header;
     this.id = id;
     this.group = group;
     this.connection = connection;
     this.sub = Number(sub);
     this.prefetch = typeof prefetch === "number" ? prefetch : 20;
+    this.#reportsBegun = header["reports_begun"] === true;
     this.consumer = typeof consumer === "string" ? consumer : `test-${connection.number}`;
   }
 
@@ -76,11 +80,22 @@ export class TestSubscriber {
     return toRanges(lost);
   }
 
+  /**
+   * The highest number that counts an attempt when leases end now: what had begun; if none of that is held, the first that is, which
+   * would have begun next. Of a client that never says what has begun, all.
+   */
+  get tried(): number {
+    if (!this.#reportsBegun && this.begun === 0) return Number.POSITIVE_INFINITY;
+    const [first = 0] = this.leased.keys();
+    return Math.max(this.begun, first);
+  }
+
   /** Leases end: what had begun counts an attempt. */
   endLeases(store: TestStore, reason: string): void {
+    const { tried } = this;
     for (const [number, entry] of [...this.leased]) {
       this.leased.delete(number);
-      if (number <= this.begun) store.fail(this.group, entry, { reason });
+      if (number <= tried) store.fail(this.group, entry, { reason });
       else this.group.release(entry);
     }
   }
@@ -96,7 +111,8 @@ export class TestSubscriber {
 
   settle(store: TestStore, { header }: ReceivedFrame): Header {
     const lost: number[] = [];
-    if (typeof header["begun"] === "number") this.begun = Math.max(this.begun, header["begun"]);
+    if (typeof header["begun"] === "number")
+      this.begun = this.#reportsBegun ? header["begun"] : Math.max(this.begun, header["begun"]);
     for (const line of list(header["log"])) this.#log(store, line);
     const take = (number: unknown): Entry | undefined => {
       const entry = this.leased.get(Number(number));

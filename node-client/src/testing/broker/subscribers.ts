@@ -92,10 +92,10 @@ export class Subscribers {
   expire(name: string): void {
     for (const subscriber of this.#all.values()) {
       if (subscriber.group.name !== name) continue;
-      const { begun, leased, group } = subscriber;
+      const { tried, leased, group } = subscriber;
       for (const [number, entry] of [...leased]) {
         subscriber.revoke(entry, "the lease ended");
-        if (number <= begun) this.#store.fail(group, entry, { reason: "the lease ended" });
+        if (number <= tried) this.#store.fail(group, entry, { reason: "the lease ended" });
         else group.release(entry);
       }
     }

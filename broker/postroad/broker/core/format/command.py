@@ -57,6 +57,7 @@ class Consume:
     resume: str | None = None
     held: Sequence[tuple[int, int, int]] = ()
     begun: int = 0
+    reports_begun: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -40,7 +40,7 @@ def consume(ctx: Context, command: Consume) -> Consuming:
         ctx.next_subscription += 1
         subscription = Subscription(
             number, f"s{ctx.state.epoch}-{number}{command.secret}", queue, command.consumer, command.client, command.prefetch,
-            command.lease_ms or queue.settings.lease_ms, ctx.now,
+            command.lease_ms or queue.settings.lease_ms, ctx.now, command.reports_begun,
         )  # fmt: skip
         ctx.subscriptions[number] = subscription
         runtime.consumers.append(subscription)
@@ -51,6 +51,8 @@ def consume(ctx: Context, command: Consume) -> Consuming:
         subscription.stalled = False
         subscription.prefetch = command.prefetch
         subscription.client = command.client
+        subscription.reports_begun = command.reports_begun
+        subscription.is_silent = False
     if runtime.held_until is None:
         runtime.held_until = ctx.now + RESUME_MS
         ctx.timers.at("held", queue.number, runtime.held_until)
@@ -79,8 +81,9 @@ def _keep_held(
         there = subscription.leases.within(number, number + count - 1)
         ranges += there
         lost += gaps(number, number + count - 1, there)
-    begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
+    begun = subscription.begun_after(command.begun)
     kept = give_back(ctx, runtime, subscription, "connection lost", begun, ranges)
+    subscription.begun = begun
     deadline = ctx.now + subscription.lease_ms
     for held in kept:
         held.deadline = deadline
@@ -123,6 +126,7 @@ def set_prefetch(ctx: Context, command: SetPrefetch) -> None:
     subscription = ctx.subscriptions.get(command.subscription)
     if subscription is not None:
         subscription.prefetch = command.prefetch
+        subscription.is_silent = False
         dispatch(ctx, subscription.queue, subscription)
 
 
@@ -157,9 +161,9 @@ def detach(ctx: Context, command: Detach) -> None:
 
 
 def end_detached(ctx: Context, subscription: Subscription) -> None:
-    """Nobody came back: begun deliveries count an attempt, the others return free."""
+    """Nobody came back: what was tried counts an attempt, the rest returns free."""
     runtime = ctx.runtime_of(subscription.queue)
-    give_back(ctx, runtime, subscription, "connection lost", subscription.begun)
+    give_back(ctx, runtime, subscription, "connection lost", subscription.tried)
     if subscription in runtime.consumers:
         runtime.consumers.remove(subscription)
     ctx.end(subscription)
@@ -167,22 +171,21 @@ def end_detached(ctx: Context, subscription: Subscription) -> None:
 
 
 def give_back(
-    ctx: Context, runtime: QueueRuntime, subscription: Subscription, reason: str, begun: int,
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, reason: str, tried: int,
     keep: Iterable[tuple[int, int]] = (),
 ) -> list[Lease]:  # fmt: skip
-    """Return all leases of a subscription but those of ``keep``, which come back, counting an attempt for what was begun."""
+    """Return all leases of a subscription but those of ``keep``, which come back, counting an attempt for numbers up to ``tried``."""
     failed = []
     start = 1
-    for first, last in [*sorted(keep), (begun + 1, begun)]:
-        if start < first and start <= begun:
-            failed += subscription.leases.held(start, min(first - 1, begun))
+    for first, last in [*sorted(keep), (tried + 1, tried)]:
+        if start < first and start <= tried:
+            failed += subscription.leases.held(start, min(first - 1, tried))
         start = max(start, last + 1)
     if failed:
         fail(ctx, runtime.queue, [Failed(held, 0) for held in failed], reason, subscription.consumer)
         for held in failed:
             subscription.leases.take(held.number, held.last)
             runtime.leased -= held.count
-    subscription.begun = begun
     kept = [held for first, last in keep for held in subscription.leases.take(first, last)]
     return_free(ctx, runtime, subscription.leases.clear())
     return kept

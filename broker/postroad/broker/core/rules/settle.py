@@ -56,8 +56,9 @@ def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
     if command.nacks:
         _nack(ctx, runtime, subscription, command.nacks, lost)
 
+    subscription.is_silent = False
     if command.begun is not None:
-        subscription.begun = max(subscription.begun, min(command.begun, subscription.next_number - 1))
+        subscription.begun = subscription.begun_after(command.begun)
     for first, last in command.releases:
         _held_of(subscription, first, last, lost)
         return_free(ctx, runtime, subscription.leases.take(first, last))

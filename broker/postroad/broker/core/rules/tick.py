@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..format.command import Start, Tick
 from ..format.record import Boot
+from ..volatile.lease import split
 from ..volatile.subscription import Subscription
-from .consume import RESUME_MS, end_detached
+from .consume import RESUME_MS, end_detached, return_free
 from .context import Context
 from .dispatch import dispatch
 from .failure import Failed, fail
@@ -81,14 +82,21 @@ def tick(ctx: Context, command: Tick) -> None:
 
 
 def _expire(ctx: Context, subscription: Subscription) -> None:
-    """Leases that ran out count an attempt each."""
-    queue = subscription.queue
+    """Leases ran out: what was tried counts an attempt, the rest returns free."""
+    queue, tried = subscription.queue, subscription.tried
     expired = subscription.leases.expired(ctx.now)
     if expired:
-        fail(ctx, queue, [Failed(lease, 0) for lease in expired], "lease expired", subscription.consumer)
-        for lease in expired:
+        runtime = ctx.runtime_of(queue)
+        failed, free = split(expired, tried)
+        if failed:
+            fail(ctx, queue, [Failed(lease, 0) for lease in failed], "lease expired", subscription.consumer)
+        for lease in failed:
             subscription.leases.take(lease.number, lease.last)
-            ctx.runtime_of(queue).leased -= lease.count
+            runtime.leased -= lease.count
+        return_free(
+            ctx, runtime, [part for lease in free for part in subscription.leases.take(lease.number, lease.last)]
+        )
+        subscription.is_silent = subscription.reports_begun
         if subscription.ended and not subscription.leases.count:
             ctx.end(subscription)
         dispatch(ctx, queue)

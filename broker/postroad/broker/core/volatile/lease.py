@@ -107,6 +107,11 @@ class Leases:
     def next_deadline(self) -> int | None:
         return min((lease.deadline for lease in self._by_number.values()), default=None)
 
+    @property
+    def first(self) -> int | None:
+        """The lowest delivery number; None: there is none."""
+        return self._numbers[0] if self._numbers else None
+
     def find(self, number: int) -> Lease | None:
         """The lease that a delivery number is in."""
         exact = self._by_number.get(number)
@@ -159,6 +164,21 @@ def _part(lease: Lease, first: int, last: int) -> Lease:
     first, last = max(first, lease.number), min(last, lease.last)
     sequence = lease.sequence + first - lease.number
     return Lease(first, last - first + 1, sequence, lease.priority, lease.granted_at, lease.deadline)
+
+
+def split(leases: list[Lease], number: int) -> tuple[list[Lease], list[Lease]]:
+    """The leases up to a delivery number, and those above it; one that has both is cut."""
+    below, above = [], []
+    for lease in leases:
+        if lease.last <= number:
+            below.append(lease)
+        elif lease.number > number:
+            above.append(lease)
+        else:
+            head, rest = _cut(lease, number + 1)
+            below.append(head)
+            above.append(rest)
+    return below, above
 
 
 def _cut(lease: Lease, number: int) -> tuple[Lease, Lease]:

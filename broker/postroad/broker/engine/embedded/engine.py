@@ -213,6 +213,7 @@ class EmbeddedEngine:
         command = c.Consume(
             queue=name, consumer=spec.consumer, client=spec.client, prefetch=spec.prefetch,
             lease_ms=spec.lease_ms, declare=spec.declare, resume=spec.resume, held=spec.held, begun=spec.begun,
+            reports_begun=spec.reports_begun,
             secret=f"-{secrets.token_urlsafe(12)}",
         )  # fmt: skip
         if not self._journal.has_room(4096, settle=True):

@@ -35,6 +35,7 @@ class ExternalSubscription:
 
     Attributes:
         leases: Delivery number → message.
+        is_silent: It reports what has begun, and let a lease run out: it gets nothing more until it says something.
     """
 
     def __init__(self, source: Source, token: str, spec: ConsumeSpec, sink: ConsumerSink, lease_ms: int) -> None:
@@ -51,10 +52,12 @@ class ExternalSubscription:
         self.sink = sink
         self.source = source
         self.ended = False
+        self.is_silent = False
         self._deadlines: dict[int, int] = {}
         self._granted: dict[int, int] = {}
         self._next = 1
         self._begun = 0
+        self._reports_begun = spec.reports_begun
         self._settled = Runs()
         self._stalled = False
         self._detached: asyncio.TimerHandle | None = None
@@ -66,7 +69,7 @@ class ExternalSubscription:
 
     @property
     def capacity(self) -> int:
-        return 0 if self.ended or self.is_detached or self._stalled else self.most
+        return 0 if self.ended or self.is_detached or self._stalled or self.is_silent else self.most
 
     @property
     def room(self) -> int:
@@ -104,9 +107,25 @@ class ExternalSubscription:
         now = self.source.host.now()
         over = [number for number, deadline in self._deadlines.items() if deadline <= now]
         if over:
-            self.source.fail(self, self.take(over), None, "lease expired")
+            tried = self._tried
+            self.is_silent = self._reports_begun
+            failed = self.take([number for number in over if number <= tried])
+            if failed:
+                self.source.fail(self, failed, None, "lease expired")
+            self.source.release(self.take(over), self.consumer)
         if self._deadlines:
             self._arm(min(self._deadlines.values()), now)
+
+    @property
+    def _tried(self) -> int:
+        """The highest delivery number that counts an attempt when leases end now: as ``core/volatile/subscription.py`` says."""
+        if not self._reports_begun and not self._begun:
+            return self._next
+        return max(self._begun, min(self.leases, default=0))
+
+    def _note_begun(self, number: int) -> None:
+        number = min(number, self._next - 1)
+        self._begun = number if self._reports_begun else max(self._begun, number)
 
     def take(self, numbers: Iterable[int]) -> list[Received]:
         """End these leases; returns their messages."""
@@ -120,7 +139,13 @@ class ExternalSubscription:
 
     # What the client says
 
+    def _speaks(self) -> None:
+        if self.is_silent:
+            self.is_silent = False
+            self.source.changed()
+
     def prefetch(self, count: int) -> None:
+        self.is_silent = False
         self.most = count
         self.source.changed()
 
@@ -143,8 +168,9 @@ class ExternalSubscription:
         except PostroadError as error:
             done(error)
             return
+        self._speaks()
         if batch.begun is not None:
-            self._begun = max(self._begun, min(batch.begun, self._next - 1))
+            self._note_begun(batch.begun)
         for number, said in by_number(batch.log).items():  # first: what a handler says last comes with its ack
             if (held := self.leases.get(number)) is not None:
                 lines = [[line.level, line.text] for line in said[-LINES_MAX:]]
@@ -242,11 +268,11 @@ class ExternalSubscription:
     def _end_detached(self) -> None:
         self.ended = True
         self.source.leave(self)
-        self._give_back()
+        self._give_back(self._tried)
         self.source.host.forget(self)
 
-    def _give_back(self) -> None:
-        begun = self.take([number for number in self.leases if number <= self._begun])
+    def _give_back(self, tried: int) -> None:
+        begun = self.take([number for number in self.leases if number <= tried])
         if begun:
             self.source.fail(self, begun, 0, "connection lost")
         self.source.release(self.take(list(self.leases)), self.consumer)
@@ -256,7 +282,14 @@ class ExternalSubscription:
         if self._detached is not None:
             self._detached.cancel()
             self._detached = None
-        self.sink, self.most, self.client, self._stalled = sink, spec.prefetch, spec.client, False
+        self.sink, self.most, self.client, self._stalled, self.is_silent = (
+            sink,
+            spec.prefetch,
+            spec.client,
+            False,
+            False,
+        )
+        self._reports_begun = spec.reports_begun
         self.lost, self.position = [], self.source.host.position
         kept: dict[int, Received] = {}
         for number, count, _ in spec.held:
@@ -266,8 +299,8 @@ class ExternalSubscription:
                     self.lost.append((at, at))
                 else:
                     kept[at] = message
-        self._begun = max(self._begun, min(spec.begun, self._next - 1))
-        self._give_back()
+        self._note_begun(spec.begun)
+        self._give_back(self._begun)
         now = self.source.host.now()
         self.leases = kept
         self._deadlines = dict.fromkeys(kept, now + self.lease_ms)
