@@ -41,7 +41,6 @@ async def test_a_schedule_that_raises_takes_no_other_timer_with_it(rig: Rig) -> 
     assert fired["a"] >= 1
 
 
-@pytest.mark.xfail(strict=True, reason="a timer that finds nothing is not set again")
 async def test_a_message_expires_though_all_that_would_have_expired_before_it_is_done(rig: Rig) -> None:
     count = 1100
     await rig.engine.declare("q", {"expire_ms": 50_000})

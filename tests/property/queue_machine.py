@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import core_rig
@@ -83,13 +83,25 @@ class _Effects(list[Effect]):
         self._trace.steps.append(effect)
 
 
-def durable(state: State, at: int) -> bytes:
-    """A state as bytes, once everything due at ``at`` has come due."""
-    machine = Machine()
-    machine.state = state
+def durable(machine: Machine, at: int) -> bytes:
+    """What a core would begin with after a restart, as bytes: what is due at ``at`` is the same as ready, moved or not."""
+    data = snapshot.take(machine.state, machine.leased_runs())[1]
+    dues = [queue.group.next_due() for queue in machine.state.logs.values()]
+    return settled(snapshot.restore(data), at) if any(due is not None and due <= at for due in dues) else data
+
+
+def settled(state: State, at: int) -> bytes:
     for queue in state.logs.values():
         queue.group.come_due(at)
-    return snapshot.take(machine.state, machine.leased_runs())[1]
+    return snapshot.take(state, {})[1]
+
+
+def sequences(rows: Iterable[tuple[int, ...]]) -> list[int]:
+    return [s for first, last, *_ in rows for s in range(first, last + 1)]
+
+
+def counted(attempts: Iterable[tuple[int, ...]]) -> dict[int, int]:
+    return {s: count for first, last, count in attempts for s in range(first, last + 1)}
 
 
 queues = st.sampled_from(NAMES)
@@ -428,17 +440,36 @@ class QueueMachine(RuleBasedStateMachine):
         for number, queue in machine.state.logs.items():
             known = self.model.queues[number]
             group = queue.group
-            ready = [
-                s for runs in (*group.ready.values(), group.order.parked) for a, b in runs for s in range(a, b + 1)
-            ]
+            ready = [s for runs in (*group.ready.values(), group.order.parked) for s in sequences(runs)]
             assert sorted(ready) == [s for s, m in enumerate(known.log) if m.state == "ready"], queue.name
-            for state, waiting in (("delayed", group.delayed.members), ("retrying", group.retrying.members)):
-                core = [s for a, b in waiting for s in range(a, b + 1)]
-                assert core == [s for s, m in enumerate(known.log) if m.state == state], (queue.name, state)
+            for state, waiting in (("delayed", group.delayed), ("retrying", group.retrying)):
+                assert sequences(waiting) == [s for s, m in enumerate(known.log) if m.state == state], (
+                    queue.name,
+                    state,
+                )
             unsettled = [s for s, m in enumerate(known.log) if m.state in ("ready", "delayed", "retrying", "leased")]
             assert [s for s in range(queue.log.next) if not group.is_settled(s)] == unsettled
-            counted = {s: m.attempts for s, m in enumerate(known.log) if m.attempts and s in unsettled}
-            assert dict(group.attempts) == counted
+            tried = {s: m.attempts for s, m in enumerate(known.log) if m.attempts and s in unsettled}
+            assert counted(group.attempts) == tried
+
+    @invariant()
+    def every_message_is_in_exactly_one_state(self) -> None:
+        leased = self.core.machine.leased_runs()
+        for number, queue in self.core.machine.state.logs.items():
+            queue.group.check(queue.log, [(first, last) for first, last, _ in leased.get(number, [])])
+
+    @rule(start=st.integers(0, 30), limit=st.integers(1, 9))
+    def look_at_what_waits(self, start: int, limit: int) -> None:
+        for queue in self.core.machine.state.logs.values():
+            group = queue.group
+            runs = (*group.ready.values(), group.order.parked, group.delayed, group.retrying)
+            waiting = sorted(s for some in runs for s in sequences(some))
+            assert group.waiting_count == len(waiting)
+            assert group.is_waiting(start) == (start in waiting)
+            assert sequences(group.waiting_from(start, limit)) == [s for s in waiting if s >= start][:limit]
+            assert sequences(group.waiting_within(start, start + limit)) == [
+                s for s in waiting if 0 <= s - start <= limit
+            ]
 
     @invariant()
     def every_message_is_in_exactly_one_place(self) -> None:
@@ -477,10 +508,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def records_alone_give_the_same_state(self) -> None:
-        assert (
-            durable(self.core.shadow, self.core.at)
-            == snapshot.take(self.core.machine.state, self.core.machine.leased_runs())[1]
-        )
+        assert settled(self.core.shadow, self.core.at) == durable(self.core.machine, self.core.at)
 
     @invariant()
     def every_reference_is_counted_once(self) -> None:
@@ -500,13 +528,13 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "core"):
             return
-        live = snapshot.take(self.core.machine.state, self.core.machine.leased_runs())[1]
-        assert durable(self.core.replayed(), self.core.at) == live
+        live = durable(self.core.machine, self.core.at)
+        assert settled(self.core.replayed(), self.core.at) == live
         for position, data in self.snapshots:
             state = snapshot.restore(data)
             for at, header in self.core.journal[position:]:
                 state.apply(core_rig.decode(header), at)
-            assert durable(state, self.core.at) == live, f"snapshot at {position} and the rest give another state"
+            assert settled(state, self.core.at) == live, f"snapshot at {position} and the rest give another state"
 
 
 __all__ = ["START_MS", "QueueMachine"]

@@ -42,7 +42,7 @@ def an_acked_lease_stays(patch: pytest.MonkeyPatch) -> None:
 
 def a_returned_message_loses_its_place(patch: pytest.MonkeyPatch) -> None:
     def from_the_end(self: Runs, count: int) -> tuple[int, int]:
-        first, last = self.firsts[-1], self.lasts[-1]
+        first, last = list(self)[-1]
         taken = min(count, last - first + 1)
         self.remove(first, first + taken - 1)
         return first, first + taken - 1

@@ -146,7 +146,8 @@ def a_reset_remembers_attempts(patch: pytest.MonkeyPatch) -> None:
     def mindful(self: Group, sequence: int, end: int) -> None:
         attempts = self.attempts
         start_at(self, sequence, end)
-        self.attempts = {s: count for s, count in attempts.items() if s >= sequence}
+        for first, last, count in attempts.starting(sequence):
+            self.attempts.add(first, last, count)
 
     patch.setattr(Group, "start_at", mindful)
 

@@ -111,6 +111,7 @@ class Desk:
 
 async def everything(desk: Desk, ids: list[str]) -> dict[str, Any]:
     """All answers of a data folder that ``write_journals.py`` wrote. It publishes and takes leases at the end."""
+    await desk.pass_time(1000)  # what has expired meanwhile may be settled at once, or within a second
     told = await answers(desk, ids)
     told["handed_out"] = await handed_out(desk)
     told["last_frames"] = {f"session-{n}": desk.engine.session_opened(f"session-{n}") for n in range(3)}

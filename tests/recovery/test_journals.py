@@ -5,18 +5,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import lzma
+import os
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+if __name__ == "__main__":  # a process that opens a folder and is killed
+    sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("engine", "unit")]
+
 from engine_rig import Rig
 from journal_answers import Desk, answers, everything
 from postroad.broker.journal import RealFiles
 from postroad.broker.testing import FakeClock
 
+KILLED = 9
 JOURNALS = Path(__file__).parent / "journals"
 NAMES = sorted(path.name.removesuffix(".tar.xz") for path in JOURNALS.glob("*.tar.xz"))
 
@@ -34,8 +42,12 @@ class Folder:
         self.opens_at: int = content["opens_at"]
 
     async def opened(self) -> tuple[Rig, Desk]:
-        rig = await Rig(RealFiles(self.path), FakeClock(self.opens_at), segment_bytes=128 * 1024).start()
-        return rig, Desk(rig.engine, rig.clock, lambda: rig.pass_time(0))
+        return await opened(self.path, self.opens_at)
+
+
+async def opened(path: Path, at: int) -> tuple[Rig, Desk]:
+    rig = await Rig(RealFiles(path), FakeClock(at), segment_bytes=128 * 1024).start()
+    return rig, Desk(rig.engine, rig.clock, lambda: rig.pass_time(0))
 
 
 @pytest.fixture(params=NAMES)
@@ -84,16 +96,22 @@ async def test_it_still_answers_the_same_after_this_release_closed_and_opened_it
     assert differences(folder.told, told) == []
 
 
-async def test_it_still_answers_the_same_after_it_was_opened_and_killed(folder: Folder, tmp_path_factory: Any) -> None:
-    rig, _ = await folder.opened()
-    copy = tmp_path_factory.mktemp("killed")
-    for file in folder.path.iterdir():
-        (copy / file.name).write_bytes(file.read_bytes())
-    await rig.engine.close()
+async def test_it_still_answers_the_same_after_it_was_opened_and_killed(folder: Folder) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, __file__, str(folder.path), str(folder.opens_at))
+    assert await process.wait() == KILLED
 
-    folder.path = copy
     rig, desk = await folder.opened()
+    await desk.pass_time(1000)
     told = await answers(desk, folder.ids)
     await rig.engine.close()
 
     assert differences({name: folder.told[name] for name in told}, told) == []
+
+
+async def open_and_die(path: str, opens_at: int) -> None:
+    await opened(Path(path), opens_at)
+    os._exit(KILLED)
+
+
+if __name__ == "__main__":
+    asyncio.run(open_and_die(sys.argv[1], int(sys.argv[2])))

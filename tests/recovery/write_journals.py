@@ -147,7 +147,8 @@ class Phase:
         )
         self.note((await self.put("mixed", 4, delay_ms=3_600_000 + self.n, priority=2))[:1])
         await self.put("mixed", 6, delays_ms=[0, 100, 90_000, 14 * 86_400_000, 5, 90_000])
-        self.note((await self.put("expiring", 4, expires_ms=[None, 5_000, 86_400_000, None]))[:2])
+        # One that has expired when the folder is opened has no time of its own: releases settle it at once, or a little later.
+        self.note((await self.put("expiring", 4, expires_ms=[None, 5_000, 86_400_000, None]))[: 2 if self.n < 2 else 1])
         await self.put("oldest", 4)
         await self.put("overflowing", 3, size=40)
         await self.put("slow", 5, headers={"tenant": "t1"}, type="text")

@@ -144,8 +144,8 @@ class Core:
         group = queue.group
         now = {
             "ready": group.ready_count + group.order.parked.count,
-            "delayed": group.delayed.members.count,
-            "retrying": group.retrying.members.count,
+            "delayed": group.delayed.count,
+            "retrying": group.retrying.count,
             "leased": live.leased,
         }
         return {name: count for name, count in (now | queue.totals).items() if count and name != "published"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from postroad.broker.core.durable.log import Log
+from postroad.broker.core.durable.parts import PartReader, PartWriter
 
 
 @pytest.fixture
@@ -53,16 +54,16 @@ def test_bytes_fall_in_proportion_and_end_at_nothing(log: Log) -> None:
 def test_only_live_records_are_referred_to(log: Log) -> None:
     log.settle(0, 4)
     log.settle(6, 7)
-    log.placed[8] = (99, 1)
+    log.placed.add(8, 8, 99, 1)
 
     assert sorted(log.references()) == [11, 12, 99]
 
 
 def test_settling_a_placed_message_releases_the_record_that_placed_it(log: Log) -> None:
-    log.placed[5] = (42, 1)
+    log.placed.add(5, 5, 42, 1)
 
     assert sorted(log.settle(5, 5)) == [11, 42]
-    assert log.placed == {}
+    assert log.placed_at(5) is None
 
 
 def test_a_long_settled_head_is_forgotten_and_the_rest_still_found() -> None:
@@ -82,12 +83,15 @@ def test_a_long_settled_head_is_forgotten_and_the_rest_still_found() -> None:
 def test_parts_restore_the_log(log: Log) -> None:
     log.settle(0, 4)
     log.settle(7, 7)
-    log.placed[5] = (42, 1)
+    log.placed.add(5, 5, 42, 1)
 
-    head, parts = log.to_parts()
-    restored = Log.from_parts(head, parts)
+    written = PartWriter()
+    head = log.to_json(written)
+    data = b"".join(part.tobytes() for part in written.parts)
+    restored = Log.from_json(head, PartReader(memoryview(data)))
 
-    assert restored.to_parts() == (head, parts)
-    assert (restored.next, restored.bytes, restored.placed) == (log.next, log.bytes, log.placed)
+    again = PartWriter()
+    assert (restored.to_json(again), again.parts) == (head, written.parts)
+    assert (restored.next, restored.bytes, list(restored.placed)) == (log.next, log.bytes, [(5, 5, 42, 1)])
     assert restored.locate(8) == (12, 4)
     assert sorted(restored.references()) == sorted(log.references())

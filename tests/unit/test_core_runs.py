@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from postroad.broker.core.durable.runs import Runs
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from postroad.broker.core.durable import runs as module
+from postroad.broker.core.durable.runs import Runs, gaps
 
 small = st.integers(0, 40)
 
@@ -74,7 +76,101 @@ def test_after_lists_members_above_a_value(values: set[int], value: int, limit: 
 def test_a_list_of_runs_restores_the_set(values: set[int]) -> None:
     runs = runs_of(values)
 
-    restored = Runs.from_list(runs.to_list())
+    restored = Runs.from_flat(runs.to_array())
 
     assert (members(restored), restored.count, bool(restored)) == (sorted(values), len(values), bool(values))
     assert all((value in restored) == (value in values) for value in range(42))
+
+
+def ranges(values: set[int]) -> list[tuple[int, int]]:
+    """As runs, the slow way."""
+    found: list[tuple[int, int]] = []
+    for value in sorted(values):
+        if found and found[-1][1] == value - 1:
+            found[-1] = (found[-1][0], value)
+        else:
+            found.append((value, value))
+    return found
+
+
+class RunsMachine(RuleBasedStateMachine):
+    """A set beside ``Runs`` that goes from lists to chunks and back with a handful of runs."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        for name, value in (("LARGE", 6), ("SMALL", 3), ("CHUNK", 4), ("CUT_OFF", 2)):
+            self.patch.setattr(module, name, value)
+        self.runs = Runs()
+        self.values: set[int] = set()
+
+    @rule(first=st.integers(0, 80), more=st.integers(0, 12))
+    def add(self, first: int, more: int) -> None:
+        for a, b in ranges(set(range(first, first + more + 1)) - self.values):
+            self.runs.add(a, b)
+        self.values |= set(range(first, first + more + 1))
+
+    @rule(first=st.integers(0, 30))
+    def add_every_third(self, first: int) -> None:
+        for value in range(first, first + 40, 3):
+            if value not in self.values:
+                self.runs.add(value, value)
+                self.values.add(value)
+
+    @rule(first=st.integers(0, 80), more=st.integers(0, 40))
+    def remove(self, first: int, more: int) -> None:
+        gone = self.values & set(range(first, first + more + 1))
+        assert self.runs.remove(first, first + more) == ranges(gone)
+        self.values -= gone
+
+    @precondition(lambda self: self.values)
+    @rule(count=st.integers(1, 12))
+    def take(self, count: int) -> None:
+        first, last = ranges(self.values)[0]
+        last = min(last, first + count - 1)
+        assert self.runs.take(count) == (first, last)
+        self.values -= set(range(first, last + 1))
+
+    @rule()
+    def restore(self) -> None:
+        self.runs = Runs.from_flat(self.runs.to_array())
+
+    @rule(first=st.integers(0, 90), more=st.integers(0, 40), limit=st.integers(0, 9))
+    def look(self, first: int, more: int, limit: int) -> None:
+        inside = self.values & set(range(first, first + more + 1))
+        assert self.runs.within(first, first + more) == ranges(inside)
+        behind = sorted(value for value in self.values if value >= first)
+        assert list(self.runs.starting(first)) == ranges(set(behind))
+        assert self.runs.after(first - 1, limit) == behind[:limit]
+        held = ranges(inside)
+        assert gaps(first, first + more, held) == ranges(set(range(first, first + more + 1)) - inside)
+
+    @invariant()
+    def both_are_the_same(self) -> None:
+        runs = self.runs
+        assert (list(runs), len(runs), runs.count) == (ranges(self.values), len(ranges(self.values)), len(self.values))
+        assert [value for value in range(100) if value in runs] == sorted(self.values)
+        if self.values:
+            assert (runs.first, runs.first_run) == (min(self.values), ranges(self.values)[0])
+        if runs._chunks is not None:
+            assert all(0 < len(firsts) <= module.CHUNK for firsts, _ in runs._chunks.arrays())
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+
+TestRunsMachine = RunsMachine.TestCase
+
+
+def test_a_million_runs_cost_their_bytes_and_a_change_moves_few_of_them() -> None:
+    runs = Runs()
+    for value in range(0, 200_000, 2):
+        runs.add(value, value)
+    assert runs._chunks is not None
+
+    arrays = [array for pair in runs._chunks.arrays() for array in pair]
+
+    assert sum(len(array) * array.itemsize for array in arrays) == 16 * 100_000
+    assert max(map(len, arrays)) <= module.CHUNK
+    runs.remove(100_000, 100_000)
+    assert 99_999 not in runs and 100_002 in runs and 100_000 not in runs

@@ -494,7 +494,7 @@ def test_what_is_trimmed_leaves_no_expiry_behind() -> None:
     for _ in range(5):
         core.append(1, expire_ms=60_000)
 
-    assert core.machine.state.streams["s"].expiring.members.count == 1
+    assert core.machine.state.streams["s"].expiring.count == 1
 
 
 @pytest.mark.parametrize("setting", [{"length_max": 5}, {"bytes_max": 5}, {"overflow": "drop_oldest"}])

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..format.record import Compact, Publish
+from .parts import PartReader, PartWriter
 from .runs import Runs
 
 TOMBSTONE = "postroad-tombstone"
@@ -100,19 +101,21 @@ class Compaction:
             yield frame
             count, size = count - (last - first + 1), size - bytes_
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, parts: PartWriter) -> dict[str, Any]:
         return {
             "newest": list(self.newest.items()),
             "tombstones": list(self.tombstones.items()),
-            "superseded": self.superseded.to_list(),
+            "superseded": parts.put(self.superseded.to_array()),
             "frames": list(self.frames),
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Compaction:
+    def from_json(cls, data: dict[str, Any], parts: PartReader | None) -> Compaction:
+        """``parts`` None: from a snapshot of version 1."""
         compaction = cls()
         compaction.newest = dict(data["newest"])
         compaction.tombstones = dict(data["tombstones"])
-        compaction.superseded = Runs.from_list(data["superseded"])
+        superseded = data["superseded"]
+        compaction.superseded = Runs.from_flat(*parts.take("Q", superseded)) if parts else Runs.from_flat(superseded)
         compaction._keep((first, last, size, at) for first, last, size, at in data["frames"])
         return compaction

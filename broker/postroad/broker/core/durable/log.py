@@ -13,9 +13,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, Self
 
 from .arrival import Arrivals
+from .parts import PartReader, PartWriter
+from .run_map import RunMap
 
 ARRAYS = ("firsts", "positions", "indexes", "live", "sizes", "times", "counts", "strides")
 TYPES = "QQIIQQII"
@@ -34,12 +37,14 @@ class Log:
         that must count its bytes exactly.
     keys: Hash of each message's ordering key from sequence ``keys_from`` on, 0: none.
     keyed: A key was used at some time.
+    exact_times: Records join to rows only if they came at the same time, since messages expire by the time of their entry.
     placed: Sequence → (position of the record that placed it here, log it came from), for messages that came by reference.
     """
 
     __slots__ = (
         "bytes",
         "counts",
+        "exact_times",
         "firsts",
         "head",
         "indexes",
@@ -72,7 +77,8 @@ class Log:
         self.head = 0
         self.next = 0
         self.bytes = 0
-        self.placed: dict[int, tuple[int, int]] = {}
+        self.exact_times = False
+        self.placed = RunMap("QI")
 
     @property
     def first(self) -> int:
@@ -123,7 +129,7 @@ class Log:
                 return False
         elif stride != self.strides[last] or records >= ROW_RECORDS_MAX:
             return False
-        if at - self.times[last] > ROW_MS_MAX:
+        if at - self.times[last] > (0 if self.exact_times else ROW_MS_MAX):
             return False
         self.strides[last] = stride
         self.live[last] += count
@@ -154,6 +160,16 @@ class Log:
     def time_of(self, sequence: int) -> int:
         """When a live message was published, milliseconds."""
         return self.times[self._entry(sequence)]
+
+    def arrived_by(self, time: int) -> int:
+        """The first sequence that arrived later; ``next`` if there is none."""
+        at = bisect_right(self.times, time, self.head)
+        return self.firsts[at] if at < len(self.firsts) else self.next
+
+    def placed_at(self, sequence: int) -> tuple[int, int] | None:
+        """Position of the record that placed a message here, and the log it came from; None: it was published here."""
+        row = self.placed.row_at(sequence)
+        return (row[2], row[3]) if row is not None else None
 
     def locate(self, sequence: int) -> tuple[int, int]:
         """Position of the publish record and index in it."""
@@ -194,11 +210,9 @@ class Log:
         """Messages ``first`` … ``last`` are done with; returns positions that this log no longer needs."""
         live, sizes = self.live, self.sizes
         freed = []
-        if self.placed:
-            for sequence in range(first, last + 1):
-                place = self.placed.pop(sequence, None)
-                if place is not None:
-                    freed.append(place[0])
+        if self.placed.count:
+            for a, b, position, _ in self.placed.remove(first, last):
+                freed.extend([position] * (b - a + 1))
         at = self._entry(first)
         while first <= last:
             count = min(last + 1, self._end(at)) - first
@@ -236,33 +250,40 @@ class Log:
         for at in range(self.head, len(self.live)):
             if self.live[at]:
                 yield from self._positions(at)
-        for position, _ in self.placed.values():
-            yield position
+        for a, b, position, _ in self.placed:
+            yield from repeat(position, b - a + 1)
 
-    def to_parts(self) -> tuple[dict[str, object], list[bytes]]:
-        first = self.firsts[self.head] if self.head < len(self.firsts) else self.next
-        keys_from = max(first, self.keys_from)
-        head = {
+    def to_json(self, parts: PartWriter) -> dict[str, Any]:
+        """Durable form, without what was settled before the oldest entry."""
+        keys_from, keys = self._keys_kept()
+        return {
             "next": self.next,
             "rows": self.rows,
             "bytes": self.bytes,
-            "placed": sorted(self.placed.items()),
             "keys_from": keys_from if self.keyed else None,
+            "arrays": parts.put(*[getattr(self, name)[self.head :] for name in ARRAYS], keys),
+            "placed": parts.put(*self.placed.to_arrays()),
         }
-        parts = [getattr(self, name)[self.head :].tobytes() for name in ARRAYS]
-        return head, [*parts, self.keys[keys_from - self.keys_from :].tobytes()]
+
+    def _keys_kept(self) -> tuple[int, array[int]]:
+        """The hashes of keys that are still needed, and the sequence that they begin at."""
+        keys_from = max(self.firsts[self.head] if self.head < len(self.firsts) else self.next, self.keys_from)
+        return keys_from, self.keys[keys_from - self.keys_from :]
 
     @classmethod
-    def from_parts(cls, head: dict[str, Any], parts: list[bytes]) -> Self:
+    def from_json(cls, head: dict[str, Any], parts: PartReader, sizes: list[int] | None = None) -> Self:
+        """``sizes``: lengths of the arrays in a snapshot of version 1, which has them beside the header's object."""
         log = cls(rows=head["rows"])
         log.next = head["next"]
         log.bytes = head["bytes"]
-        log.placed = {sequence: (place[0], place[1]) for sequence, place in head["placed"]}
         log.keyed = head["keys_from"] is not None
         log.keys_from = head["keys_from"] or 0
-        log.keys.frombytes(parts[-1])
-        for name, kind, part in zip(ARRAYS, TYPES, parts[:-1], strict=True):
-            values = array(kind)
-            values.frombytes(part)
+        *arrays, log.keys = parts.take(f"{TYPES}I", sizes if sizes is not None else head["arrays"])
+        for name, values in zip(ARRAYS, arrays, strict=True):
             setattr(log, name, values)
+        if sizes is None:
+            log.placed = RunMap.from_arrays("QI", parts.take("QIQI", head["placed"]))
+        else:
+            for sequence, (position, origin) in head["placed"]:
+                log.placed.add(sequence, sequence, position, origin)
         return log

@@ -52,8 +52,10 @@ class Queue:
         self.pause_reason: str | None = None
         self.log = log if log is not None else Log(rows=settings.bytes_max is None)
         self.group = Group()
+        self.group.expiring.change(self.log.next, settings.expire_ms)
         self.dedup = DedupWindow()
         self.totals = dict.fromkeys(TOTALS, 0)
+        self.set_up_log()
 
     def append(self, sequence: int, arrived: Arrivals, position: int) -> None:
         """The messages of a publish record arrive; ``sequence`` is that of the first."""
@@ -64,7 +66,19 @@ class Queue:
     def arrive(self, sequence: int, arrived: Arrivals) -> None:
         """Messages are in the log; the group takes note."""
         self.totals["published"] += arrived.count
-        self.group.arrive(sequence, arrived, self.settings.expire_ms)
+        self.group.arrive(sequence, arrived)
+
+    def change(self, settings: QueueSettings) -> None:
+        """Other settings, for what arrives from now on."""
+        self.settings = settings
+        self.group.expiring.change(self.log.next, settings.expire_ms, self.group.floor)
+        self.set_up_log()
+
+    def set_up_log(self) -> None:
+        """How exactly a queue's own log must know sizes and times; a stream's always knows both."""
+        if self.stream is None:
+            self.log.rows = self.settings.bytes_max is None
+            self.log.exact_times = self.settings.expire_ms is not None
 
     def settle(self, first: int, last: int) -> list[int]:
         """``first`` … ``last`` are done with; returns journal positions that are no longer needed for it."""

@@ -22,56 +22,55 @@ from .dedup import DedupWindow
 from .delayed import Delayed
 from .group import Group
 from .log import Log
+from .parts import PartReader, PartWriter
 from .producer import ProducerSession
 from .queue import Queue
+from .run_map import RunMap
 from .schedule import Schedule
 from .state import State
 from .stream import GROUP_SEPARATOR, Stream
 from .stream_log import StreamLog
 from .topic.bindings import Binding, Bindings
 
-VERSION = 1
-"""Raise it when a field changes its meaning, keep the old reader, and add a journal to ``tests/recovery/journals/``."""
+VERSION = 2
+"""Raise it when a field changes its meaning, keep the old reader, and add a journal to ``tests/recovery/journals/``.
+
+1: runs, rows and attempts are lists in the header; a message's expiry is a row, wherever it comes from; placements are in it.
+2: they are array parts; the expiry by a queue's setting is a rule; placements are found from the logs.
+"""
 
 _LENGTH = struct.Struct("<I")
 
 
-def take(state: State, leased: Mapping[int, list[tuple[int, int, int]]]) -> tuple[int, bytes]:
+Leased = tuple[int, int, int]
+"""First, last and priority of messages that somebody holds."""
+
+
+def take(state: State, leased: Mapping[int, list[Leased]]) -> tuple[int, bytes]:
     """``(position, snapshot)`` of the durable state now; leased messages count as ready.
 
     Args:
         leased: ``(first, last, priority)`` of all that is leased, by number of the queue.
     """
-    parts: list[bytes] = []
+    parts = PartWriter()
     queues = [
         _queue_json(queue, leased.get(number, []), parts)
         for number, queue in sorted(state.logs.items())
         if queue.stream is None
     ]
-    streams = []
-    for _, stream in sorted(state.stream_logs.items()):
-        log, sizes = _log_json(stream.log, parts)
-        groups = [_queue_json(group, leased.get(group.number, []), None) for _, group in sorted(stream.groups.items())]
-        streams.append({
-            "name": stream.name, "number": stream.number, "settings": stream.settings.to_json(), "log": log, "parts": sizes,
-            "published": stream.published_total, "trimmed": stream.trimmed_total, "dedup": stream.dedup.to_list(),
-            "groups": groups, "expiring": stream.expiring.flat_rows(), "compacted": stream.compacted_total,
-            "trimmed_before": stream.trimmed_before,
-            "compaction": stream.compaction.to_json() if stream.compaction else None,
-        })  # fmt: skip
+    streams = [_stream_json(stream, leased, parts) for _, stream in sorted(state.stream_logs.items())]
     header = orjson.dumps({
         "version": VERSION, "position": state.position, "at": state.at, "epochs": state.epochs,
         "next_log": state.next_log, "names": list(state.names.items()), "queues": queues, "streams": streams,
         "bindings": [[b.pattern, b.target, b.headers, b.any_header] for b in state.bindings.all],
         "schedules": [_schedule_json(schedule) for _, schedule in sorted(state.schedules.items())],
         "topic_dedup": [[topic, window.to_list()] for topic, window in sorted(state.topic_dedup.items()) if window.keys],
-        "placements": [[*key, places] for key, places in sorted(state.placements.items())],
         "producers": [
             [session, producer.last_frame, producer.at, [[frame, *stored] for frame, stored in producer.frames.items()]]
             for session, producer in sorted(state.producers.items())
         ],
     })  # fmt: skip
-    return state.position, b"".join([_LENGTH.pack(len(header)), header, *parts])
+    return state.position, b"".join([_LENGTH.pack(len(header)), header, *parts.parts])
 
 
 def _schedule_json(schedule: Schedule) -> dict[str, Any]:
@@ -79,20 +78,26 @@ def _schedule_json(schedule: Schedule) -> dict[str, Any]:
     return row | {"body": schedule.body.hex()}
 
 
-def _log_json(log: Log, parts: list[bytes]) -> tuple[dict[str, Any], list[int]]:
-    head, arrays = log.to_parts()
-    parts.extend(arrays)
-    return head, [len(part) for part in arrays]
-
-
-def _queue_json(queue: Queue, leased: list[tuple[int, int, int]], parts: list[bytes] | None) -> dict[str, Any]:
-    """A queue with its log in ``parts``; a group (``parts`` None) without, since its stream has it."""
-    log, sizes = _log_json(queue.log, parts) if parts is not None else ({}, [])
+def _queue_json(queue: Queue, leased: list[Leased], parts: PartWriter) -> dict[str, Any]:
+    """A queue with its log; a group without, since its stream has it."""
     return {
         "name": queue.name, "number": queue.number, "settings": queue.settings.to_json(),
         "dead_letter_of": queue.dead_letter_of, "paused": queue.paused, "pause_reason": queue.pause_reason,
-        "totals": queue.totals, "log": log, "parts": sizes, "group": queue.group.to_json(leased),
-        "dedup": queue.dedup.to_list(),
+        "totals": queue.totals, "log": queue.log.to_json(parts) if queue.stream is None else None,
+        "group": queue.group.to_json(leased, parts), "dedup": queue.dedup.to_list(),
+    }  # fmt: skip
+
+
+def _stream_json(stream: Stream, leased: Mapping[int, list[Leased]], parts: PartWriter) -> dict[str, Any]:
+    return {
+        "name": stream.name, "number": stream.number, "settings": stream.settings.to_json(),
+        "published": stream.published_total, "trimmed": stream.trimmed_total, "dedup": stream.dedup.to_list(),
+        "compacted": stream.compacted_total, "trimmed_before": stream.trimmed_before,
+        "log": stream.log.to_json(parts), "expiring": parts.put(*stream.expiring.to_arrays()),
+        "compaction": stream.compaction.to_json(parts) if stream.compaction else None,
+        "groups": [
+            _queue_json(group, leased.get(group.number, []), parts) for _, group in sorted(stream.groups.items())
+        ],
     }  # fmt: skip
 
 
@@ -105,8 +110,9 @@ def restore(data: bytes | memoryview) -> State:
     view = memoryview(data)
     (length,) = _LENGTH.unpack_from(view)
     header: dict[str, Any] = orjson.loads(view[4 : 4 + length])
-    if header["version"] != VERSION:
+    if header["version"] not in (1, VERSION):
         raise ValueError(f"snapshot version {header['version']}, this program reads {VERSION}")
+    is_first = header["version"] == 1
     state = State()
     state.position, state.at, state.next_log = header["position"], header["at"], header["next_log"]
     state.epochs = [(position, epoch) for position, epoch in header["epochs"]]
@@ -118,32 +124,20 @@ def restore(data: bytes | memoryview) -> State:
         schedule = Schedule(**row | {"body": bytes.fromhex(row["body"])})
         state.schedules[schedule.name] = schedule
     state.topic_dedup = {topic: DedupWindow.from_list(rows) for topic, rows in header["topic_dedup"]}
-    parts = _Parts(view[4 + length :])
+    parts = PartReader(view[4 + length :])
     for item in header["queues"]:
-        queue = _queue(item, None)
-        queue.log = Log.from_parts(item["log"], parts.take(item["parts"]))
+        queue = _queue(item, parts, state.at, None, is_first)
         state.queues[queue.name] = state.logs[queue.number] = queue
+        for first, last, *_ in queue.log.placed:
+            for sequence in range(first, last + 1):
+                state.placements.add(*queue.log.locate(sequence), queue.number, sequence)
     for item in header["streams"]:
-        stream = Stream(item["name"], item["number"], StreamSettings(**item["settings"]))
-        stream.log = StreamLog.from_parts(item["log"], parts.take(item["parts"]))
-        stream.published_total, stream.trimmed_total = item["published"], item["trimmed"]
-        stream.dedup = DedupWindow.from_list(item["dedup"])
-        stream.expiring = Delayed.from_flat_rows(item.get("expiring", []))
-        stream.compacted_total, stream.trimmed_before = (
-            item.get("compacted", 0),
-            item.get("trimmed_before", stream.log.first),
-        )
-        if (known := item.get("compaction")) is not None:
-            stream.compaction = Compaction.from_json(known)
+        stream = _stream(item, parts, is_first)
         state.streams[stream.name] = state.stream_logs[stream.number] = stream
         for group_item in item["groups"]:
-            group = _queue(group_item, stream)
+            group = _queue(group_item, parts, state.at, stream, is_first)
             stream.groups[group.name.partition(GROUP_SEPARATOR)[2]] = group
             state.queues[group.name] = state.logs[group.number] = group
-    state.placements = {
-        (position, index): [(log, sequence) for log, sequence in places]
-        for position, index, places in header["placements"]
-    }
     for session, last_frame, at, frames in header["producers"]:
         producer = state.producers[session] = ProducerSession()
         producer.last_frame, producer.at = last_frame, at
@@ -151,24 +145,37 @@ def restore(data: bytes | memoryview) -> State:
     return state
 
 
-class _Parts:
-    def __init__(self, view: memoryview) -> None:
-        self._view = view
-
-    def take(self, sizes: list[int]) -> list[bytes]:
-        taken = []
-        for size in sizes:
-            taken.append(bytes(self._view[:size]))
-            self._view = self._view[size:]
-        return taken
-
-
-def _queue(item: dict[str, Any], stream: Stream | None) -> Queue:
+def _queue(item: dict[str, Any], parts: PartReader, at_ms: int, stream: Stream | None, is_first: bool) -> Queue:
     settings = QueueSettings(**item["settings"])
     of_stream = (stream.number, stream.log) if stream is not None else (None, None)
     queue = Queue(item["name"], item["number"], settings, item["dead_letter_of"], *of_stream)
     queue.paused, queue.pause_reason = item["paused"], item["pause_reason"]
     queue.totals.update(item["totals"])
-    queue.group = Group.from_json(item["group"])
+    if stream is None:
+        queue.log = Log.from_json(item["log"], parts, item["parts"] if is_first else None)
+        queue.set_up_log()
+    if is_first:
+        queue.group = Group.from_version_1(item["group"], at_ms)
+        queue.group.expiring.change(queue.log.next, settings.expire_ms)
+    else:
+        queue.group = Group.from_json(item["group"], parts, at_ms)
     queue.dedup = DedupWindow.from_list(item["dedup"])
     return queue
+
+
+def _stream(item: dict[str, Any], parts: PartReader, is_first: bool) -> Stream:
+    stream = Stream(item["name"], item["number"], StreamSettings(**item["settings"]))
+    stream.log = StreamLog.from_json(item["log"], parts, item["parts"] if is_first else None)
+    stream.published_total, stream.trimmed_total = item["published"], item["trimmed"]
+    stream.compacted_total = item.get("compacted", 0)
+    stream.trimmed_before = item.get("trimmed_before", stream.log.first)
+    stream.dedup = DedupWindow.from_list(item["dedup"])
+    if is_first:
+        rows = Delayed.from_rows(item.get("expiring", []), 0)
+        for first, last, due, _ in rows:
+            stream.expiring.add(first, last, due)
+    else:
+        stream.expiring = RunMap.from_arrays("Q", parts.take("QIQ", item["expiring"]))
+    if (known := item.get("compaction")) is not None:
+        stream.compaction = Compaction.from_json(known, None if is_first else parts)
+    return stream

@@ -36,6 +36,7 @@ from ..format.record import (
 )  # fmt: skip
 from .arrival import arrivals
 from .dedup import DedupWindow
+from .placements import Placements
 from .producer import ProducerSession
 from .queue import Queue
 from .schedule import Schedule
@@ -51,7 +52,7 @@ class State:
     queues: Queues, and groups as ``<stream>/<group>``, by name. ``logs``: the same by number.
     streams: By name. ``stream_logs``: the same by number.
     names: Of all numbers there ever were.
-    placements: (position, index) → (log, sequence)s where the message is now, for messages that were placed by reference.
+    placements: Where messages are now that were placed by reference.
     retained, released: Journal positions that became needed, and no longer needed, since the owner last took them.
     """
 
@@ -69,7 +70,7 @@ class State:
         self.schedules: dict[str, Schedule] = {}
         self.topic_dedup: dict[str, DedupWindow] = {}
         self.producers: dict[str, ProducerSession] = {}
-        self.placements: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self.placements = Placements(self.logs)
         self.retained: list[int] = []
         self.released: list[int] = []
         self._apply: dict[type, Callable[[Any, int], None]] = {
@@ -144,27 +145,18 @@ class State:
 
     def _settle(self, record: Settle, position: int) -> None:
         queue = self.logs[record.log]
-        queue.group.come_due(record.at)
         count = 0
         for first, last, _ in record.runs:
-            if queue.log.placed and queue.stream is None:
-                for sequence in range(first, last + 1):
-                    if sequence in queue.log.placed:
-                        self._forget_placement(queue.log.locate(sequence), (record.log, sequence))
+            if queue.stream is None:
+                for a, b, *_ in queue.log.placed.within(first, last) if queue.log.placed.count else ():
+                    for sequence in range(a, b + 1):
+                        self.placements.remove(*queue.log.locate(sequence), record.log, sequence)
             self.released.extend(queue.settle(first, last))
             count += last - first + 1
         queue.totals[record.how] += count
 
-    def _forget_placement(self, place: tuple[int, int], where: tuple[int, int]) -> None:
-        left = [other for other in self.placements.get(place, ()) if other != where]
-        if left:
-            self.placements[place] = left
-        else:
-            self.placements.pop(place, None)
-
     def _return(self, record: Return, position: int) -> None:
         queue = self.logs[record.log]
-        queue.group.come_due(record.at)
         first = last = -1
         alike: tuple[int, int, int] = (0, 0, 0)
         for sequence, *rest in record.entries:
@@ -173,10 +165,10 @@ class State:
                 last = sequence
                 continue
             if last >= 0:
-                queue.group.put_back(first, last, *alike)
+                queue.group.put_back(first, last, *alike, record.at)
             first, last, alike = sequence, sequence, fate
         if last >= 0:
-            queue.group.put_back(first, last, *alike)
+            queue.group.put_back(first, last, *alike, record.at)
         queue.totals["retried"] += len(record.entries)
 
     def _place(self, record: Move, position: int) -> None:
@@ -189,11 +181,9 @@ class State:
             key = source.log.key_of(former) if source else 0
             first = queue.log.append(1, at, index, size, record.at, [key] if key else None)
             assert first == sequence, f"{queue.name}: placed at {sequence}, log is at {first}"
-            queue.log.placed[sequence] = (position, record.origin)
+            queue.log.placed.add(sequence, sequence, position, record.origin)
             queue.group.add_ready(sequence, sequence, record.priorities[entry] if record.priorities else 0)
-            self.placements.setdefault((at, index), []).append((record.log, sequence))
-            if queue.settings.expire_ms is not None:
-                queue.group.expiring.add(record.at + queue.settings.expire_ms, sequence, sequence, 0)
+            self.placements.add(at, index, record.log, sequence)
             self.retained.append(at)
             self.retained.append(position)
 
@@ -205,8 +195,8 @@ class State:
             queue = Queue(record.name, record.log, settings, record.dead_letter_of)
             self.queues[record.name] = self.logs[record.log] = queue
         else:
-            queue.settings, queue.dead_letter_of = settings, record.dead_letter_of
-            queue.log.rows = settings.bytes_max is None
+            queue.change(settings)
+            queue.dead_letter_of = record.dead_letter_of
 
     def _stream(self, record: DefineStream, position: int) -> None:
         stream = self.stream_logs.get(record.log)
@@ -242,9 +232,8 @@ class State:
                 del self.stream_logs[queue.stream].groups[queue.name.partition(GROUP_SEPARATOR)[2]]
                 return
             self.released.extend(queue.log.references())
-            for place, where in list(self.placements.items()):
-                for gone in [other for other in where if other[0] == record.log]:
-                    self._forget_placement(place, gone)
+            if queue.log.placed.count:
+                self.placements.log_gone()
         self.bindings.remove_target(record.log)
 
     def _pause(self, record: Pause, position: int) -> None:

@@ -7,9 +7,9 @@ from ..format.record import Compact
 from .arrival import Arrivals
 from .compaction import Compaction
 from .dedup import DedupWindow
-from .delayed import Delayed
+from .delayed import DUE_MAX
 from .queue import Queue
-from .runs import Runs, gaps
+from .run_map import RunMap
 from .stream_log import StreamLog
 
 GROUP_SEPARATOR = "/"
@@ -35,7 +35,7 @@ class Stream:
         self.number = number
         self.settings = settings
         self.log = StreamLog()
-        self.expiring = Delayed()
+        self.expiring = RunMap("Q")
         self.compaction = Compaction() if settings.compaction else None
         self.groups: dict[str, Queue] = {}
         self.dedup = DedupWindow()
@@ -68,7 +68,7 @@ class Stream:
         self.log.take_in(arrived, position)
         self.published_total += arrived.count
         for due, first, last in arrived.expiries:
-            self.expiring.add(due, sequence + first, sequence + last, 0)
+            self.expiring.add(sequence + first, sequence + last, min(due, DUE_MAX))
         for group in self.groups.values():
             group.arrive(sequence, arrived)
 
@@ -113,13 +113,8 @@ class Stream:
     def begin(self, group: Queue, start: int) -> None:
         """A group goes on from offset ``start``: what is kept from there on is ready, and expires when it is to."""
         group.group.start_at(start, self.log)
-        own = Runs()
-        for due, first, last, _ in self.expiring.live_rows():
-            for a, b in self.log.kept(max(first, start), last):
-                group.group.expiring.add(due, a, b, 0)
-                own.add(a, b)
-        if (expire_ms := group.settings.expire_ms) is not None:
-            for _, _, count, sequence in self.log.pieces(start, self.log.next - 1):
-                due = self.log.time_of(sequence) + expire_ms
-                for a, b in gaps(sequence, sequence + count - 1, own.within(sequence, sequence + count - 1)):
-                    group.group.expiring.add(due, a, b, 0)
+        expiring = group.group.expiring
+        for first, last, due in self.expiring.starting(start):
+            for a, b in self.log.kept(first, last):
+                expiring.own.add(due, a, b, 0)
+        expiring.change(start, group.settings.expire_ms)

@@ -14,6 +14,7 @@ from itertools import accumulate
 from typing import Any, Self
 
 from .log import ARRAYS, Log
+from .parts import PartReader, PartWriter
 from .runs import Runs, gaps
 
 PACK_MIN = 1024
@@ -41,7 +42,7 @@ class StreamLog(Log):
     def first(self) -> int:
         """Offset of the oldest message kept; ``next`` if there is none."""
         first, gone = super().first, self.gone
-        return gone.lasts[0] + 1 if gone.firsts and gone.firsts[0] == first else first
+        return gone.first_run[1] + 1 if gone and gone.first == first else first
 
     def append(self, count: int, position: int, index: int, size: int, at: int, keys: Any = None) -> int:
         if self._ranks is not None:
@@ -143,7 +144,7 @@ class StreamLog(Log):
         return freed
 
     def _forget_gone(self) -> None:
-        if self.gone and self.gone.firsts[0] < (front := super().first):
+        if self.gone and self.gone.first < (front := super().first):
             self.gone.remove(0, front - 1)
 
     def pack(self) -> list[int]:
@@ -153,7 +154,8 @@ class StreamLog(Log):
         needed: list[int] = []
         rows: list[tuple[int, int, int, int, int, int]] = []
         keys = array("I")
-        starts, ends, gap = self.gone.firsts, self.gone.lasts, 0
+        gone, gap = self.gone.to_array(), 0
+        starts, ends = gone[0::2], gone[1::2]
         for at in range(self.head, len(self.firsts)):
             left = self.live[at]
             if not left:
@@ -221,20 +223,23 @@ class StreamLog(Log):
             self._ranks = _ranks(self.counts)
             self.head = 0
 
-    def to_parts(self) -> tuple[dict[str, object], list[bytes]]:
-        head, parts = super().to_parts()
-        head |= {"gone": self.gone.to_list(), "sparse": self.sparse, "ranked": self._ranks is not None}
-        if self._ranks is not None:
-            start = self._ranks[self.head] if self.head < len(self.firsts) else len(self.keys)
-            head["keys_from"] = 0
-            parts[-1] = self.keys[start:].tobytes()
-        return head, parts
+    def to_json(self, parts: PartWriter) -> dict[str, Any]:
+        head = super().to_json(parts)
+        head |= {"gone": parts.put(self.gone.to_array()), "sparse": self.sparse, "ranked": self._ranks is not None}
+        return head
+
+    def _keys_kept(self) -> tuple[int, array[int]]:
+        if self._ranks is None:
+            return super()._keys_kept()
+        return 0, self.keys[self._ranks[self.head] if self.head < len(self.firsts) else len(self.keys) :]
 
     @classmethod
-    def from_parts(cls, head: dict[str, Any], parts: list[bytes]) -> Self:
-        log = super().from_parts(head, parts)
+    def from_json(cls, head: dict[str, Any], parts: PartReader, sizes: list[int] | None = None) -> Self:
+        log = super().from_json(head, parts, sizes)
+        log.rows = False
         log.count = sum(log.live)
-        log.gone = Runs.from_list(head.get("gone", []))
+        gone = head.get("gone", [])
+        log.gone = Runs.from_flat(gone if sizes is not None else parts.take("Q", gone)[0])
         log.sparse = head.get("sparse", False)
         if head.get("ranked"):
             log._ranks = _ranks(log.counts)

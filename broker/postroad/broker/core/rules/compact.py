@@ -35,7 +35,7 @@ def compact(ctx: Context, stream: Stream, index: Compaction) -> None:
 
     gone, keys = Runs(), list[str]()
     for first, last in index.superseded:
-        if first >= end or len(gone.firsts) >= RUNS_MAX // 2:
+        if first >= end or len(gone) >= RUNS_MAX // 2:
             break
         for a, b in gaps(first, min(last, end - 1), held.within(first, last)):
             gone.add(a, b)
@@ -45,7 +45,7 @@ def compact(ctx: Context, stream: Stream, index: Compaction) -> None:
         if offset < end and offset not in held:
             gone.add(offset, offset)
             keys.append(key)
-    is_cut = len(gone.firsts) >= RUNS_MAX // 2 or len(keys) == TOMBSTONES_MAX
+    is_cut = len(gone) >= RUNS_MAX // 2 or len(keys) == TOMBSTONES_MAX
     if gone:
         ctx.commit(Compact(now, stream.number, "compacted", list(gone), keys))
 

@@ -16,9 +16,6 @@ from ..volatile.queue_runtime import QueueRuntime
 from ..volatile.subscription import Subscription
 from ..volatile.timers import Timers
 
-OVERDUE_MS = 500
-"""How often to look after expired messages that someone holds; one that comes back is seen at once."""
-
 
 class Context:
     """Attributes:
@@ -106,5 +103,5 @@ class Context:
         due = queue.group.next_due()
         if due is not None:
             self.timers.at("due", queue.number, due)
-        if (expires := queue.group.expiring.next_due()) is not None:
-            self.timers.at("expiry", queue.number, expires if expires > self.now else self.now + OVERDUE_MS)
+        if (expires := queue.group.next_expiry(queue.log)) is not None:
+            self.timers.at("expiry", queue.number, max(expires, self.now))

@@ -27,9 +27,14 @@ def dispatch(ctx: Context, queue: Queue, freed: Subscription | None = None) -> N
             many, need no look.
     """
     runtime, group = ctx.runtime_of(queue), queue.group
-    if group.expiring.members and (due := group.expiring.next_due()) is not None and due <= ctx.now:
-        expire(ctx, queue)
-    if not ctx.delivering or queue.paused or runtime.held_until != 0 or group.retrying.members.count >= RETRYING_MAX:
+    if (
+        group.expiring
+        and (due := group.next_expiry(queue.log)) is not None
+        and due <= ctx.now
+        and not expire(ctx, queue)
+    ):
+        return  # what has expired goes first, and goes on at once
+    if not ctx.delivering or queue.paused or runtime.held_until != 0 or group.retrying.count >= RETRYING_MAX:
         return
     consumers = runtime.consumers
     settings = queue.settings
@@ -103,9 +108,10 @@ def _hand_over(
     subscription.next_number += taken
     lease(ctx, runtime, subscription, number, first, taken, priority)
     attempts = None
-    if group.attempts:
-        counted = [group.attempts.get(sequence, 0) + 1 for sequence in range(first, last + 1)]
-        attempts = counted if max(counted) > 1 else None
+    if group.attempts.count and (tried := group.attempts.within(first, last)):
+        attempts = [1] * taken
+        for a, b, count in tried:
+            attempts[a - first : b - first + 1] = [count + 1] * (b - a + 1)
     pieces = list(runtime.queue.log.pieces(first, last))
     ctx.effects.append(
         Deliver(

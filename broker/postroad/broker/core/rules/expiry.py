@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from ..durable.queue import Queue
-from ..durable.runs import Runs, gaps
 from .context import Context
 
+EXPIRE_MAX = 1000
+"""Messages that expire in one step; more do at once, but in further ones."""
 
-def expire(ctx: Context, queue: Queue) -> None:
-    """Settle what has expired and nobody holds."""
+
+def expire(ctx: Context, queue: Queue) -> bool:
+    """Settle what has expired and nobody holds, up to ``EXPIRE_MAX`` messages; False: there is more, and it goes on at once."""
     group = queue.group
-    overdue = Runs()
-    waiting = group.waiting()
-    for due, first, last, _ in group.expiring.take_due_rows(ctx.now):
-        free = waiting.within(first, last)
-        for a, b in free:
-            overdue.add(a, b)
-        for a, b in gaps(first, last, free):
-            group.expiring.add(due, a, b, 0)
+    is_more = group.expire(ctx.now, EXPIRE_MAX, queue.log)
+    expired = group.expired(EXPIRE_MAX)
+    if expired:
+        ctx.settle(queue, "expired", [(first, last, 0) for first, last in expired])
+    if is_more or group.expiring.has_expired:
+        ctx.timers.at("expiry", queue.number, ctx.now)
+        return False
     ctx.watch_due(queue)
-    if overdue:
-        ctx.settle(queue, "expired", [(first, last, 0) for first, last in overdue])
+    return True

@@ -26,14 +26,14 @@ def redrive(ctx: Context, command: Redrive) -> int:
         InvalidState: nothing in it came from another queue.
     """
     queue = ctx.queue(command.queue)
-    ready, placed = queue.group.waiting(), queue.log.placed
+    ready, placed_at = queue.group.waiting(), queue.log.placed_at
     chosen = dict.fromkeys(command.sequences) if command.sequences is not None else None
     wanted = (s for s in chosen if s in ready) if chosen is not None else (s for a, b in ready for s in range(a, b + 1))
-    movable = (s for s in wanted if s in placed and _takes_back(ctx, placed[s][1], *queue.log.locate(s)))
+    movable = (s for s in wanted if (came := placed_at(s)) and _takes_back(ctx, came[1], *queue.log.locate(s)))
     by_origin: dict[int, list[int]] = {}
     reopened: set[tuple[int, int]] = set()
     for sequence in movable if chosen is not None else islice(movable, command.limit):
-        origin = placed[sequence][1]
+        _, origin = placed_at(sequence) or (0, 0)
         target = ctx.state.logs[origin]
         if target.stream is not None:
             offset = _offset(target, *queue.log.locate(sequence))
@@ -71,7 +71,7 @@ def redrive_edited(ctx: Context, command: RedriveEdited) -> Published:
     queue = ctx.queue(command.queue)
     if command.sequence not in queue.group.waiting():
         raise MessageNotFound(f'The message is not waiting in "{queue.name}".', queue=queue.name)
-    placed = queue.log.placed.get(command.sequence)
+    placed = queue.log.placed_at(command.sequence)
     target = ctx.state.logs.get(placed[1]) if placed else None
     if target is None:
         raise InvalidState(f'The message in "{queue.name}" came from no queue that still exists.', queue=queue.name)

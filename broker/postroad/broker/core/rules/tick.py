@@ -17,15 +17,18 @@ from .sessions import end_session, expect_end
 
 LEASE_GRAIN_MS = 20
 
+DUE_MAX = 1000
+"""Rows of a queue that come due in one step; more do at once, but in further ones."""
+
 
 def start(ctx: Context, command: Start) -> None:
     """After recovery: a new epoch. What was leased is ready, but each queue waits for its holders to come back."""
     ctx.now = max(ctx.now, ctx.state.at)
     ctx.commit(Boot(ctx.now, command.epoch))
     for queue in ctx.state.queues.values():
-        queue.group.come_due(ctx.now)
+        queue.group.come_due(ctx.now, DUE_MAX)
         ctx.watch_due(queue)
-        for first, last in queue.group.retrying.members if queue.log.keyed else ():
+        for first, last, *_ in queue.group.retrying if queue.log.keyed else ():
             for sequence in range(first, last + 1):
                 queue.group.order.hold(queue.log.key_of(sequence), sequence)
         if queue.group.waiting_count:
@@ -76,7 +79,7 @@ def tick(ctx: Context, command: Tick) -> None:
         else:
             queue = ctx.state.logs.get(int(key))
             if queue is not None:
-                queue.group.come_due(ctx.now)
+                queue.group.come_due(ctx.now, DUE_MAX)
                 ctx.watch_due(queue)
                 dispatch(ctx, queue)
 

@@ -192,7 +192,7 @@ class Operations:
             MessageNotFound.
         """
         _, position, index = parse_id(message)
-        placed = self._machine.state.placements.get((position, index), [])
+        placed = self._machine.state.placements.of(position, index)
         try:
             position, index, publish = self._history.find(message)
         except MessageNotFound:

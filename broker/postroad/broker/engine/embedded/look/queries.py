@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ....core.durable.delayed import Delayed
 from ....core.durable.queue import Queue
 from ....core.durable.runs import Runs
 from ....core.durable.stream import Stream
@@ -286,8 +287,8 @@ class Queries:
             row["topic"] = stored.topic
         if not due:
             row |= self._holder(queue, sequence)
-        if sequence in queue.log.placed:
-            row |= self._placed(queue, sequence)
+        if (placed := queue.log.placed_at(sequence)) is not None:
+            row |= self._placed(sequence, *placed)
         if stored.sizes[index] <= BROWSE_BODY_BYTES:
             row |= shown_body(kind, stored.cut(index, 1))
         return row
@@ -305,9 +306,8 @@ class Queries:
                 }
         return {}
 
-    def _placed(self, queue: Queue, sequence: int) -> Json:
-        """Why it is here, from the record that placed it."""
-        position, origin = queue.log.placed[sequence]
+    def _placed(self, sequence: int, position: int, origin: int) -> Json:
+        """Why it is here, from the record at ``position`` that placed it."""
         try:
             record = decode(self._journal.read(position)[0])
         except PostroadError:
@@ -333,12 +333,12 @@ class Queries:
                     for held in subscription.leases:
                         members.add(held.sequence, held.sequence + held.count - 1)
             return members
-        sources = [*group.ready.values()] if wanted not in ("delayed", "parked") else []
+        sources: list[Runs | Delayed] = [*group.ready.values()] if wanted not in ("delayed", "parked") else []
         if wanted in ("parked", "dead"):
             sources.append(group.order.parked)
         if wanted in ("delayed", "dead"):
-            sources += [group.delayed.members, group.retrying.members]
+            sources += [group.delayed, group.retrying]
         for runs in sources:
-            for first, last in runs:
+            for first, last in runs.starting(0):
                 members.add(first, last)
         return members
