@@ -238,7 +238,7 @@ class Model:
         for sequence in range(effect.first, effect.last + 1):
             number, id = self._holder(queue, sequence)
             worker = self.workers[id]
-            is_over = self.leases[id, number].deadline <= self.at
+            is_over = self.leases[id, number].deadline <= self.at and (worker.reports_begun or worker.begun)
             free = (worker.detached or worker.ended or is_over) and number > worker.begun
             worker.is_silent = worker.is_silent or (is_over and worker.reports_begun and not worker.detached)
             assert free or (id, number) in self.released, f"{sequence} came back for no reason"

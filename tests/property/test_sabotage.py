@@ -119,9 +119,11 @@ def a_message_is_delayed(machine: Played) -> None:
     machine.wait(900)
 
 
-def a_connection_is_lost_before_anything_began(machine: Played) -> None:
+def a_connection_is_lost_in_the_middle(machine: Played) -> None:
+    """One of the messages that the consumer holds has begun."""
     machine.begin(None)
-    machine.publish("a", 1, 3)
+    machine.publish("a", 6, 3)
+    machine.begin_work(1, 0)
     machine.lose_connection(1)
     machine.wait(500)
 
@@ -151,7 +153,7 @@ SABOTAGES = [
     (a_returned_message_loses_its_place, a_message_is_released_before_others),
     (replay_forgets_settles, a_message_is_acked),
     (a_delay_ends_early, a_message_is_delayed),
-    (unbegun_messages_are_punished, a_connection_is_lost_before_anything_began),
+    (unbegun_messages_are_punished, a_connection_is_lost_in_the_middle),
     (a_redriven_message_loses_its_priority, a_priority_comes_back),
     (a_dead_message_loses_its_priority, a_priority_dies),
 ]
