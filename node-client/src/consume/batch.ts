@@ -101,7 +101,7 @@ export class BatchConsumer<T = unknown> extends Worker {
     const controller = new AbortController();
     this.#controllers.add(controller);
     const [last] = batch.slice(-1);
-    if (last !== undefined) this.subscription.begin(last, { isAlone: false, following: [], at: 0 });
+    if (last !== undefined) this.subscription.begin(last, false);
     for (const delivery of batch) this.active.add(delivery);
     try {
       const good = await this.#admitted(batch);

@@ -8,38 +8,30 @@
  */
 
 /** How much work of handlers may be told ahead. */
-const PACE_MS = 4;
-const AHEAD_MAX = 4_096;
-
-interface Numbered {
-  readonly number: number;
-  readonly attempt: number;
-}
-
-/** What a consumer knows when it begins a delivery. */
-export interface Next {
-  /** Nothing else that has begun is unsettled. */
-  readonly isAlone: boolean;
-  /** What begins after it, from index `at` on. */
-  readonly following: readonly Numbered[];
-  readonly at: number;
-}
+const PACE_MS = 8;
+const AHEAD_MAX = 8_192;
 
 export class Begun {
   /** The highest number whose handler has begun. */
   last = 0;
+  #covered = 0;
   #told = 0;
   #ahead = 1;
-  #toldAt = 0;
+  /** When the pace was last looked at, and the number that began then. */
+  #pacedAt = 0;
+  #paced = 0;
+  /** Deliveries that failed before and have not begun. */
+  #retried: number[] = [];
 
-  /** What the broker knows: at least what has begun, and what is covered in this tick. */
+  /** What has begun, and what is covered in this tick. */
   get claimed(): number {
-    return Math.max(this.#told, this.last);
+    return Math.max(this.#covered, this.last);
   }
 
-  /** Whether the broker knows another number than this one. */
-  isNews(number: number): boolean {
-    return number !== this.#told;
+  /** A delivery came that failed before: it begins alone. */
+  expectRetry(number: number): void {
+    this.#retried.push(number);
+    if (number <= this.#covered) this.#covered = number - 1;
   }
 
   /**
@@ -48,24 +40,19 @@ export class Begun {
    * @param isFirst - the broker knows that all before it are settled.
    * @returns the number to be told before it runs; undefined if there is no need.
    */
-  begin(delivery: Numbered, { following, at }: Next, isFirst: boolean): number | undefined {
-    const { number } = delivery;
+  begin(number: number, isFirst: boolean): number | undefined {
     if (number > this.last) this.last = number;
-    const isRetried = delivery.attempt > 1;
-    if (isFirst || (isRetried ? number === this.#told : number <= this.#told)) return undefined;
-    this.#keepPace(performance.now());
-    if (isRetried) return number;
-    // What comes later in this tick is covered as well, though it is not here yet.
-    for (let index = at; index < at + this.#ahead - 1; index++) {
-      const next = following[index];
-      if (next === undefined) break;
-      if (next.attempt > 1) return next.number - 1;
-    }
-    return number + this.#ahead - 1;
+    return number <= this.#covered ? undefined : this.#cover(number, isFirst);
+  }
+
+  /** Whether the broker knows another number than this one. */
+  isNews(number: number): boolean {
+    return number !== this.#told;
   }
 
   /** The broker is told this number; false: it knows. */
   tell(number: number): boolean {
+    this.#covered = number;
     if (number === this.#told) return false;
     this.#told = number;
     return true;
@@ -73,13 +60,25 @@ export class Begun {
 
   /** Another subscription, whose numbers begin anew. */
   clear(): void {
-    this.last = this.#told = 0;
+    this.last = this.#covered = this.#told = this.#paced = 0;
+    this.#retried = [];
   }
 
-  #keepPace(now: number): void {
-    const passed = now - this.#toldAt;
-    this.#toldAt = now;
-    if (passed < PACE_MS / 2) this.#ahead = Math.min(2 * this.#ahead, AHEAD_MAX);
-    else if (passed > PACE_MS) this.#ahead = Math.max(1, Math.floor((this.#ahead * PACE_MS) / passed));
+  #cover(number: number, isFirst: boolean): number | undefined {
+    const retried = this.#retried;
+    while (retried[0] !== undefined && retried[0] < number) retried.shift();
+    const isRetry = retried[0] === number;
+    if (isRetry) retried.shift();
+    if (isFirst) return undefined;
+    this.#keepPace(number, performance.now());
+    this.#covered = isRetry ? number : Math.min(number + this.#ahead, retried[0] ?? Number.POSITIVE_INFINITY) - 1;
+    return this.#covered;
+  }
+
+  #keepPace(number: number, now: number): void {
+    const pace = ((number - this.#paced) * PACE_MS) / (now - this.#pacedAt);
+    this.#paced = number;
+    this.#pacedAt = now;
+    this.#ahead = Math.max(1, Math.floor(Math.min(2 * this.#ahead, pace, AHEAD_MAX)));
   }
 }

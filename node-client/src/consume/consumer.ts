@@ -51,8 +51,7 @@ export class Consumer<T = unknown> extends Worker {
   }
 
   #begin(delivery: Delivery): void {
-    const isAlone = this.active.size === 0;
-    this.subscription.begin(delivery, { isAlone, following: this.#queue, at: this.#head });
+    this.subscription.begin(delivery, this.active.size === 0);
     const admitted = admit(delivery, this.#source.check);
     if (admitted === true) this.#handle(delivery, false);
     else if (admitted !== false) {

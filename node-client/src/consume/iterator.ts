@@ -89,7 +89,7 @@ export class Messages<T> implements AsyncIterableIterator<Message<T>> {
         continue;
       }
       if (!delivery.isHeld) continue;
-      this.#subscription.begin(delivery, { isAlone: false, following: this.#buffer, at: 0 });
+      this.#subscription.begin(delivery, false);
       const admitted = admit(delivery, this.#source.check);
       if (admitted === false) continue;
       this.#waiting.shift();

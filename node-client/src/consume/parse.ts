@@ -70,6 +70,11 @@ export class DeliverBatch {
     return type === "text" || type === "bytes" ? type : "json";
   }
 
+  /** Whether some of it may have failed before. */
+  get hasRetries(): boolean {
+    return this.#header["attempts"] !== undefined || this.#header["attempt"] !== undefined;
+  }
+
   attempt(index: number): number {
     const attempt = attributeAt(this.#header["attempt"], this.#header["attempts"], index);
     return typeof attempt === "number" ? attempt : 1;

@@ -8,7 +8,7 @@ import { AlreadySettled, asPostroadError, LeaseLost, type PostroadError } from "
 import type { Link } from "../link.js";
 import type { Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
-import { Begun, type Next } from "./begun.js";
+import { Begun } from "./begun.js";
 import { type Delivery, leaseLost, type Settlement } from "./delivery.js";
 import type { BatchDone, LogLevel } from "./message.js";
 import { Said } from "./said.js";
@@ -50,13 +50,22 @@ export class Settler {
     return this.#begun.last;
   }
 
-  /** A handler is about to run: what has come of those before it, and its number, are written before it does. */
-  begin(delivery: Delivery, next: Next): void {
+  /** A handler is about to run: its number is written before it does. */
+  begin({ number }: Delivery, isAlone: boolean): void {
     // The first that a consumer holds counts in any case: nothing need be told before it.
-    const isFirst = next.isAlone && this.#open.isEmpty;
-    const number = this.#begun.begin(delivery, next, isFirst);
-    if (number !== undefined && this.#isActive) this.flush(number);
+    const covered = this.#begun.begin(number, isAlone && this.#open.isEmpty);
+    if (covered !== undefined && this.#isActive) this.#tellBegun(number, covered);
     this.#schedule();
+  }
+
+  /** Alone, with what has come of those before it, which so cannot count with it. With others, the acks of the tick stay in one frame. */
+  #tellBegun(number: number, covered: number): void {
+    if (number === covered) this.flush(covered);
+    else this.#link.send({ op: "settle", sub: this.#sub, ...this.#news(covered) });
+  }
+
+  expectRetry(number: number): void {
+    this.#begun.expectRetry(number);
   }
 
   settle(delivery: Delivery, settlement: Settlement): Promise<void> {

@@ -8,7 +8,6 @@ import type { Link, Participant } from "../link.js";
 import type { Frame, Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
 import type { Opening } from "../session/session.js";
-import type { Next } from "./begun.js";
 import { Delivery, type Holder, leaseLost, type Settlement } from "./delivery.js";
 import { heldRuns } from "./held.js";
 import { Holdings } from "./holdings.js";
@@ -92,9 +91,13 @@ export class Subscription implements Holder, Participant {
     return this.#prefetch.value;
   }
 
-  /** Its handler is about to run. Deliveries begin in the order of their numbers, so the highest number says it all. */
-  begin(delivery: Delivery, next: Next): void {
-    this.#settler.begin(delivery, next);
+  /**
+   * Its handler is about to run. Deliveries begin in the order of their numbers, so the highest number says it all.
+   *
+   * @param isAlone - nothing else that has begun is unsettled.
+   */
+  begin(delivery: Delivery, isAlone: boolean): void {
+    this.#settler.begin(delivery, isAlone);
   }
 
   settle(delivery: Delivery, settlement: Settlement): Promise<void> {
@@ -262,6 +265,8 @@ export class Subscription implements Holder, Participant {
         const deliveries: Delivery[] = [];
         for (let index = 0; index < batch.count; index++) deliveries.push(new Delivery(batch, index, this));
         this.#holdings.add(batch, deliveries);
+        if (batch.hasRetries)
+          for (const { attempt, number } of deliveries) if (attempt > 1) this.#settler.expectRetry(number);
         this.#sink.deliver(deliveries);
       }
     } else if (header["op"] === "revoked") {
