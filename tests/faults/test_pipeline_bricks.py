@@ -13,7 +13,7 @@ from postroad.broker.engine.engine import Completion, Confirm, PublishBatch
 from postroad.broker.errors import PostroadError
 
 BEYOND = 2**64 - 1
-CLOSE_S = 1
+CLOSE_S = 10
 """Only what hangs takes so long."""
 
 Poison = Callable[[Rig], Awaitable[None]]
@@ -105,7 +105,6 @@ POISONS = [
     pytest.param(large_schedules_due_at_once, id="schedules"),
 ]
 poisons = pytest.mark.parametrize("poison", POISONS)
-red = pytest.mark.xfail(strict=True, reason="core goes ahead of the journal, and everything is written behind a gap")
 
 
 async def left(rig: Rig) -> bool:
@@ -117,7 +116,6 @@ async def left(rig: Rig) -> bool:
     return True
 
 
-@red
 @poisons
 async def test_after_it_the_store_opens_with_all_that_was_confirmed(poison: Poison) -> None:
     rig = await Rig().start()
@@ -140,7 +138,6 @@ async def test_after_it_the_store_opens_with_all_that_was_confirmed(poison: Pois
     assert worker.bodies[1] == b"before"
 
 
-@red
 @poisons
 async def test_after_it_nobody_is_told_of_a_bug_while_the_engine_calls_itself_healthy(poison: Poison) -> None:
     rig = await Rig().start()
@@ -160,7 +157,6 @@ async def answered(rig: Rig, queue: str) -> object:
     return outcome[0] if outcome else None
 
 
-@red
 @poisons
 async def test_after_it_the_engine_can_be_closed(poison: Poison) -> None:
     rig = await Rig().start()

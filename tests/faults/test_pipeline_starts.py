@@ -14,8 +14,6 @@ from postroad.broker.errors import Corrupt
 from postroad.broker.journal import Files, Journal, JournalOptions, RealFiles
 from postroad.broker.testing import MemoryFiles
 
-red = pytest.mark.xfail(strict=True, reason="what the core raises goes through as it is")
-
 BOOT = {"k": "boot", "at": 1, "epoch": 1}
 SETTINGS: dict[str, Any] = {}
 DEFINE = {"k": "define", "log": 1, "at": 1, "name": "q", "set": SETTINGS, "dlo": None}
@@ -53,7 +51,6 @@ def journal_of(files: Files, rows: list[bytes], snapshot: bytes | None = None) -
     journal.close()
 
 
-@red
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_a_record_that_does_not_fit_is_told_with_its_position(wrong: list[object]) -> None:
     files = MemoryFiles()
@@ -81,7 +78,6 @@ SNAPSHOTS = [
 ]
 
 
-@red
 @pytest.mark.parametrize("snapshot", SNAPSHOTS)
 async def test_a_snapshot_that_cannot_be_read_is_told_with_its_position(snapshot: bytes) -> None:
     files = MemoryFiles()
@@ -92,7 +88,6 @@ async def test_a_snapshot_that_cannot_be_read_is_told_with_its_position(snapshot
     assert told.value.details["position"] == 2
 
 
-@red
 def test_such_a_start_is_exit_code_3_with_position_and_advice(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -25,7 +25,8 @@ any but leased → expired                time                                  
 any → purged, cancelled, redriven       operator (a lease is revoked)                   ``settle``
 ======================================  ==============================================  =================
 
-A command is refused by raising a ``PostroadError`` before anything is changed. Nothing here reads a clock, does I/O or iterates
+A command is refused by raising a ``PostroadError`` before anything is changed; what is raised later is the end of the process
+(``rules/context.py`` says why that is safe). Nothing here reads a clock, does I/O or iterates
 over a set, so the same commands always give the same records, replies and effects.
 """
 
@@ -36,7 +37,7 @@ from typing import Any
 
 from .format import command as c
 from .rules import consume, declare, operate, publish, schedules, sessions, settle, streams, tick
-from .rules.context import Context
+from .rules.context import UNBOUNDED, Context
 
 Handler = Callable[[Context, Any], Any]
 
@@ -70,14 +71,26 @@ HANDLERS: dict[type, Handler] = {
 }
 
 
+VOLATILE = frozenset(
+    (c.SetPrefetch, c.Stall, c.CancelConsumer, c.Detach, c.SessionOpened, c.SessionClosed, c.Start, c.Tick)
+)
+"""Commands that nothing is refused for: they change volatile state at once."""
+
+
 class Machine(Context):
     """See the head of this module; its state is that of ``Context``."""
 
-    def handle(self, command: object, at_ms: int) -> Any:
+    def handle(self, command: object, at_ms: int, room: int = UNBOUNDED, reserve: int = 0, owed: int = 0) -> Any:
         """Carry out one command. Returns its reply (see ``format/command.py``).
 
+        Args:
+            room: Bytes that its records and bodies may take in the journal; ``reserve`` of them only for settles.
+            owed: Bytes that it needs at most for what it asks; the rest of the room is for what comes of that.
+
         Raises:
-            PostroadError: it is refused; nothing has changed.
+            PostroadError: it is refused; nothing has changed, if ``is_untouched`` says so.
         """
-        self.now = max(self.now, at_ms)
+        self.begin(at_ms, room, reserve, owed)
+        if type(command) in VOLATILE:
+            self.changed = True
         return HANDLERS[type(command)](self, command)

@@ -194,6 +194,16 @@ class Journal:
             raise Unavailable("The journal takes no more records.")
         return builder.append(records)
 
+    @property
+    def failed(self) -> BaseException | None:
+        """Why nothing is written any more."""
+        return self._writer.failed if self._writer is not None else None
+
+    def abandon(self, error: BaseException) -> None:
+        """Write nothing more: what comes next would not fit to what is there."""
+        if self._writer is not None:
+            self._writer.fail(error)
+
     def flush(self) -> None:
         """Have everything pending written: now if the disk is idle, else with the next sync."""
         if self._writer is not None:
@@ -214,26 +224,33 @@ class Journal:
         """The first position from which on nothing is missing."""
         return self._segments.earliest
 
-    def has_room(self, nbytes: int, *, settle: bool = False) -> bool:
-        """Whether an append of that many bytes in all has its place reserved on disk.
+    @property
+    def unit_bytes_max(self) -> int:
+        """The largest ``room`` that there can be."""
+        return self._builder.unit_bytes_max - slack() if self._builder is not None else 0
 
-        Args:
-            nbytes: Headers and bodies together.
-            settle: May use the reserve, which publishes leave alone.
+    def room(self) -> tuple[int, int]:
+        """Bytes of one append that have their place reserved on disk: for a settle, and for a publish, which leaves the reserve alone.
+
+        What counts is headers and bodies, and ``RECORD_BYTES_MAX`` for each record.
         """
         builder, writer = self._builder, self._writer
         if builder is None or writer is None or writer.failed is not None:
-            return False
-        need, free = nbytes + slack(), self._spares.free
+            return 0, 0
+        free = self._spares.free
         if free <= START_RESERVE and not self._spares.full:
             with contextlib.suppress(OSError):  # the thread that makes spares meets the same, and tells
                 self._spares.reserve()  # that thread is behind, which is no reason to refuse anything
             free = self._spares.free
         if free > START_RESERVE:
-            return True
-        if not settle:
-            need += self._options.segment_bytes // SETTLE_SHARE
-        return need <= builder.left and (settle or free == START_RESERVE)
+            most = builder.unit_bytes_max - slack()
+            return most, most
+        left = max(builder.left - slack(), 0)
+        return left, max(left - self._options.segment_bytes // SETTLE_SHARE, 0) if free == START_RESERVE else 0
+
+    def has_room(self, nbytes: int, *, settle: bool = False) -> bool:
+        """Whether one record of that many bytes has its place; ``settle``: it may use the reserve."""
+        return nbytes <= self.room()[0 if settle else 1]
 
     def read(self, position: int) -> tuple[bytes, memoryview]:
         """Header and bodies of a record, also before it is durable.

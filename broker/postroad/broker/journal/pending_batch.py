@@ -68,6 +68,7 @@ class BatchBuilder:
         self.unwritten: deque[PendingBatch] = deque()
         """Closed batches, also the one being written, oldest first."""
         self._taken = 0
+        self._is_torn = False
         self.current = PendingBatch(segments[-1], offset, position + 1)
 
     @property
@@ -76,19 +77,32 @@ class BatchBuilder:
         return not self.current.headers and len(self.unwritten) == self._taken
 
     @property
+    def unit_bytes_max(self) -> int:
+        """Bytes of the largest unit: it fills a segment."""
+        return self._capacity - HEADER_BYTES - FRAME_BYTES
+
+    @property
     def left(self) -> int:
         """Bytes left for records in the last segment."""
         return self.current.segment.capacity - self.current.end - TRAILER_BYTES
 
     def append(self, records: Sequence[tuple[bytes, Buffer | None]]) -> int:
-        """Add one atomic unit; returns the position of its first record."""
+        """Add one atomic unit; returns the position of its first record.
+
+        Whatever raises in here leaves a unit that may be half laid out: of the batch that it is in nothing is written any more.
+        """
         size = 0
         sizes = []
         for header, body in records:
             length = (RECORD_BYTES + len(header) + (len(body) if body is not None else 0) + 7) & ~7
             sizes.append(length)
             size += length
+        if size > self.unit_bytes_max:
+            raise LimitExceeded(
+                "One append is larger than a segment.", limit="segment_bytes", value=self.unit_bytes_max
+            )
         with self._mutex:
+            self._is_torn = True
             batch = self.current
             offset = batch.end
             if offset + size + TRAILER_BYTES > batch.segment.capacity or (
@@ -108,11 +122,12 @@ class BatchBuilder:
                 position += 1
             batch.end = offset
             self.position = position - 1
+            self._is_torn = False
         return first
 
     def take(self) -> list[PendingBatch]:
         """Everything appended, as batches to write; the mutex is held."""
-        if self.current.headers:
+        if self.current.headers and not self._is_torn:
             self._close()
         taken = list(self.unwritten)[self._taken :]
         self._taken = len(self.unwritten)
@@ -120,7 +135,7 @@ class BatchBuilder:
 
     def mark(self) -> PendingBatch | None:
         """An empty batch, if there is nothing to write and a place for it; the mutex is held."""
-        if not self.empty or self.left < FRAME_BYTES:
+        if not self.empty or self.left < FRAME_BYTES or self._is_torn:
             return None
         return self._close()
 
@@ -146,9 +161,6 @@ class BatchBuilder:
         return batch
 
     def _next(self, size: int) -> PendingBatch:
-        limit = self._capacity - HEADER_BYTES - FRAME_BYTES
-        if size > limit:
-            raise LimitExceeded("One append is larger than a segment.", limit="segment_bytes", value=limit)
         if self.current.headers:
             self._close()
         batch = self.current

@@ -36,6 +36,7 @@ def consume(ctx: Context, command: Consume) -> Consuming:
     runtime = ctx.runtime_of(queue)
     subscription = _former(ctx, command) if command.resume else None
     if subscription is None:
+        ctx.changed = True
         number = ctx.next_subscription
         ctx.next_subscription += 1
         subscription = Subscription(
@@ -186,6 +187,7 @@ def give_back(
         for held in failed:
             subscription.leases.take(held.number, held.last)
             runtime.leased -= held.count
+    ctx.changed = True
     kept = [held for first, last in keep for held in subscription.leases.take(first, last)]
     return_free(ctx, runtime, subscription.leases.clear())
     return kept

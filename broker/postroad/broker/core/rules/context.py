@@ -1,26 +1,58 @@
 """What the rules work on: durable and volatile state, the time of the command, and what it has brought so far.
 
-A rule checks everything first. Then it commits records, each applied to the durable state at once, and changes volatile state
-along with them.
+A rule checks everything first, and raises a ``PostroadError`` if it must. Then it commits records. Then it changes volatile state
+along with them. Why core and journal cannot come apart:
+
+- ``commit`` first encodes the record, then takes the room for it and its bodies, and only then applies it. So what cannot be written is
+  not applied. The room was reserved on disk before the command began.
+- If the first record of a command cannot be encoded, or has no room, nothing has changed: the command is refused.
+- Whatever is raised later, in applying too, is not a refusal: some of the command is in the state, and the rest is not. ``is_untouched``
+  tells the two apart, and the pipeline ends the process in the second case, before anything else is taken. None of the command's
+  records is in the journal by then, and so the next start has the state from before it.
+- What a rule does beside what it was asked for (expiry, overflow, retention …) asks ``has_spare`` first. So the records that the
+  command itself needs, whose bytes were counted before it began, always have their room.
 """
 
 from __future__ import annotations
 
-from ...errors import QueueNotFound
+from ...errors import LimitExceeded, QueueNotFound, StorageFull
 from ...limits import Limits
 from ..durable.queue import Queue
 from ..durable.state import State
+from ..format.codec import encode
 from ..format.effect import Effect, End
-from ..format.record import PLACES_MAX, Record, Settle
+from ..format.record import PLACES_MAX, Publish, Record, Settle
 from ..volatile.queue_runtime import QueueRuntime
 from ..volatile.subscription import Subscription
 from ..volatile.timers import Timers
+
+UNBOUNDED = 1 << 62
+
+RECORD_BYTES_MAX = 32
+"""What the journal may add to header and bodies of one record."""
+
+ITEM_BYTES = 192
+"""What the records of one message that comes back, dies, expires or is dropped take at most, beside ``COMMAND_BYTES``."""
+
+COMMAND_BYTES = 4096
+"""What the records of one command take beside its items and bodies: names, settings, a reason."""
+
+STEP_BYTES = 192 * 1024
+"""What one step of work that nobody asked for adds at most."""
 
 
 class Context:
     """Attributes:
     now: Time of the command being handled, milliseconds; never goes backwards.
-    records: ``(position, record)`` since the caller last took them.
+    records: ``(position, record)`` since the caller last took them. headers: The same, encoded.
+    unit: Bytes that one command may add to the journal at most, ever.
+    room: Bytes that this one may still add. reserve: of these, what only settles may take.
+    owed: Bytes that the command needs for what it was asked, at most.
+    commits: Records of the command so far, also the one that is being applied.
+    changed: It has changed, or is about to change, what no record says.
+    barred: Timers whose work ended the process before: ``(kind, key)``; it is not done again.
+    doing: The timer whose work is being done.
+    is_short: Something due was put off for lack of room, and nothing was done instead.
     fired: Bodies of what schedules published, by position, for the caller to journal.
     delivering: False once the broker is stopping: nothing is granted any more.
     effects: Since the caller last took them, each paired by order with the records before it.
@@ -31,6 +63,12 @@ class Context:
         self.state = State()
         self.now = 0
         self.records: list[tuple[int, Record]] = []
+        self.headers: list[bytes] = []
+        self.room = self.unit = UNBOUNDED
+        self.reserve = self.owed = self.commits = 0
+        self.changed = self.is_short = False
+        self.barred: set[tuple[str, int | str]] = set()
+        self.doing: tuple[str, int | str] | None = None
         self.effects: list[Effect] = []
         self.subscriptions: dict[int, Subscription] = {}
         self.runtimes: dict[int, QueueRuntime] = {}
@@ -43,11 +81,50 @@ class Context:
         self.fired: dict[int, bytes] = {}
 
     def commit(self, record: Record) -> int:
-        """Apply a record and collect it for the journal; returns its position."""
+        """Encode a record, take room for it, apply it and collect it for the journal; returns its position.
+
+        Raises:
+            StorageFull, LimitExceeded: the command's first record has no room; nothing has changed.
+        """
+        header = encode(record)
+        size, room = len(header) + RECORD_BYTES_MAX, self.room
+        if isinstance(record, Publish):
+            size, room = size + sum(record.sizes), room - self.reserve
+        if size > room:
+            self._refuse(size)
+        self.room -= size
+        self.commits += 1
         position = self.state.position + 1
         self.state.apply(record, position)
         self.records.append((position, record))
+        self.headers.append(header)
         return position
+
+    def begin(self, at_ms: int, room: int, reserve: int, owed: int) -> None:
+        """Another command comes; see the attributes."""
+        self.now = max(self.now, at_ms)
+        self.room = room
+        self.reserve, self.owed, self.commits = reserve, owed, 0
+        self.changed = self.is_short = False
+        self.doing = None
+
+    @property
+    def is_untouched(self) -> bool:
+        """The command has changed nothing yet."""
+        return not self.commits and not self.changed
+
+    def has_spare(self, nbytes: int = STEP_BYTES) -> bool:
+        """Whether work that nobody asked for may add so many bytes of journal now; of more than fits at once, half of that will do."""
+        return self.room - self.owed >= min(nbytes, self.unit // 2)
+
+    def _refuse(self, size: int) -> None:
+        if not self.is_untouched:
+            raise RuntimeError(f"a record of {size} bytes has no room: {self.room} are left")
+        if size > self.unit:
+            raise LimitExceeded(
+                "What this asks for is more than the journal takes at once.", limit="unit_bytes_max", value=self.unit
+            )
+        raise StorageFull("The disk has no room for this.")
 
     def settle(
         self,
@@ -70,7 +147,7 @@ class Context:
     def take(self) -> tuple[list[tuple[int, Record]], list[Effect]]:
         """Records and effects since the last call; the caller's from now on."""
         taken = self.records, self.effects
-        self.records, self.effects = [], []
+        self.records, self.effects, self.headers = [], [], []
         return taken
 
     def next_due(self) -> int | None:

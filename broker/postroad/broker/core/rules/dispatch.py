@@ -80,6 +80,7 @@ def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> None:
 def _grant(ctx: Context, runtime: QueueRuntime, subscription: Subscription, count: int) -> int | None:
     """Lease the next run of up to ``count`` ready messages; returns how many (those of keys in work are parked instead), or None: none is ready."""
     log, group = runtime.queue.log, runtime.queue.group
+    ctx.changed = True
     ready = group.take_ready(count)
     if ready is None:
         return None
@@ -138,6 +139,7 @@ def lease(
     priority: int,
 ) -> None:
     """Messages ``sequence`` …, already taken out of ready, are this subscription's from now on."""
+    ctx.changed = True
     deadline = ctx.now + subscription.lease_ms
     subscription.leases.add(Lease(number, count, sequence, priority, ctx.now, deadline))
     ctx.granted += 1

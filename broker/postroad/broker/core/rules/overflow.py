@@ -13,6 +13,9 @@ def make_room(ctx: Context, queue: Queue) -> None:
     settings = queue.settings
     if settings.overflow == "reject" or (settings.length_max is None and settings.bytes_max is None):
         return
+    if not ctx.has_spare():
+        ctx.timers.at("overflow", queue.number, ctx.now)
+        return
     group, log = queue.group, queue.log
     excess = 0
     if settings.length_max is not None:

@@ -10,7 +10,7 @@ from ..format.effect import Revoke
 from ..format.record import Trim
 from ..volatile.subscription import Subscription
 from .compact import LOOK_MS, compact, watch
-from .context import Context
+from .context import COMMAND_BYTES, Context
 from .dispatch import dispatch
 
 
@@ -41,6 +41,9 @@ def retain(ctx: Context, stream: Stream) -> None:
     if settings.retention_ms is not None and log.next > first:
         ctx.timers.at("retention", stream.number, ctx.now + max(LOOK_MS, settings.retention_ms // 100))
     if first <= log.first:
+        return
+    if not ctx.has_spare(COMMAND_BYTES):
+        ctx.timers.at("retention", stream.number, ctx.now)
         return
     ctx.commit(Trim(ctx.now, stream.number, first))
     for subscription in list(ctx.subscriptions.values()):

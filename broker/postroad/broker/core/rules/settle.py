@@ -56,6 +56,7 @@ def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
     if command.nacks:
         _nack(ctx, runtime, subscription, command.nacks, lost)
 
+    ctx.changed = True
     subscription.is_silent = False
     if command.begun is not None:
         subscription.begun = subscription.begun_after(command.begun)

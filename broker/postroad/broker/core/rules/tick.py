@@ -7,7 +7,7 @@ from ..format.record import Boot
 from ..volatile.lease import split
 from ..volatile.subscription import Subscription
 from .consume import RESUME_MS, end_detached, return_free
-from .context import Context
+from .context import COMMAND_BYTES, ITEM_BYTES, STEP_BYTES, Context
 from .dispatch import dispatch
 from .failure import Failed, fail
 from .overflow import make_room
@@ -19,6 +19,11 @@ LEASE_GRAIN_MS = 20
 
 DUE_MAX = 1000
 """Rows of a queue that come due in one step; more do at once, but in further ones."""
+
+ATTRIBUTES_BYTES = 32 * 1024
+"""Headers, key and the like of one message, as JSON, at most."""
+
+SET_ASIDE = "Firing it ended the broker, so it is paused: the log of that moment says what was raised. Change it before it goes on."
 
 
 def start(ctx: Context, command: Start) -> None:
@@ -42,8 +47,16 @@ def start(ctx: Context, command: Start) -> None:
 
 
 def tick(ctx: Context, command: Tick) -> None:
-    """Carry out what has come due."""
+    """Carry out what has come due, as far as the journal has room for it at once; the rest comes in the next tick."""
     for kind, key in ctx.timers.take_due(ctx.now):
+        if (kind, key) in ctx.barred:
+            _set_aside(ctx, kind, key)
+            continue
+        if not ctx.has_spare(_needed(ctx, kind, key)):
+            ctx.timers.at(kind, key, ctx.now)
+            ctx.is_short = True
+            continue
+        ctx.doing = kind, key
         if kind == "session":
             end_session(ctx, str(key))
         elif kind == "schedule":
@@ -82,6 +95,29 @@ def tick(ctx: Context, command: Tick) -> None:
                 queue.group.come_due(ctx.now, DUE_MAX)
                 ctx.watch_due(queue)
                 dispatch(ctx, queue)
+    ctx.is_short = ctx.is_short and not ctx.commits
+
+
+def _needed(ctx: Context, kind: str, key: int | str) -> int:
+    """Bytes of journal that this timer's work may take."""
+    if kind in ("leases", "detached"):
+        subscription = ctx.subscriptions.get(int(key))
+        return COMMAND_BYTES + ITEM_BYTES * (subscription.leases.count if subscription is not None else 0)
+    if kind == "schedule":
+        schedule = ctx.state.schedules.get(str(key))
+        return COMMAND_BYTES + (len(schedule.body) + ATTRIBUTES_BYTES if schedule is not None else 0)
+    return STEP_BYTES if kind in ("expiry", "overflow", "retention") else COMMAND_BYTES
+
+
+def _set_aside(ctx: Context, kind: str, key: int | str) -> None:
+    """This ended the process before, and would again at every start: it is not done, and a schedule says so."""
+    ctx.barred.discard((kind, key))
+    schedule = ctx.state.schedules.get(str(key)) if kind == "schedule" else None
+    if schedule is not None:
+        record = schedule.to_record(ctx.now)
+        record.paused = True
+        record.last_error = {"at": ctx.now, "code": "internal", "message": SET_ASIDE}
+        ctx.commit(record)
 
 
 def _expire(ctx: Context, subscription: Subscription) -> None:

@@ -44,6 +44,11 @@ class Leases:
     def __iter__(self) -> Iterator[Lease]:
         return iter([self._by_number[number] for number in self._numbers])
 
+    @property
+    def pieces(self) -> int:
+        """How many leases there are; ``count`` is how many deliveries."""
+        return len(self._by_number)
+
     def add(self, lease: Lease) -> None:
         if not self._numbers or lease.number > self._numbers[-1]:
             self._numbers.append(lease.number)

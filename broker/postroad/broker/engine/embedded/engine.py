@@ -11,12 +11,16 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+
+import orjson
 
 from ...clock import Clock, SystemClock
 from ...core.durable.stream import GROUP_SEPARATOR
 from ...core.format import command as c
-from ...errors import PostroadError, StorageFull, Unavailable
+from ...core.rules.context import COMMAND_BYTES, ITEM_BYTES
+from ...errors import PostroadError, Unavailable
 from ...journal import Files, JournalOptions
 from ...limits import Limits
 from ...names import queue_name
@@ -36,6 +40,7 @@ from ..engine import (
     WatchSpec,
 )  # fmt: skip
 from .capabilities import CAPABILITIES
+from .look.guarded import GuardedReadSink, GuardedWatchSink
 from .look.history import History
 from .look.logbook import Logbook
 from .look.observers import Observers
@@ -48,12 +53,16 @@ from .operations import Operations
 from .recovery import recover, take_up
 from .subscription import EmbeddedSubscription
 from .write.bodies import Bodies
+from .write.fatal import FatalCommands
 from .write.outlet import Outlet
-from .write.pipeline import CommitPipeline
+from .write.pipeline import DISK_FULL, JOURNAL_FAILED, NO_ROOM, CommitPipeline, refusal
 from .write.ticker import Ticker
-from .write.translate import kept_bodies, settle_size, size_of, to_command
+from .write.translate import PUBLISH_BYTES, kept_bodies, needed, settle_size, size_of, to_command
 
 log = logging.getLogger("postroad.engine")
+
+MESSAGE_ROOM = 64 * 1024
+"""Headers and all that a message has beside its body, at most."""
 
 
 class EmbeddedEngine:
@@ -65,7 +74,8 @@ class EmbeddedEngine:
         clock: Another clock than the system's.
 
     Attributes:
-        on_failure: Called once when the journal has failed and the process should end; nothing is confirmed any more.
+        on_failure: Called once, at once, when the process must end: the journal has failed, or a command could not be carried out
+            whole. Nothing is taken or confirmed any more.
     """
 
     name = "embedded"
@@ -101,14 +111,18 @@ class EmbeddedEngine:
         self.store, self.epoch = recovered.store, recovered.epoch
         self._clock = self._clock or SystemClock(machine.state.at)
         self._bodies = Bodies(journal, machine.state.id_prefix)
+        fatal = FatalCommands(self._files)
+        fatal.load(self._now())
+        machine.barred.update(fatal.timers())
         pipeline = self._pipeline = CommitPipeline(
-            machine, journal, self._bodies, loop, lambda outputs: self._outlet.release(outputs)
+            machine, journal, self._bodies, fatal, loop, self._now, lambda outputs: self._outlet.release(outputs)
         )
         pipeline.on_failure = self._failed
-        journal.on_durable, journal.on_failure = pipeline.became_durable, pipeline.fail
+        journal.on_durable, journal.on_failure = pipeline.became_durable, pipeline.journal_failed
         take_up(journal, machine)
+        machine.unit = journal.unit_bytes_max
         pipeline.gate.durable = journal.durable_position
-        self._ticker = Ticker(machine, journal, pipeline, loop, self._now)
+        self._ticker = Ticker(machine, pipeline, loop, self._now)
         self._stats = Stats(machine)
         self._history = History(machine, journal)
         self._watching = Watching(machine, self._stats, loop, pipeline.once_durable)
@@ -138,7 +152,7 @@ class EmbeddedEngine:
         self._watching.close()
         stopping = Unavailable("The broker is stopping.")
         try:
-            if self._pipeline.failed is None:
+            if not self._has_failed:
                 self._pipeline.flush()
                 await self._pipeline.all_durable()
                 await self._pipeline.snapshots.close()
@@ -155,17 +169,25 @@ class EmbeddedEngine:
 
     @property
     def healthy(self) -> bool:
-        return self._is_open and self._pipeline.failed is None
+        return self._is_open and not self._has_failed
 
     @property
     def unready(self) -> str | None:
         if not self._is_open:
-            return "The broker is not open."
-        if self._pipeline.failed is not None:
-            return "The journal has failed; the broker stops."
+            return self._pipeline.why if self._has_failed else "The broker is not open."
+        if self._has_failed or self._journal.failed is not None:
+            return self._pipeline.why or JOURNAL_FAILED
         if self._is_closing:
             return "The broker is stopping."
+        room, free = self._journal.room()
+        most = min(self._limits.body_bytes_max + MESSAGE_ROOM, self._journal.unit_bytes_max)
+        if free < most:
+            return DISK_FULL if room >= MESSAGE_ROOM else NO_ROOM
         return None
+
+    @property
+    def _has_failed(self) -> bool:
+        return self._pipeline.failed is not None
 
     def stop_delivering(self) -> None:
         """From now on only settles are taken; for the time before ``close``."""
@@ -175,15 +197,17 @@ class EmbeddedEngine:
     # Messages
 
     def publish(self, batch: PublishBatch, done: Done[Confirm]) -> None:
-        if (refused := self._refused(batch)) is not None:
+        if (refused := self._refused()) is not None:
             done(refused)
             return
         try:
-            reply: c.Published = self._machine.handle(to_command(batch), self._now())
-        except PostroadError as error:
-            self._pipeline.refuse(done, error)
-            return
-        self._pipeline.emit(lambda: done(self.confirm(reply)), {reply.position: kept_bodies(batch, reply)})
+            self._pipeline.execute(
+                to_command(batch), size_of(batch), publishes=True, bodies=(batch.bodies,),
+                answer=lambda reply: done(self.confirm(reply)),
+                stored=lambda reply: {reply.position: kept_bodies(batch, reply)},
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was changed, and the caller is told
+            self._pipeline.refuse(done, refusal(error, batch))
 
     def confirm(self, reply: c.Published) -> Confirm:
         state = self._machine.state
@@ -197,16 +221,12 @@ class EmbeddedEngine:
             routed=routed, duplicates=duplicates, replayed=reply.replayed,
         )  # fmt: skip
 
-    def _refused(self, batch: PublishBatch) -> PostroadError | None:
-        if self._is_closing or self._pipeline.failed is not None:
-            return Unavailable("The broker is stopping.")
-        if not self._journal.has_room(size_of(batch)):
-            return StorageFull("The disk has no room for more messages; consuming goes on.")
-        return None
+    def _refused(self) -> PostroadError | None:
+        return Unavailable("The broker is stopping.") if self._is_closing or self._has_failed else None
 
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> EmbeddedSubscription:
-        if self._is_closing or self._pipeline.failed is not None:
-            raise Unavailable("The broker is stopping.")
+        if (refused := self._refused()) is not None:
+            raise refused
         name: str = queue_name(spec.queue)
         if spec.group is not None:
             name = await self._group(spec, queue_name(spec.group))
@@ -216,12 +236,22 @@ class EmbeddedEngine:
             reports_begun=spec.reports_begun,
             secret=f"-{secrets.token_urlsafe(12)}",
         )  # fmt: skip
-        if not self._journal.has_room(4096, settle=True):
-            raise StorageFull("The disk has no room left at all.")
-        consuming: c.Consuming = self._machine.handle(command, self._now())
-        self._outlet.attach(consuming.subscription, sink, consuming.first)
-        position = await self._pipeline.emitted()
+
+        def attach(reply: c.Consuming) -> None:
+            self._outlet.attach(reply.subscription, sink, reply.first)
+
+        consuming: c.Consuming = self._pipeline.execute(command, self._consume_size(spec), decided=attach)
+        position = self._machine.state.position
+        await self._pipeline.durable(position)
         return EmbeddedSubscription(self, consuming, position, sink)
+
+    def _consume_size(self, spec: ConsumeSpec) -> int:
+        """What a consumer that comes back does not hold any more is given back."""
+        held = 0
+        if spec.resume is not None:
+            former = (sub.leases.count for sub in self._machine.subscriptions.values() if sub.token == spec.resume)
+            held = sum(former)
+        return COMMAND_BYTES + ITEM_BYTES * held
 
     async def _group(self, spec: ConsumeSpec, group: str) -> str:
         """The name of a consumer group, made if need be."""
@@ -233,12 +263,12 @@ class EmbeddedEngine:
     async def read(self, spec: ReadSpec, sink: ReadSink) -> EmbeddedReader:
         if self._is_closing:
             raise Unavailable("The broker is stopping.")
-        return await self._readers.open(spec, sink)
+        return await self._readers.open(spec, GuardedReadSink(sink))
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> EmbeddedWatch:
         return await open_watch(
             spec,
-            sink,
+            GuardedWatchSink(sink),
             self._machine,
             self._watching,
             self._history,
@@ -248,15 +278,14 @@ class EmbeddedEngine:
         )
 
     def session_opened(self, session: str) -> int:
-        self._machine.handle(c.SessionOpened(session=session), self._now())
+        self._pipeline.execute(c.SessionOpened(session=session), 0)
         known = self._machine.state.producers.get(session)
         # Only what is durable: the client never sends again what it takes for confirmed.
         frames = known.frames.items() if known is not None else ()
         return max((frame for frame, (position, _) in frames if position <= self._pipeline.gate.durable), default=0)
 
     def session_closed(self, session: str) -> None:
-        self._machine.handle(c.SessionClosed(session=session), self._now())
-        self._pipeline.emit(None)
+        self.execute(c.SessionClosed(session=session))
 
     # Queues
 
@@ -301,17 +330,7 @@ class EmbeddedEngine:
         Raises:
             PostroadError: the core refuses it. Unavailable: the broker has stopped meanwhile.
         """
-        if not self._is_open or self._pipeline.failed is not None:
-            raise Unavailable("The broker is stopping.")
-        if not self._journal.has_room(4096, settle=True):
-            raise StorageFull("The disk has no room left at all.")
-        try:
-            reply = self._machine.handle(command, self._now())
-        except PostroadError:
-            await self._pipeline.all_durable()  # see CommitPipeline.refuse
-            raise
-        await self._pipeline.emitted()
-        return reply
+        return await self._run(command, needed(command))
 
     async def carry_out(self, command: object, publish: c.PublishMessages, body: Buffer) -> c.Published:
         """Carry out a command that publishes one message with this body.
@@ -319,48 +338,57 @@ class EmbeddedEngine:
         Raises:
             PostroadError: refused, as in ``run``.
         """
-        if not self.healthy or self._is_closing:
-            raise Unavailable("The broker is stopping.")
-        if not self._journal.has_room(len(body) + 4096):
-            raise StorageFull("The disk has no room for more messages; consuming goes on.")
-        reply: c.Published = self._machine.handle(command, self._now())
-        self._pipeline.emit(None, {reply.position: body})
+        if (refused := self._refused()) is not None:
+            raise refused
+        size = needed(command) + PUBLISH_BYTES + len(body) + len(orjson.dumps(publish.attributes))
+        reply: c.Published = await self._run(
+            command, size, publishes=True, bodies=(body,), stored=lambda reply: {reply.position: body}
+        )
+        return reply
+
+    async def _run(self, command: object, size: int, **more: Any) -> Any:
+        if not self.healthy:
+            raise Unavailable(self._pipeline.why or "The broker is stopping.")
+        try:
+            reply = self._pipeline.execute(command, size, **more)
+        except PostroadError:
+            await self._pipeline.all_durable()  # see CommitPipeline.refuse
+            raise
         await self._pipeline.all_durable()
         return reply
 
     def settle(self, command: c.SettleDeliveries, batches: list[PublishBatch], done: Callable[[Any], None]) -> None:
         """Settle; ``batches`` are the publishes of its completions, in order. ``done`` gets a ``SettleReply`` or an error."""
-        if self._pipeline.failed is not None or not self._is_open:
+        if self._has_failed or not self._is_open:
             done(Unavailable("The broker is stopping."))
             return
-        for batch in batches:
-            if (refused := self._refused(batch)) is not None:
-                done(refused)
-                return
-        subscription = self._machine.subscriptions.get(command.subscription)
-        size = settle_size(command, batches, subscription.leases.count if subscription is not None else 0)
-        if not self._journal.has_room(size, settle=not batches):
-            done(StorageFull("The disk has no room left at all."))
+        if batches and (refused := self._refused()) is not None:
+            done(refused)
             return
+
+        def stored(reply: c.SettleReply) -> dict[int, Buffer]:
+            pairs = zip(batches, reply.published, strict=True)
+            return {item.position: kept_bodies(batch, item) for batch, item in pairs if item}
+
         try:
-            reply: c.SettleReply = self._machine.handle(command, self._now())
-        except PostroadError as error:
-            self._pipeline.refuse(done, error)
-            return
-        stored = zip(batches, reply.published, strict=True)
-        self._pipeline.emit(
-            lambda: done(reply), {item.position: kept_bodies(batch, item) for batch, item in stored if item}
-        )
+            subscription = self._machine.subscriptions.get(command.subscription)
+            size = settle_size(command, batches, subscription.leases if subscription is not None else None)
+            bodies = [batch.bodies for batch in batches]
+            self._pipeline.execute(
+                command, size, publishes=bool(batches), bodies=bodies, answer=done, stored=stored if batches else None
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was changed, and the caller is told
+            self._pipeline.refuse(done, refusal(error, command))
 
     def note_log(self, subscription: int, lines: Sequence[LogLine]) -> None:
         """Log lines of a consumer's handlers: nothing of them is journaled."""
         self._logbook.take(subscription, lines)
 
     def execute(self, command: object) -> None:
-        """Carry out a command whose reply nobody waits for."""
-        if self._is_open and self._pipeline.failed is None:
-            self._machine.handle(command, self._now())
-            self._pipeline.emit(None)
+        """Carry out a command that nothing is refused for, and whose reply nobody waits for."""
+        if self.healthy:
+            with suppress(Unavailable):  # the broker ends
+                self._pipeline.execute(command, 0)
 
     def owns(self, subscription: int, sink: ConsumerSink) -> bool:
         return self._outlet.owns(subscription, sink)
@@ -377,7 +405,7 @@ class EmbeddedEngine:
         """Bodies cannot be read: they are dead-lettered with the reason, not served and not retried for ever."""
         log.error("unreadable messages, deliveries %d to %d: %s", first, last, error.message)
         nack = c.NackRange(first=first, last=last, reason=f"{error.code}: {error.message}", dead=True)
-        self.execute(c.SettleDeliveries(subscription=subscription, nacks=[nack]))
+        self.settle(c.SettleDeliveries(subscription=subscription, nacks=[nack]), [], lambda outcome: None)
 
     def _post(self, callback: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(callback)

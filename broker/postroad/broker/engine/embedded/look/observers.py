@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....core.machine import Machine
-from ..write.gate import Output
+from ..write.gate import Output, guarded
 from .readers import Readers
 from .stats import Stats
 from .watching import Watching, logs_of
@@ -17,9 +17,11 @@ class Observers:
         self._watching = watching
 
     def on_released(self, outputs: list[Output]) -> None:
-        self._readers.on_durable([entry for output in outputs for entry in output.records])
+        guarded(
+            "messages of readers", self._readers.on_durable, [entry for output in outputs for entry in output.records]
+        )
         for output in outputs:
-            self._note(output)
+            guarded("events", self._note, output)
 
     def _note(self, output: Output) -> None:
         logs = self._machine.state.logs

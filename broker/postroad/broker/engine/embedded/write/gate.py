@@ -6,12 +6,23 @@ commands. This is the one place where that is so; sabotaging it turns the crash 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from ....core.format.effect import Effect
 from ....core.format.record import Record
+
+log = logging.getLogger("postroad.engine")
+
+
+def guarded(what: str, call: Callable[..., object], *args: object) -> None:
+    """Call what is not ours to trust. If it raises, that is its own loss: it is logged, and the rest of what leaves with it goes out."""
+    try:
+        call(*args)
+    except Exception:
+        log.exception("%s could not be given", what)
 
 
 class Output(NamedTuple):
@@ -61,7 +72,7 @@ class Gate:
                 free = []
                 while waiting and waiting[0].position <= self.durable:
                     free.append(waiting.popleft())
-                self._release(free)
+                guarded("what was decided", self._release, free)
         finally:
             self._is_releasing = False
 

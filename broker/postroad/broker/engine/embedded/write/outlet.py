@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ....core.format.effect import Deliver, Effect, End, Revoke
+from ....core.format.effect import Deliver, End, Revoke
 from ....core.machine import Machine
 from ....errors import PostroadError
 from ...engine import ConsumerSink
 from .bodies import Bodies
 from .delivery import batches, by_record, still_held
-from .gate import Output
+from .gate import Output, guarded
 
 log = logging.getLogger("postroad.engine")
 
@@ -19,7 +19,7 @@ Unreadable = Callable[[int, int, int, PostroadError], None]
 
 
 class Outlet:
-    """Carries out what the gate lets through. A sink that raises is our bug: it is logged, and the others are served.
+    """Carries out what the gate lets through. A callback that raises is our bug: it is logged, and all others are served.
 
     Args:
         unreadable: Called with a subscription and delivery numbers whose bodies cannot be read, and why.
@@ -51,7 +51,7 @@ class Outlet:
 
     def close(self, error: PostroadError) -> None:
         for sink in list(self._sinks.values()):
-            sink.ended(error)
+            guarded("an end", sink.ended, error)
         self._sinks.clear()
 
     def release(self, outputs: list[Output]) -> None:
@@ -60,31 +60,27 @@ class Outlet:
         grants: dict[int, list[Deliver]] = {}
         for output in outputs:
             for effect in output.effects:
-                self._sort(effect, grants)
+                if isinstance(effect, Deliver):
+                    grants.setdefault(effect.subscription, []).append(effect)
+                elif isinstance(effect, Revoke | End):
+                    guarded("deliveries", self._deliver, effect.subscription, grants.pop(effect.subscription, []))
+                    guarded("the end of a lease", self._take_back, effect)
         for subscription, wanted in grants.items():
-            self._deliver(subscription, wanted)
+            guarded("deliveries", self._deliver, subscription, wanted)
         for output in outputs:
             if output.reply is not None:
-                try:
-                    output.reply()
-                except Exception:
-                    log.exception("a reply could not be given")
-        self._on_released(outputs)
+                guarded("a reply", output.reply)
+        guarded("events", self._on_released, outputs)
 
-    def _sort(self, effect: Effect, grants: dict[int, list[Deliver]]) -> None:
-        if isinstance(effect, Deliver):
-            grants.setdefault(effect.subscription, []).append(effect)
-        elif isinstance(effect, Revoke | End):
-            self._deliver(effect.subscription, grants.pop(effect.subscription, []))
-            sink = self._sinks.get(effect.subscription)
-            if sink is None:
-                return
-            if isinstance(effect, Revoke):
+    def _take_back(self, effect: Revoke | End) -> None:
+        sink = self._sinks.get(effect.subscription)
+        if isinstance(effect, Revoke):
+            if sink is not None:
                 sink.revoked(effect.numbers, effect.reason)
-            else:
-                self.detach(effect.subscription)
-                if effect.error is not None:
-                    sink.ended(effect.error)
+            return
+        self.detach(effect.subscription)
+        if sink is not None and effect.error is not None:
+            sink.ended(effect.error)
 
     def _deliver(self, subscription: int, grants: list[Deliver]) -> None:
         sink = self._sinks.get(subscription)
@@ -113,7 +109,4 @@ class Outlet:
                 self._unreadable(subscription, grants[0].number, grants[0].number + grants[0].count - 1, error)
             return
         for batch in made:
-            try:
-                sink.deliver(batch)
-            except Exception:
-                log.exception("a delivery could not be given")
+            guarded("a delivery", sink.deliver, batch)

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import orjson
 
 from ....core.format import command as c
+from ....core.rules.context import COMMAND_BYTES, ITEM_BYTES
+from ....core.volatile.lease import Leases
 from ...engine import Buffer, PublishBatch, SettleBatch
-from .ticker import TICK_BYTES
+
+PUBLISH_BYTES = 2048
+"""Beside messages and attributes: names, numbers, and the settings of a queue that is made."""
+
+MESSAGE_BYTES = 16
+DEDUP_BYTES = 64
+"""Of each message with a dedup key: a digest, and where it was stored before."""
+
+RUN_BYTES = 80
+"""One run of what was settled, and where one of it was."""
+
+RECORD_BYTES = 2048
+"""A settle with its consumer's name, and pieces of where messages were."""
+
+REASON_BYTES = 2048
+ESCAPED = 6
+"""Bytes of JSON that one character takes at most."""
+
+MOVED_BYTES = 192
+"""Of each message that an operation acts on."""
 
 
 def to_command(batch: PublishBatch) -> c.PublishMessages:
@@ -44,21 +66,40 @@ def settle_command(subscription: int, batch: SettleBatch) -> c.SettleDeliveries:
 
 
 def size_of(batch: PublishBatch) -> int:
-    """At most so many bytes of journal."""
-    attributes = len(orjson.dumps(batch.attributes)) if batch.attributes else 0
-    return len(batch.bodies) + attributes + 32 * len(batch.sizes) + 1024
-
-
-def settle_size(command: c.SettleDeliveries, batches: list[PublishBatch], held: int) -> int:
-    """At most so many bytes of journal; ``batches``: the publishes of its completions, ``held``: leases of its consumer."""
-    nacked = min(sum(nack.last - nack.first + 1 for nack in command.nacks), held)
-    size = sum(map(size_of, batches)) + TICK_BYTES * nacked + 64 * len(command.acks) + 4096
-    for completion in command.completions:
-        if completion.result is not None:
-            size += len(completion.result)
-        for _, result in completion.others:
-            size += 32 + len(result or b"")
+    """At most so many bytes of journal: for the queue, should it be made, and for the messages. (What a topic has as targets is not
+    counted: its one record is the first, and is refused by itself.)"""
+    attributes = batch.attributes
+    size = len(batch.bodies) + MESSAGE_BYTES * len(batch.sizes) + PUBLISH_BYTES
+    if attributes:
+        size += len(orjson.dumps(attributes))
+        if "dedup_key" in attributes or "dedup_keys" in attributes:
+            size += DEDUP_BYTES * len(batch.sizes)
     return size
+
+
+def settle_size(command: c.SettleDeliveries, batches: list[PublishBatch], leases: Leases | None) -> int:
+    """At most so many bytes of journal; ``batches``: the publishes of its completions, ``leases``: those of its consumer."""
+    size = COMMAND_BYTES + sum(map(size_of, batches))
+    if command.acks:
+        size += RUN_BYTES * (len(command.acks) + (leases.pieces if leases is not None else 0))
+    if command.nacks:
+        nacked = sum(nack.last - nack.first + 1 for nack in command.nacks)
+        size += ITEM_BYTES * min(nacked, leases.count if leases is not None else 0)
+        reasons = {nack.reason or "" for nack in command.nacks}
+        size += 3 * sum(ESCAPED * len(reason) + REASON_BYTES for reason in reasons)  # a return, a move, a settle
+    for completion in command.completions:
+        size += RECORD_BYTES + RUN_BYTES + len(completion.result or b"")
+        for _, result in completion.others:
+            size += RUN_BYTES + len(result or b"")
+    return size
+
+
+def needed(command: object) -> int:
+    """At most so many bytes of journal, for commands that come with no bodies."""
+    named: Sequence[object] | None = getattr(command, "sequences", None)
+    limit: int | None = getattr(command, "limit", None)
+    items = len(named) if named is not None else limit
+    return COMMAND_BYTES + MOVED_BYTES * (items or 0)
 
 
 def kept_bodies(batch: PublishBatch, reply: c.Published) -> Buffer:
