@@ -108,19 +108,20 @@ async def test_a_taken_port_is_exit_code_1(tmp_path: Path) -> None:
 
 
 FAILING_ENGINE = f"""
-import sys, threading
+import signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import postroad.broker.engine.open as opening
 from fake_engine import FakeEngine
 engine = FakeEngine()
 opening.open_engine = lambda *a, **k: engine
-threading.Timer(1.0, lambda: engine.on_failure()).start()
+signal.signal(signal.SIGUSR1, lambda *_: engine.on_failure())
 {COMMAND}
 """
 
 
 async def test_an_engine_that_fails_while_running_is_exit_code_5(tmp_path: Path) -> None:
     async with serving(tmp_path / "data", code=FAILING_ENGINE) as (process, _):
+        process.send_signal(signal.SIGUSR1)
         assert await asyncio.wait_for(process.wait(), 10) == 5
         assert b"Postroad has stopped. " in await process.stderr.read()
 
@@ -130,10 +131,10 @@ AWAY_ENGINE = FAILING_ENGINE.replace("engine.on_failure()", 'setattr(engine, "he
 
 async def test_an_engine_that_is_away_ends_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path / "data", code=AWAY_ENGINE) as (process, url):
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
-            async with asyncio.timeout(10):
-                while (answer := await http.get("/readyz")).status_code == 200:
-                    pass
+        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http, asyncio.timeout(10):
+            process.send_signal(signal.SIGUSR1)
+            while (answer := await http.get("/readyz")).status_code == 200:
+                pass
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 10) == 0
 
