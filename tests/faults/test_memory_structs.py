@@ -11,7 +11,6 @@ import tracemalloc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import pytest
 from engine_rig import Rig
 from postroad.broker.engine.engine import Nack
 from postroad.broker.journal import RealFiles
@@ -105,7 +104,6 @@ async def test_every_second_message_delayed_over_a_fortnight_costs_at_most_100_b
     assert peak <= 200 * count
 
 
-@pytest.mark.xfail(strict=True, reason="a dedup key costs some 330 bytes")
 async def test_a_dedup_key_costs_at_most_120_bytes(tmp_path: Path) -> None:
     count = 8000
 
@@ -119,7 +117,6 @@ async def test_a_dedup_key_costs_at_most_120_bytes(tmp_path: Path) -> None:
     assert peak <= 240 * count
 
 
-@pytest.mark.xfail(strict=True, reason="the names of deleted queues stay for ever")
 async def test_names_of_deleted_queues_do_not_stay_for_ever(tmp_path: Path) -> None:
     count, kept = 12_000, 4096
 

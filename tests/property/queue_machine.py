@@ -513,6 +513,7 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def every_reference_is_counted_once(self) -> None:
         state = self.core.machine.state
+        state.released.extend(state.take_dropped(1 << 62))
         held: dict[int, int] = {}
         for position in state.retained:
             held[position] = held.get(position, 0) + 1

@@ -299,6 +299,7 @@ class StreamMachine(RuleBasedStateMachine):
         if self.core.epoch > 1:  # later ones start from what the logs refer to
             return
         state = self.core.machine.state
+        state.released.extend(state.take_dropped(1 << 62))
         held: dict[int, int] = {}
         for position in state.retained:
             held[position] = held.get(position, 0) + 1

@@ -266,7 +266,7 @@ def test_deleting_a_queue_ends_its_consumers_and_frees_everything() -> None:
 
     (end,) = [effect for effect in core.effects if isinstance(effect, End)]
     assert end.subscription == worker and isinstance(end.error, QueueNotFound)
-    assert len(core.machine.state.released) == 1
+    assert len(core.machine.state.take_dropped(10)) == 1
     assert core.machine.subscriptions == {}
     core.wait(60_000)
 

@@ -266,6 +266,8 @@ class Chunks:
 
     def starting(self, value: int) -> Iterator[Range]:
         at = self._at(value)
+        if at == len(self._starts):
+            return
         firsts, lasts = self._firsts[at], self._lasts[at]
         for run in range(bisect_left(lasts, value), len(firsts)):
             yield max(firsts[run], value), lasts[run]

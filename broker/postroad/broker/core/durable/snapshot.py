@@ -17,11 +17,13 @@ from typing import Any
 import orjson
 
 from ...settings import QueueSettings, StreamSettings
+from . import dedup
 from .compaction import Compaction
 from .dedup import DedupWindow
 from .delayed import Delayed
 from .group import Group
 from .log import Log
+from .names import Names
 from .parts import PartReader, PartWriter
 from .producer import ProducerSession
 from .queue import Queue
@@ -61,10 +63,12 @@ def take(state: State, leased: Mapping[int, list[Leased]]) -> tuple[int, bytes]:
     streams = [_stream_json(stream, leased, parts) for _, stream in sorted(state.stream_logs.items())]
     header = orjson.dumps({
         "version": VERSION, "position": state.position, "at": state.at, "epochs": state.epochs,
-        "next_log": state.next_log, "names": list(state.names.items()), "queues": queues, "streams": streams,
+        "next_log": state.next_log, "names": list(state.names.items()), "former": list(state.names.former), "queues": queues, "streams": streams,
         "bindings": [[b.pattern, b.target, b.headers, b.any_header] for b in state.bindings.all],
         "schedules": [_schedule_json(schedule) for _, schedule in sorted(state.schedules.items())],
-        "topic_dedup": [[topic, window.to_list()] for topic, window in sorted(state.topic_dedup.items()) if window.keys],
+        "topic_dedup": [
+            [topic, parts.put(*window.to_arrays())] for topic, window in sorted(state.topic_dedup.items()) if len(window)
+        ],
         "producers": [
             [session, producer.last_frame, producer.at, [[frame, *stored] for frame, stored in producer.frames.items()]]
             for session, producer in sorted(state.producers.items())
@@ -84,17 +88,18 @@ def _queue_json(queue: Queue, leased: list[Leased], parts: PartWriter) -> dict[s
         "name": queue.name, "number": queue.number, "settings": queue.settings.to_json(),
         "dead_letter_of": queue.dead_letter_of, "paused": queue.paused, "pause_reason": queue.pause_reason,
         "totals": queue.totals, "log": queue.log.to_json(parts) if queue.stream is None else None,
-        "group": queue.group.to_json(leased, parts), "dedup": queue.dedup.to_list(),
+        "group": queue.group.to_json(leased, parts), "dedup": parts.put(*queue.dedup.to_arrays()),
     }  # fmt: skip
 
 
 def _stream_json(stream: Stream, leased: Mapping[int, list[Leased]], parts: PartWriter) -> dict[str, Any]:
     return {
         "name": stream.name, "number": stream.number, "settings": stream.settings.to_json(),
-        "published": stream.published_total, "trimmed": stream.trimmed_total, "dedup": stream.dedup.to_list(),
+        "published": stream.published_total, "trimmed": stream.trimmed_total,
         "compacted": stream.compacted_total, "trimmed_before": stream.trimmed_before,
         "log": stream.log.to_json(parts), "expiring": parts.put(*stream.expiring.to_arrays()),
         "compaction": stream.compaction.to_json(parts) if stream.compaction else None,
+        "dedup": parts.put(*stream.dedup.to_arrays()),
         "groups": [
             _queue_json(group, leased.get(group.number, []), parts) for _, group in sorted(stream.groups.items())
         ],
@@ -116,14 +121,13 @@ def restore(data: bytes | memoryview) -> State:
     state = State()
     state.position, state.at, state.next_log = header["position"], header["at"], header["next_log"]
     state.epochs = [(position, epoch) for position, epoch in header["epochs"]]
-    state.names = dict(header["names"])
+    state.names = Names(header["names"], header.get("former", ()))
     state.bindings = Bindings()
     for pattern, target, headers, any_header in header["bindings"]:
         state.bindings.add(Binding(pattern, target, tuple((name, value) for name, value in headers), any_header))
     for row in header["schedules"]:
         schedule = Schedule(**row | {"body": bytes.fromhex(row["body"])})
         state.schedules[schedule.name] = schedule
-    state.topic_dedup = {topic: DedupWindow.from_list(rows) for topic, rows in header["topic_dedup"]}
     parts = PartReader(view[4 + length :])
     for item in header["queues"]:
         queue = _queue(item, parts, state.at, None, is_first)
@@ -138,6 +142,9 @@ def restore(data: bytes | memoryview) -> State:
             group = _queue(group_item, parts, state.at, stream, is_first)
             stream.groups[group.name.partition(GROUP_SEPARATOR)[2]] = group
             state.queues[group.name] = state.logs[group.number] = group
+    state.topic_dedup = {topic: _dedup(item, parts, is_first) for topic, item in header["topic_dedup"]}
+    if is_first:
+        state.names.former.extend(sorted(state.names.keys() - state.logs.keys() - state.stream_logs.keys()))
     for session, last_frame, at, frames in header["producers"]:
         producer = state.producers[session] = ProducerSession()
         producer.last_frame, producer.at = last_frame, at
@@ -159,7 +166,7 @@ def _queue(item: dict[str, Any], parts: PartReader, at_ms: int, stream: Stream |
         queue.group.expiring.change(queue.log.next, settings.expire_ms)
     else:
         queue.group = Group.from_json(item["group"], parts, at_ms)
-    queue.dedup = DedupWindow.from_list(item["dedup"])
+    queue.dedup = _dedup(item["dedup"], parts, is_first)
     return queue
 
 
@@ -169,7 +176,6 @@ def _stream(item: dict[str, Any], parts: PartReader, is_first: bool) -> Stream:
     stream.published_total, stream.trimmed_total = item["published"], item["trimmed"]
     stream.compacted_total = item.get("compacted", 0)
     stream.trimmed_before = item.get("trimmed_before", stream.log.first)
-    stream.dedup = DedupWindow.from_list(item["dedup"])
     if is_first:
         rows = Delayed.from_rows(item.get("expiring", []), 0)
         for first, last, due, _ in rows:
@@ -178,4 +184,9 @@ def _stream(item: dict[str, Any], parts: PartReader, is_first: bool) -> Stream:
         stream.expiring = RunMap.from_arrays("Q", parts.take("QIQ", item["expiring"]))
     if (known := item.get("compaction")) is not None:
         stream.compaction = Compaction.from_json(known, None if is_first else parts)
+    stream.dedup = _dedup(item["dedup"], parts, is_first)
     return stream
+
+
+def _dedup(item: list[Any], parts: PartReader, is_first: bool) -> DedupWindow:
+    return DedupWindow.from_rows(item) if is_first else DedupWindow.from_arrays(parts.take(dedup.KINDS, item))

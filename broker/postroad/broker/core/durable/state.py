@@ -7,7 +7,9 @@ Nothing here depends on leases, connections or the clock: those are in ``machine
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from ...settings import QueueSettings, StreamSettings
@@ -36,6 +38,7 @@ from ..format.record import (
 )  # fmt: skip
 from .arrival import arrivals
 from .dedup import DedupWindow
+from .names import Names
 from .placements import Placements
 from .producer import ProducerSession
 from .queue import Queue
@@ -51,7 +54,8 @@ class State:
     epochs: ``(position, epoch)`` of each start, oldest first.
     queues: Queues, and groups as ``<stream>/<group>``, by name. ``logs``: the same by number.
     streams: By name. ``stream_logs``: the same by number.
-    names: Of all numbers there ever were.
+    names: Of what exists, and of what was deleted lately.
+    dropping: Journal positions of what was deleted, which are yet to be released: see ``take_dropped``.
     placements: Where messages are now that were placed by reference.
     retained, released: Journal positions that became needed, and no longer needed, since the owner last took them.
     """
@@ -64,7 +68,7 @@ class State:
         self.logs: dict[int, Queue] = {}
         self.streams: dict[str, Stream] = {}
         self.stream_logs: dict[int, Stream] = {}
-        self.names: dict[int, str] = {}
+        self.names = Names()
         self.next_log = 1
         self.bindings = Bindings()
         self.schedules: dict[str, Schedule] = {}
@@ -73,6 +77,7 @@ class State:
         self.placements = Placements(self.logs)
         self.retained: list[int] = []
         self.released: list[int] = []
+        self.dropping: deque[Iterator[int]] = deque()
         self._apply: dict[type, Callable[[Any, int], None]] = {
             record: getattr(self, f"_{record.tag}") for record in RECORDS
         }
@@ -104,6 +109,16 @@ class State:
                 yield from queue.log.references()
         for stream in self.stream_logs.values():
             yield from stream.log.references()
+
+    def take_dropped(self, limit: int) -> list[int]:
+        """Up to ``limit`` positions that were needed by what was deleted: they are many, and are to be released a part at a time."""
+        taken: list[int] = []
+        while self.dropping and len(taken) < limit:
+            part = list(islice(self.dropping[0], limit - len(taken)))
+            taken.extend(part)
+            if not part:
+                self.dropping.popleft()
+        return taken
 
     def target(self, number: int) -> Queue | Stream:
         """The queue or stream with this number."""
@@ -220,18 +235,20 @@ class State:
         self.next_log = max(self.next_log, number + 1)
 
     def _undefine(self, record: Undefine, position: int) -> None:
+        self.names.deleted(record.log)
         if (stream := self.stream_logs.pop(record.log, None)) is not None:
             del self.streams[stream.name]
-            self.released.extend(stream.log.references())
+            self.dropping.append(stream.log.references())
             for group in stream.groups.values():
                 del self.queues[group.name], self.logs[group.number]
+                self.names.deleted(group.number)
         else:
             queue = self.logs.pop(record.log)
             del self.queues[queue.name]
             if queue.stream is not None:
                 del self.stream_logs[queue.stream].groups[queue.name.partition(GROUP_SEPARATOR)[2]]
                 return
-            self.released.extend(queue.log.references())
+            self.dropping.append(queue.log.references())
             if queue.log.placed.count:
                 self.placements.log_gone()
         self.bindings.remove_target(record.log)

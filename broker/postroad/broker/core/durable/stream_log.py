@@ -108,12 +108,22 @@ class StreamLog(Log):
         at = self._entry(sequence)
         return self.firsts[at] if at >= self.head else self.first
 
-    def boundary_by_bytes(self, size: int) -> int:
-        """First sequence of the oldest entry to keep, so that no more than ``size`` bytes are; the newest entry always stays."""
-        kept, at = 0, len(self.firsts)
-        while at > self.head and (kept := kept + self.sizes[at - 1]) <= size:
-            at -= 1
-        return self.firsts[min(at, len(self.firsts) - 1)] if self.head < len(self.firsts) else self.next
+    def boundary_by_bytes(self, size: int, entries: int = 1 << 62) -> int:
+        """First sequence of the oldest entry to keep, so that no more than ``size`` bytes are; the newest entry always stays.
+
+        Only what goes is visited, and no more than ``entries`` go.
+        """
+        kept, at = self.bytes, self.head
+        end = min(self.head + entries, len(self.firsts) - 1)
+        while at < end and kept > size:
+            kept -= self.sizes[at]
+            at += 1
+        return self.firsts[at] if at < len(self.firsts) else self.next
+
+    def boundary_by_entries(self, entries: int) -> int:
+        """First sequence that stays if so many entries go."""
+        at = self.head + entries
+        return self.firsts[at] if at < len(self.firsts) else self.next
 
     def boundary_by_time(self, time: int) -> int:
         """First sequence of the oldest entry published at ``time`` or later; ``next`` if there is none."""

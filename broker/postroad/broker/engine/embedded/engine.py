@@ -55,7 +55,7 @@ from .subscription import EmbeddedSubscription
 from .write.bodies import Bodies
 from .write.fatal import FatalCommands
 from .write.outlet import Outlet
-from .write.pipeline import DISK_FULL, JOURNAL_FAILED, NO_ROOM, CommitPipeline, refusal
+from .write.pipeline import DISK_FULL, DROPPED_A_SECOND, JOURNAL_FAILED, NO_ROOM, CommitPipeline, refusal
 from .write.ticker import Ticker
 from .write.translate import PUBLISH_BYTES, kept_bodies, needed, settle_size, size_of, to_command
 
@@ -419,4 +419,6 @@ class EmbeddedEngine:
         moving = self._stats.sample(self._now())
         self._watching.mark_changed(queue.name for queue in moving)
         self._logbook.trim(self._journal.earliest)
+        if self._machine.state.dropping and self._pipeline.failed is None:
+            self._pipeline.release_dropped(DROPPED_A_SECOND)
         self._pipeline.snapshots.consider(self._now())

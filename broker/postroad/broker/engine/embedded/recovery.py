@@ -78,3 +78,4 @@ def take_up(journal: Journal, machine: Machine) -> None:
         journal.retain(position)
     machine.state.retained.clear()
     machine.state.released.clear()
+    machine.state.dropping.clear()

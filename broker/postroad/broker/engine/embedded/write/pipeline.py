@@ -56,6 +56,11 @@ def refusal(error: Exception, asked: object) -> PostroadError:
     return Internal("Something unexpected happened; nothing was changed.")
 
 
+DROPPED_A_COMMAND = 500
+DROPPED_A_SECOND = 8000
+"""References of deleted queues that are released with each command, and each second."""
+
+
 class CommitPipeline:
     """Args:
         fatal: Commands that are not tried again.
@@ -269,3 +274,10 @@ class CommitPipeline:
             for position in state.released:
                 self._journal.release(position)
             state.released.clear()
+        if state.dropping:
+            self.release_dropped(DROPPED_A_COMMAND)
+
+    def release_dropped(self, limit: int) -> None:
+        """Let the journal know what deleted queues no longer need, ``limit`` records at a time: each queue may have a million."""
+        for position in self._machine.state.take_dropped(limit):
+            self._journal.release(position)
