@@ -142,7 +142,7 @@ class Model:
             assert target[1] == len(queue.log), "sequences have no gaps"
             for index in range(len(record.sizes)) if target[2] is None else target[2]:
                 delay = _one(record, "delay_ms", "delays_ms", index) or 0
-                expire = _one(record, "expire_ms", "expires_ms", index) or 0
+                expire = _one(record, "expire_ms", "expires_ms", index) or queue.settings["expire_ms"] or 0
                 queue.log.append(
                     Message(
                         priority=_one(record, "priority", "priorities", index) or 0,
@@ -204,7 +204,10 @@ class Model:
                 assert asked or attempts >= origin.settings["attempts_max"], f"{former} died with attempts left"
                 assert not origin.is_dead_letter, "a dead-letter queue dead-lettered"
             moved = origin.log[former]
-            target.log.append(Message(priority=moved.priority, key=moved.key))
+            expire = target.settings["expire_ms"]
+            target.log.append(
+                Message(priority=moved.priority, key=moved.key, expires=self.at + expire if expire else 0)
+            )
 
     # Effects
 

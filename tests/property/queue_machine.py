@@ -114,15 +114,17 @@ class QueueMachine(RuleBasedStateMachine):
     workers = Bundle("workers")
     lost = Bundle("lost")
 
-    @initialize(target=workers, length_max=st.sampled_from([None, None, 9]))
-    def begin(self, length_max: int | None) -> Any:
+    @initialize(
+        target=workers, length_max=st.sampled_from([None, None, 9]), expire_ms=st.sampled_from([None, None, 1500])
+    )
+    def begin(self, length_max: int | None, expire_ms: int | None = None) -> Any:
         self.model = Model()
         self.core = WatchedCore(self.model)
         self.frames: dict[int, c.Published] = {}
         self.snapshots: list[tuple[int, bytes]] = []
         self.tokens: dict[int, str] = {}
         self.core.declare("a", lease_ms=2000, attempts_max=3, backoff_ms=700)
-        self.core.declare("b", lease_ms=1000, attempts_max=2, backoff_ms=0, length_max=length_max)
+        self.core.declare("b", lease_ms=1000, attempts_max=2, backoff_ms=0, length_max=length_max, expire_ms=expire_ms)
         start = [
             c.Consume(queue=queue, consumer="w", prefetch=prefetch)
             for queue, prefetch in (("a", 3), ("a", 2), ("b", 4))
