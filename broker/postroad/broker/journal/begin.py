@@ -1,7 +1,8 @@
-"""The first segment of a start: the unproven suffix, written again and synced.
+"""The first segment of a start: it holds the unproven suffix, written again and synced.
 
-Order: the manifest takes ``clean`` back and raises the epoch; the new segment is written aside, synced and renamed in;
-the directory is synced. A crash between any two of these finds the old files untouched and does it again.
+Order: the manifest clears ``clean`` and raises the epoch; the new segment is written under a temporary name, synced and
+renamed; the directory is synced. After a crash between two of these steps the old files are untouched, and the next start
+repeats them.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _SMALL_BYTES = 1024 * 1024
 
 
 class Begun:
-    """Where the writer goes on.
+    """Where the writer continues.
 
     Attributes:
         handle: The new segment's file.
-        offset: Behind the rewritten suffix.
+        offset: End of the rewritten suffix.
         previous: Crc to continue from.
         manifest: As it is on disk now.
     """
@@ -40,7 +41,7 @@ class Begun:
 
 
 def begin(files: Files, found: Found, segment: Segment, spares: Spares, clock: Clock) -> Begun:
-    """Make ``segment``, whose first position follows the last proven one.
+    """Write the file of ``segment``, whose first position follows the last proven one.
 
     Raises:
         OSError: no space, or a failing disk.
@@ -75,7 +76,7 @@ def _file_for(files: Files, found: Found, segment: Segment, spares: Spares) -> s
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise
-            # Better a small segment than no start: settles will free space.
+            # A small segment is enough to start with: settles free space.
             segment.capacity = min(segment.capacity, needed + _SMALL_BYTES)
     else:
         # Segments are smaller now than at the last start: this one must hold what was in a larger one.

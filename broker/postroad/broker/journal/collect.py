@@ -1,7 +1,7 @@
-"""Which segments are free, and how they go.
+"""Deleting segments that nobody needs.
 
-A segment may go when nobody refers to it, the oldest kept snapshot covers it, nobody reads it, and it is outside the
-history window. Order: the manifest names what is to go (a crash in between finishes the job at the next start), the
+A segment is deleted when nobody refers to it, the oldest kept snapshot covers it, nobody reads it, and it is older than the
+history that is kept. Order: the manifest lists the segments to delete (after a crash the next start deletes the rest), the
 files are renamed to spares or unlinked in ascending order, the directory is synced once; only then are they reused.
 """
 
@@ -20,7 +20,7 @@ from .spares import Spares
 
 
 def choose(segments: list[Segment], covered: int, now_ms: int, options: JournalOptions) -> list[Segment]:
-    """Segments that may go, ascending.
+    """Segments that can be deleted, ascending.
 
     Args:
         covered: Position of the oldest kept snapshot; 0 while there are too few.
@@ -48,7 +48,7 @@ def collect(
     covered: int,
     now_ms: int,
 ) -> tuple[int, Manifest]:
-    """Free what may go; returns how many segments, and the manifest as it is on disk now."""
+    """Delete segments that nobody needs; returns how many, and the manifest that is on disk now."""
     with mutex:
         victims = choose(segment_set.segments, covered, now_ms, options)
         if not victims:
@@ -68,7 +68,7 @@ def collect(
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
-        # Not even the manifest fits: the oldest makes room for it.
+        # Not even the manifest fits: delete the oldest segment first.
         segment_set.forget(victims[0].name)
         files.unlink(victims[0].name)
         files.dirsync()

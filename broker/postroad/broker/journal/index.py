@@ -1,4 +1,4 @@
-"""Where records are: one entry for every 4 KiB of journal, the rest is found by walking from the entry before."""
+"""Where records are: one entry for every 4 KiB of a segment. Other records are found by walking from the entry before."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class SparseIndex:
     """Position → offset in one segment: 12 bytes for each ``STRIDE_BYTES``.
 
     Args:
-        is_complete: Every record is noted as it comes. Of a segment from before this start nothing is known, and what is found is
-            noted (``locate``).
+        is_complete: Records are entered as they are appended. False for a segment from before this start: entries are added as
+            records are found (``locate``).
     """
 
     __slots__ = ("_offsets", "_positions", "is_complete", "next_offset")
@@ -23,16 +23,16 @@ class SparseIndex:
         self._offsets = array("I")
         self.is_complete = is_complete
         self.next_offset = 0
-        """Records that start here or later are worth an entry; callers look first, to save the call."""
+        """A record that starts here or later gets an entry; callers compare first, to save the call."""
 
     def add(self, position: int, offset: int) -> None:
-        """Note a record. Positions must ascend."""
+        """Add a record. Positions must ascend."""
         self._offsets.append(offset)  # first: another thread that sees the position finds its offset
         self._positions.append(position)
         self.next_offset = offset + STRIDE_BYTES
 
     def note(self, position: int, offset: int) -> None:
-        """Note a record anywhere, if there is no entry shortly before it. Not while another thread looks."""
+        """Add a record anywhere, unless there is an entry within the stride before it. Not while another thread reads."""
         at = bisect_right(self._positions, position)
         if at and offset - self._offsets[at - 1] < STRIDE_BYTES:
             return

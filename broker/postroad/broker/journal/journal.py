@@ -130,7 +130,7 @@ class Journal:
             segment.index = index
 
     def begin(self) -> None:
-        """Make what was read durable, and be ready to append.
+        """Make what was read durable, and get ready to append.
 
         Raises:
             StorageFull: no space for one segment.
@@ -200,12 +200,12 @@ class Journal:
         return self._writer.failed if self._writer is not None else None
 
     def abandon(self, error: BaseException) -> None:
-        """Write nothing more: what comes next would not fit to what is there."""
+        """Write nothing more: further records would not follow on those that are there."""
         if self._writer is not None:
             self._writer.fail(error)
 
     def flush(self) -> None:
-        """Have everything pending written: now if the disk is idle, else with the next sync."""
+        """Write everything pending: now if the disk is idle, else with the next sync."""
         if self._writer is not None:
             self._writer.wake()
 
@@ -239,8 +239,8 @@ class Journal:
             return 0, 0
         free = self._spares.free
         if free <= START_RESERVE and not self._spares.full:
-            with contextlib.suppress(OSError):  # the thread that makes spares meets the same, and tells
-                self._spares.reserve()  # that thread is behind, which is no reason to refuse anything
+            with contextlib.suppress(OSError):  # the thread that makes spares gets the same error and reports it
+                self._spares.reserve()  # that thread is only late: make the spare here
             free = self._spares.free
         if free > START_RESERVE:
             most = builder.unit_bytes_max - slack()

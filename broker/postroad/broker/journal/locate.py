@@ -18,10 +18,10 @@ from .record import BATCH, BATCH_BYTES, BATCH_MAGIC, BATCH_MAGIC_BYTES, END, REC
 from .segment import HEADER_BYTES, Segment
 
 NEAR_BYTES = 32 * 1024
-"""A record so near behind a known place is walked to."""
+"""A record at most this far behind a known place is reached by walking."""
 
 WINDOW_BYTES = 8 * 1024 * 1024
-"""How far a batch is looked for: beyond there is most likely the empty end of the segment. If not, there is only more to walk."""
+"""How far to search for a batch. No batch so far usually means the empty end of the segment; if not, the walk is only longer."""
 
 _FIRST_CHUNK_BYTES = 16 * 1024
 _CHUNK_BYTES = 1024 * 1024
@@ -63,7 +63,7 @@ def _batch_behind(files: Files, handle: int, segment: Segment, offset: int, end:
             if (offset + at) & 7:
                 continue
             _, _, count, of_epoch, first, _, _, crc = BATCH.unpack_from(chunk, at)
-            # A mark has no records: it is no place of any.
+            # A mark has no records.
             if count and of_epoch == epoch and extend(seed, chunk[at : at + BATCH_BYTES - 4]) == crc:
                 return first, offset + at
         offset += length

@@ -1,4 +1,4 @@
-"""Single records out of a segment, by walking from the nearest known place. Nothing unchecked is returned."""
+"""Single records out of a segment, by walking from the nearest known place. Everything returned has been checked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The manifest: identity of the store and how it was left.
 
-``clean`` closes the one ambiguity checksums leave. A store that was closed properly has no torn tail, so a missing or
-damaged end is corruption, not a crash. The mark is taken back, durably, before anything else is written.
+``clean`` decides what checksums cannot. A store that was closed properly has no torn tail, so a missing or damaged end is
+corruption, not a crash. The next start clears the mark, durably, before it writes anything else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = "manifest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What the file says.
+    """Contents of the file.
 
     Attributes:
         store: Identity, 32 hex digits; other stores' files are refused.

@@ -1,4 +1,4 @@
-"""What a journal can be told, and what it reports at its opening."""
+"""Settings of a journal, and what it reports when it is opened."""
 
 from __future__ import annotations
 

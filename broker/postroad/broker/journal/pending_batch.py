@@ -1,4 +1,4 @@
-"""Appended, not yet written: where each record will be is settled here, with no I/O.
+"""Records that are appended and not yet written: their place in the files is decided here, with no I/O.
 
 All that is appended while the disk syncs becomes one batch. A batch stays in one segment, so a unit that does not fit
 closes the batch and begins a segment, in memory only; the writer makes the file when it gets there.
@@ -39,7 +39,7 @@ class PendingBatch:
 
 
 class BatchBuilder:
-    """Lays out appended records and hands them to the writer.
+    """Gives appended records their place, and hands them to the writer.
 
     Args:
         mutex: Guards this and the list of segments; ``take`` and ``mark`` are called with it held.
@@ -176,5 +176,5 @@ class BatchBuilder:
 
 
 def slack(records: int = 1) -> int:
-    """Bytes that framing may add, generously."""
+    """Upper bound of the bytes that framing adds."""
     return FRAME_BYTES + STRIDE_BYTES + records * (RECORD_BYTES + 8)

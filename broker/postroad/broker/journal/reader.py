@@ -1,4 +1,4 @@
-"""Reading a segment batch by batch, believing nothing before it is checked."""
+"""Reading a segment batch by batch. Every batch is checked before it is used."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class SegmentReader:
             if known and (epoch, first) == (self.header.epoch, self.position):
                 return int(min(length, self.size - self.offset))
         if self.header.recycled:
-            return 0  # most likely what the file held before: its name says nothing was promised here
+            return 0  # most likely old content of a recycled file; nothing here was ever reported as durable
         end = offset = self.offset
         while chunk := self._files.pread(self._handle, _CHUNK_BYTES, offset):
             if stripped := chunk.rstrip(b"\0"):

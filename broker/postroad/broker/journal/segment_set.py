@@ -1,4 +1,4 @@
-"""The segments in order: which one has a position, who refers to it, who is reading it."""
+"""All segments in order: which one holds a position, how many references it has, whether it is being read."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class SegmentSet:
                 handle = self._files.open(segment.name)
                 try:
                     end = min(last + 1, segment.end if segment.end is not None else last + 1)
-                    with self._handles_lock:  # the index is filled by whoever looks
+                    with self._handles_lock:  # every lookup may add to the index
                         at, offset = locate(self._files, handle, segment, position)
                     for found, _, header, length, _ in walk(self._files, handle, segment, at, offset, end):
                         if found >= position:
@@ -91,7 +91,7 @@ class SegmentSet:
                     self._files.close(handle)
 
     def forget(self, name: str) -> None:
-        """A file is about to be taken away."""
+        """Close the file, which is about to be deleted."""
         with self._handles_lock:
             handle = self._handles.pop(name, None)
         if handle is not None:

@@ -1,11 +1,11 @@
 """Segment files made ahead, so that appending never waits for, nor runs out of, disk space.
 
-A thread reserves the blocks of each file at once (that is when a full disk shows), then writes zeros over them and
-syncs, so that later syncs touch data only. Files of deleted segments are taken over as they are: their blocks are
+A thread reserves the blocks of each file at once (a full disk fails here), then writes zeros over them and syncs, so
+that later syncs write data only. Files of deleted segments are taken over as they are: their blocks are
 written already, and the salt of the next segment makes their old content meaningless.
 
-On a full disk the last spare is left alone, so that the next start can begin its segment in it; and publishes leave the
-last quarter of the segment before it to settles.
+On a full disk the last spare is not used, so that the next start has a file for its segment, and publishes leave the last
+quarter of the segment before it to settles.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from .files import NO_SPACE, Files, zero_fill
 
 TARGET = 2
-"""Spares to have: one to go on with, and one for the next start."""
+"""Number of spares to keep: one for the next segment, one for the next start."""
 
 START_RESERVE = 1
-"""Spares that nothing appended may use."""
+"""Number of spares that appending never uses."""
 
 SETTLE_SHARE = 4
 """On a full disk publishes leave one part in so many of a segment to settles."""
@@ -32,7 +32,7 @@ _RECYCLED, _ZEROED, _MAKING = ".recycled", ".zeroed", ".making"
 
 
 def is_recycled(name: str) -> bool:
-    """Whether a spare holds the leavings of a deleted segment."""
+    """Whether a spare holds the old content of a deleted segment."""
     return name.endswith(_RECYCLED)
 
 
@@ -62,11 +62,11 @@ class Spares:
 
     @property
     def free(self) -> int:
-        """Files whose blocks are reserved and that no segment was promised."""
+        """Files whose blocks are reserved and that no segment has claimed."""
         return len(self._ready) + len(self._raw) - self._claimed
 
     def load(self) -> None:
-        """Take over spares from before; throw half made ones away."""
+        """Find the spares on disk; delete unfinished ones."""
         for name in self._files.list():
             if not name.startswith("spare-"):
                 continue
@@ -80,7 +80,7 @@ class Spares:
                 self._files.unlink(name)
 
     def reserve(self) -> None:
-        """Reserve the blocks of what is missing, now, in this thread; a full disk is noted, not raised."""
+        """Reserve the blocks of missing spares in this thread. A full disk is remembered, not raised."""
         while self.free < TARGET and self._allocate():
             pass
 
@@ -100,14 +100,14 @@ class Spares:
         self._raw.clear()
 
     def kick(self) -> None:
-        """Space may have become free: try again now."""
+        """Try again now, since space may have become free."""
         with self._changed:
             self._kicked = True
             self._changed.notify_all()
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Give up one spare, so that something that will free more can be written; nothing is made meanwhile."""
+        """Delete one spare to make room for a write that will free more; no spare is made meanwhile."""
         self._lent = True
         try:
             with self._changed:
@@ -120,7 +120,7 @@ class Spares:
             self.kick()
 
     def claim(self) -> None:
-        """Promise one to a segment that will be begun."""
+        """Claim one for a segment that will be begun."""
         with self._changed:
             self._claimed += 1
             self._changed.notify_all()
@@ -142,7 +142,7 @@ class Spares:
             return name
 
     def wants(self) -> bool:
-        """Whether one more recycled file is welcome."""
+        """Whether one more recycled file can be used."""
         return self.free < 2 * TARGET
 
     def new_name(self, *, recycled: bool = False, making: bool = False) -> str:
@@ -178,7 +178,7 @@ class Spares:
                     if not self._kicked and not self._stopping and (short or self.free >= TARGET):
                         self._changed.wait(self._retry_s if short else None)
                     self._kicked = False
-        except BaseException as error:  # noqa: BLE001 - the thread's root: told to the owner, and the thread ends
+        except BaseException as error:  # noqa: BLE001 - root of the thread: report it and end
             with self._changed:
                 self._stopping = True
                 self._changed.notify_all()

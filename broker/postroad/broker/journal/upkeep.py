@@ -1,4 +1,4 @@
-"""Snapshots, deletion and the clean mark: everything that changes the store beside appending. One at a time."""
+"""Everything that changes the store besides appending: snapshots, deletion, the clean mark. One at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .writer import Writer
 
 
 class Upkeep:
-    """What a journal does to its files beside appending; blocks, and may be called in any thread.
+    """Changes a journal's files besides appending. Calls block, and any thread may make them.
 
     Args:
         manifest: As it is on disk.
@@ -56,7 +56,7 @@ class Upkeep:
             except OSError as error:
                 if error.errno not in NO_SPACE:
                     raise
-                # A snapshot is what lets segments go, so it gets space even from the last spare.
+                # Segments can be deleted only after a snapshot, so it may use even the last spare.
                 with self._spares.lent():
                     write_snapshot(self._files, store, position, length, slices)
             self.snapshots = drop_snapshots(self._files, self._options.snapshots_kept)
@@ -72,7 +72,7 @@ class Upkeep:
             return count
 
     def mark_clean(self, position: int, crc: int) -> None:
-        """Nothing follows the batch with this crc, and it is on disk."""
+        """Mark the store clean: the batch with this crc is on disk, and nothing follows it."""
         with self._lock:
             write_manifest(self._files, replace(self._manifest, clean=True, proven=position, proven_crc=crc))
 

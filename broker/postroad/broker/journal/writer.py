@@ -1,9 +1,9 @@
 """Group commit: one thread writes and syncs, and is the only caller of a sync on the append path.
 
-While one sync runs, everything appended gathers in memory; the next sync covers all of it. So the cost of a sync is
-shared by as many records as arrive during one, a lone record waits for no timer, and throughput grows with load while
-latency stays between one and two syncs. No delay is added on purpose: it would only pay where a sync is dearer than
-what it saves, and it would tax the quiet case, which is the one people feel.
+While one sync runs, appended records wait in memory; the next sync covers all of them. So the records that arrive during
+one sync share the cost of the next, a single record waits for no timer, and throughput grows with load while latency stays
+between one and two syncs. No delay is added: it would save syncs under light load only, and it would make every publish
+wait longer exactly then.
 
 One write is in flight at a time. It is a single ``pwritev`` that syncs itself where the system can (RWF_DSYNC): two
 calls would mean waiting for the interpreter's lock twice. Only after it returned is its position reported, and each
@@ -36,7 +36,7 @@ Post = Callable[[Callable[[], None]], None]
 
 
 def begin_file(files: Files, spare: str, segment: Segment, header: SegmentHeader) -> int:
-    """Turn a spare into a segment whose header is on disk; the rename is the caller's. Returns the handle."""
+    """Write a segment's header into a spare and sync it; the caller renames the file. Returns the handle."""
     handle = files.open(spare)
     try:
         write_all(files, handle, [header.pack()], 0)
@@ -100,7 +100,7 @@ class Writer:
         self._thread.start()
 
     def wake(self) -> None:
-        """Have everything gathered written: now if the thread is idle, else with its next batch."""
+        """Write everything appended: now if the thread is idle, else with its next batch."""
         with self._mutex:
             if self._builder.empty or self._stopping:
                 return
@@ -111,7 +111,7 @@ class Writer:
         self._wake.release()
 
     def stop(self) -> None:
-        """Let it finish what was asked for, and wait for its end."""
+        """Finish the batches that are waiting, and wait for the thread to end."""
         with self._mutex:
             self._stopping = True
             idle, self._idle = self._idle, False
@@ -137,7 +137,7 @@ class Writer:
             self._files.close(handle)
 
     def fail(self, error: BaseException) -> None:
-        """Note the first failure and tell the owner; nothing is reported after it."""
+        """Remember the first failure and report it to the owner; nothing is reported after it."""
         with self._mutex:
             if self.failed is not None:
                 return
@@ -151,7 +151,7 @@ class Writer:
                 while batches := self._take():
                     for batch in batches:
                         self._write(batch)
-        except BaseException as error:  # noqa: BLE001 - the thread's root: told to the owner, and the thread ends
+        except BaseException as error:  # noqa: BLE001 - root of the thread: report it and end
             self.fail(error)
 
     def _wait(self) -> None:
@@ -163,7 +163,7 @@ class Writer:
                 self._idle, self._mark_due = False, False
                 self._wanted = self._builder.mark() is not None
                 return
-        self._wake.acquire()  # woken in this very moment
+        self._wake.acquire()  # the wake-up came just after the timeout
 
     def _take(self) -> list[PendingBatch]:
         with self._mutex:
@@ -198,7 +198,7 @@ class Writer:
             self.written = batch.last
             self._builder.written()
         self._report(batch.last)
-        # What nobody waits for comes last: the owner is waking up meanwhile.
+        # Bookkeeping comes after the report: the owner can go on meanwhile.
         self.times.add(took)
         self._previous = crc
         self._mark_due = bool(batch.headers)
@@ -207,7 +207,7 @@ class Writer:
             self._synced = batch.last
 
     def _turn(self, segment: Segment) -> None:
-        """Begin the next segment. Its file appears only after all before it is on disk: its existence proves that."""
+        """Begin the next segment. Its file appears only after all before it is on disk, so that its existence proves that."""
         assert self._handle is not None
         if not self._sync:
             self._files.sync(self._handle)
@@ -229,6 +229,6 @@ class Writer:
             self._tell(partial(self._on_durable, position))
 
     def _tell(self, callback: Callable[[], None]) -> None:
-        # A closed event loop refuses; then nobody is left to be told.
+        # RuntimeError: the event loop is closed, and nobody is left to report to.
         with contextlib.suppress(RuntimeError):
             self._post(callback)
