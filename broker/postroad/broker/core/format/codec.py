@@ -1,7 +1,7 @@
 """Records ↔ the JSON headers of journal records.
 
 A header is an object whose first members are always ``"k"`` (the kind) and, where the record has one, ``"log"``: a scan can
-pass over what it does not want by the first bytes, without parsing (``prefix``).
+skip records of other kinds and logs by the first bytes, without parsing (``prefix``).
 The results of a settle are users' data, embedded as they were sent and cut out again as they are: nothing of them is parsed here.
 Format procedure: fields are only added, with a default that means what their absence meant; a change of meaning is a new kind.
 ``tests/recovery/journals/`` keeps a journal of each released version, and the tests read them all.

@@ -1,4 +1,4 @@
-"""What callers ask of the core, one dataclass each. ``machine.handle`` returns each one's reply."""
+"""Commands: what callers ask of the core, one dataclass each. ``Machine.handle`` returns the reply that each docstring names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shell must do because of a command, once the records of that command are durable."""
+"""Effects: what the engine must do because of a command, once the records of that command are durable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Deliver:
 
 @dataclass(slots=True)
 class Revoke:
-    """These leases ended by an operator's decision."""
+    """These leases were ended by an operator, a reset or retention; ``reason`` says by which."""
 
     subscription: int
     numbers: list[tuple[int, int]]

@@ -1,4 +1,4 @@
-"""An event is the summary of one durable record; its position identifies it (docs/protocol.md §7)."""
+"""Events: an event is the summary of one durable record, and is identified by its position (docs/protocol.md §7)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IdPrefix = Callable[[int], str]
 
 
 def event_of(record: Record, position: int, names: Mapping[int, str], id_prefix: IdPrefix) -> dict[str, Any] | None:
-    """The event of a record, as JSON-ready object; None if it is nobody's concern.
+    """The event of a record, as a JSON-ready object; None if watchers are not told of such records.
 
     Derived from the record alone, so that it is the same live and read later.
 
@@ -54,7 +54,7 @@ def event_of(record: Record, position: int, names: Mapping[int, str], id_prefix:
             return event if stored else None
         case Settle():
             if record.how in ("dead", "redriven"):
-                return None  # the Move beside it says it all
+                return None  # the Move beside it makes the event
             kind = "dead" if record.how == "dropped" else record.how
             count = sum(last - first + 1 for first, last, _ in record.runs)
             event |= {"kind": kind, "queue": names[record.log], "count": count, "ids": _ids(id_prefix, record.places)}

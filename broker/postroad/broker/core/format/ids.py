@@ -1,7 +1,7 @@
 """Message ids: opaque text of (epoch, journal position, index in its record).
 
-``3-t1-0`` is epoch 3, position 1045 in base 36, index 0. The position is kept by compaction, so an id needs no index of its own; the epoch
-tells an id of a store's earlier life, or of a restored copy, from ours.
+``3-t1-0`` is epoch 3, position 1045 in base 36, index 0. Positions never change, so no index from ids to messages is
+needed. The epoch tells ids of this store from those of an older or restored copy of it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ...errors import MessageNotFound
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-@lru_cache(256)  # a record's is asked for when it is stored, confirmed and delivered
+@lru_cache(256)  # called for each record when it is stored, confirmed and delivered
 def id_prefix(epoch: int, position: int) -> str:
-    """What the ids of one record share; message *i* is ``f"{prefix}{i}"``."""
+    """The prefix of all ids of one record; the id of message *i* is ``f"{prefix}{i}"``."""
     text = ""
     while position:
         position, digit = divmod(position, 36)

@@ -1,7 +1,7 @@
 """One message's life in one queue or group: state and timeline, put together from the records that touch it.
 
-Timelines are read, not kept: a story is fed the journal from the message's publish record on, and, while someone watches,
-what happens next. It follows the message through dead-letter queues and back.
+Timelines are not stored. A story is built from the journal, from the message's publish record on, and goes on with new records
+while somebody watches. It follows the message into dead-letter queues and back.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Story:
 
     def _settled(self, position: int, record: Settle, granted_at: int) -> None:
         if record.how in ("dead", "redriven"):
-            return  # the Move beside it has told, and moved us on
+            return  # the Move beside it has been applied already
         attempt = self.attempts + 1
         self._was_granted(granted_at, record.consumer, attempt)
         self.state = _STATES[record.how]
@@ -141,7 +141,7 @@ class Story:
         self._tell(entry | {"position": position})
 
     def _was_granted(self, granted_at: int, consumer: str | None, attempt: int) -> None:
-        """Tell of the delivery that a record ends, if it was not told live."""
+        """Add the delivery that a record ends, unless ``granted`` has added it."""
         if granted_at and not (self._granted_at == granted_at and self.consumer == consumer):
             self._tell({"at": granted_at, "kind": "delivered", "attempt": attempt, "consumer": consumer})
         self._granted_at = 0
