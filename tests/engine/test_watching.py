@@ -212,7 +212,7 @@ async def test_a_cancelled_watch_is_told_nothing_more(rig: Rig) -> None:
     sink = await rig.engine.watch(WatchSpec(queue=None), watcher)
     sink.cancel()
     sink.cancel()
-    before = len(rig.engine._watching._queues)
+    before = len(rig.engine._watching.queues)
 
     await rig.publish([b"1"])
     await rig.changed.until(lambda: watcher.seen)

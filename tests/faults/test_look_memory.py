@@ -57,7 +57,6 @@ class PausingReader:
         self.end = error
 
 
-@pytest.mark.xfail(strict=True, reason="a reader's turn is bounded in messages, not in bytes")
 async def test_a_reader_whose_socket_is_full_after_one_batch_has_read_little_more(rig: Rig) -> None:
     await rig.engine.declare("s", {}, kind="stream")
     for _ in range(200):
@@ -95,7 +94,6 @@ class Pages:
     def ended(self, error: PostroadError) -> None: ...
 
 
-@pytest.mark.xfail(strict=True, reason="a watch that resumes builds all its events at once")
 async def test_a_watch_resumed_from_far_back_gets_its_events_in_pages(rig: Rig) -> None:
     first = await rig.publish([b"first"])
     for _ in range(3000):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from engine_rig import Rig
 
 KIB = 1024
 
 
-@pytest.mark.xfail(strict=True, reason="an overview is made in one turn of the loop")
 async def test_an_overview_of_many_queues_gives_way_to_others(rig: Rig) -> None:
     for number in range(2000):
         rig.send([b"x"], f"queue-{number:04}")
@@ -25,7 +23,6 @@ async def test_an_overview_of_many_queues_gives_way_to_others(rig: Rig) -> None:
     assert turns >= 8
 
 
-@pytest.mark.xfail(strict=True, reason="the whole journal is read for the last events of an idle queue")
 async def test_the_last_events_of_an_idle_queue_are_found_without_reading_what_others_did(rig: Rig) -> None:
     idle = await rig.publish([b"x"], "idle")
     for _ in range(2000):

@@ -208,6 +208,13 @@ class FakeWatch:
         self.engine, self.spec, self.sink = engine, spec, sink
         self.position = engine.position
         self.snapshot = engine.snapshot(spec)
+        self.is_paused = False
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
 
     def cancel(self) -> None:
         if self in self.engine.watches:

@@ -303,6 +303,32 @@ async def test_a_slow_watcher_gets_the_latest_state_and_the_count_of_what_it_mis
     assert state["queues"][0]["published_total"] == 2
 
 
+async def test_history_that_is_still_to_be_told_waits_while_the_connection_is_congested(alone: Alone) -> None:
+    await alone.text(op="watch", id=1, sub=2)
+    (watch,) = alone.engine.watches
+    push_raw = alone.session.push_raw
+
+    def fill_the_socket(*args: Any) -> None:
+        push_raw(*args)
+        alone.port.congested = True
+
+    alone.session.push_raw = fill_the_socket  # type: ignore[method-assign]
+    alone.engine.tell("published", "a")
+    was_paused = watch.is_paused
+    alone.port.congested = False
+    alone.session.congestion_changed()
+
+    assert (was_paused, watch.is_paused) == (True, False)
+
+
+async def test_a_watch_that_is_opened_on_a_congested_connection_is_told_no_history_yet(alone: Alone) -> None:
+    alone.port.congested = True
+
+    await alone.text(op="watch", id=1, sub=2)
+
+    assert [watch.is_paused for watch in alone.engine.watches] == [True]
+
+
 async def test_a_congested_connection_pauses_its_consumers_until_it_is_read(alone: Alone) -> None:
     await alone.text(op="consume", id=1, sub=1, queue="a")
     consumer = alone.engine.queues["a"].consumers[0]

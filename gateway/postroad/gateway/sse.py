@@ -44,7 +44,7 @@ async def events(request: Request) -> Response:
         raise NotAllowed("This needs the right to peek.")
     stream = EventStream(server_of(request), principal)
     spec = WatchSpec(queue=queue, from_position=_resumed_from(request), last=last or 0)
-    watch = await server_of(request).context.engine.watch(spec, stream)
+    stream.watch = watch = await server_of(request).context.engine.watch(spec, stream)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(stream.run(watch), media_type="text/event-stream", headers=headers)
 
@@ -68,6 +68,7 @@ class EventStream:
         self._skipped = 0
         self._ended = False
         self._news = asyncio.Event()
+        self.watch: Watch | None = None
 
     def events(self, events: Sequence[JsonObject], trimmed: int | None) -> None:
         if trimmed is not None:
@@ -75,6 +76,8 @@ class EventStream:
         for event in events:
             if self._principal.may("peek", event.get("queue") or ""):
                 self._hold(_block(event["kind"], event, event["position"]))
+        if self.watch is not None and len(self._held) > HELD_MAX // 2:
+            self.watch.pause()
         self._news.set()
 
     def state(self, state: JsonObject) -> None:
@@ -100,6 +103,7 @@ class EventStream:
                     out = b"".join(self._held)
                     self._held.clear()
                     yield out
+                    watch.resume()
                     continue
                 if self._ended:
                     return

@@ -367,6 +367,12 @@ class Watch(Protocol):
     snapshot: Json
     """Content of the ``ok`` reply: ``queue``, ``queues`` or ``message``."""
 
+    def pause(self) -> None:
+        """Tell no more of what was before, for now: the socket is full. What happens live goes on coming."""
+        ...
+
+    def resume(self) -> None: ...
+
     def cancel(self) -> None: ...
 
 

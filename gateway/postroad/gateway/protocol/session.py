@@ -316,13 +316,10 @@ class Session:
         """The port's ``congested`` changed."""
         congested = self.port.congested
         for sub in list(self.subs.values()):
-            if not isinstance(sub, Watcher):
-                if congested or self.state is State.DRAINING:
-                    sub.pause()
-                else:
-                    sub.resume()
-            elif not congested:
-                sub.flush()
+            if congested or (self.state is State.DRAINING and not isinstance(sub, Watcher)):
+                sub.pause()
+            else:
+                sub.resume()
 
     # Frames out
 

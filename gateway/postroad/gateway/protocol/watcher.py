@@ -1,7 +1,7 @@
 """A watch of one connection: the engine's sink for events and state (docs/protocol.md §7).
 
 A slow watcher costs no more memory than a fixed number of events: while the connection is congested the latest state
-replaces the one before it, and events beyond ``HELD_EVENTS_MAX`` are counted instead of kept.
+replaces the one before it, events beyond ``HELD_EVENTS_MAX`` are counted instead of kept, and history waits in the engine.
 """
 
 from __future__ import annotations
@@ -72,7 +72,20 @@ class Watcher:
 
     def opened(self) -> None:
         self._early = False
+        if self._session.port.congested:
+            self.pause()
+        else:
+            self.resume()
+
+    def pause(self) -> None:
+        """The socket is full: what was before waits in the engine, what happens now is conflated here."""
+        if self.watch is not None:
+            self.watch.pause()
+
+    def resume(self) -> None:
         self.flush()
+        if self.watch is not None:
+            self.watch.resume()
 
     def events(self, events: Sequence[Json], trimmed: int | None) -> None:
         principal = self._session.principal
@@ -82,6 +95,8 @@ class Watcher:
             return
         if trimmed is None and not self._holding and not self._events and not self._skipped:
             self._session.push_raw(self._head("event") + b',"events":' + self._encoded(events) + b"}")
+            if self._session.port.congested:
+                self.pause()
             return
         self._trimmed = trimmed if self._trimmed is None else self._trimmed
         self._events.extend(events)

@@ -40,6 +40,7 @@ from ..engine import (
     WatchSpec,
 )  # fmt: skip
 from .capabilities import CAPABILITIES
+from .look.browsing import Browsing
 from .look.guarded import GuardedReadSink, GuardedWatchSink
 from .look.history import History
 from .look.logbook import Logbook
@@ -47,7 +48,7 @@ from .look.observers import Observers
 from .look.queries import Queries
 from .look.readers import EmbeddedReader, Readers
 from .look.stats import Stats
-from .look.watches import EmbeddedWatch, open_watch
+from .look.watches import EmbeddedWatch, Sources, open_watch
 from .look.watching import Watching
 from .operations import Operations
 from .recovery import recover, take_up
@@ -128,11 +129,11 @@ class EmbeddedEngine:
         self._watching = Watching(machine, self._stats, loop, pipeline.once_durable)
         self._logbook = Logbook(machine, self._watching, self._now)
         self._readers = Readers(machine, self._bodies, loop, pipeline.durable)
-        observers = Observers(machine, self._readers, self._stats, self._watching)
-        self._outlet = Outlet(machine, self._bodies, self._unreadable, observers.on_released)
-        self._queries = Queries(
-            machine, journal, self._bodies, self._stats, self._history, self._watching.progress, self._watching.logs
-        )
+        self._observers = Observers(machine, self._readers, self._stats, self._watching, self._history.recent)
+        self._outlet = Outlet(machine, self._bodies, self._unreadable, self._observers.on_released)
+        progress, logs = self._watching.progress, self._watching.logs
+        browsing = Browsing(machine, journal, self._bodies, progress)
+        self._queries = Queries(machine, browsing, self._bodies, self._stats, self._history, progress, logs)
         self._operations = Operations(machine, self._history, self.run, self.carry_out)
         self._is_open = True
         self._second = loop.call_later(1, self._every_second)
@@ -150,6 +151,8 @@ class EmbeddedEngine:
         self._second.cancel()
         self._ticker.stop()
         self._watching.close()
+        self._observers.close()
+        self._history.close()
         stopping = Unavailable("The broker is stopping.")
         try:
             if not self._has_failed:
@@ -266,16 +269,11 @@ class EmbeddedEngine:
         return await self._readers.open(spec, GuardedReadSink(sink))
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> EmbeddedWatch:
-        return await open_watch(
-            spec,
-            GuardedWatchSink(sink),
-            self._machine,
-            self._watching,
-            self._history,
-            self._queries,
-            self._pipeline.gate,
-            self._pipeline.durable,
-        )
+        sources = Sources(
+            machine=self._machine, watching=self._watching, history=self._history, queries=self._queries,
+            durable=self._pipeline.durable,
+        )  # fmt: skip
+        return await open_watch(spec, GuardedWatchSink(sink), sources)
 
     def session_opened(self, session: str) -> int:
         self._pipeline.execute(c.SessionOpened(session=session), 0)
@@ -416,8 +414,7 @@ class EmbeddedEngine:
 
     def _every_second(self) -> None:
         self._second = self._loop.call_later(1, self._every_second)
-        moving = self._stats.sample(self._now())
-        self._watching.mark_changed(queue.name for queue in moving)
+        self._observers.every_second(self._now())
         self._logbook.trim(self._journal.earliest)
         if self._machine.state.dropping and self._pipeline.failed is None:
             self._pipeline.release_dropped(DROPPED_A_SECOND)

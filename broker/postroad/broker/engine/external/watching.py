@@ -29,6 +29,11 @@ class ExternalWatch:
         self.snapshot = snapshot
         self.cancel = cancel
 
+    def pause(self) -> None:
+        """Nothing waits: what is told of before is bounded, and told at once."""
+
+    def resume(self) -> None: ...
+
 
 class QueueWatch:
     def __init__(self, queue: str | None, sink: WatchSink, after: int) -> None:

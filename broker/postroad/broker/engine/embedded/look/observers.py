@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ....core.machine import Machine
 from ..write.gate import Output, guarded
+from .concerned import logs_of, names_of
 from .readers import Readers
+from .recent import Recent
+from .slices import ITEMS
 from .stats import Stats
-from .watching import Watching, logs_of
+from .watching import Watching
 
 
 class Observers:
-    def __init__(self, machine: Machine, readers: Readers, stats: Stats, watching: Watching) -> None:
+    def __init__(self, machine: Machine, readers: Readers, stats: Stats, watching: Watching, recent: Recent) -> None:
         self._machine = machine
         self._readers = readers
         self._stats = stats
         self._watching = watching
+        self._recent = recent
+        self._sampling: asyncio.Task[None] | None = None
 
     def on_released(self, outputs: list[Output]) -> None:
         guarded(
@@ -23,10 +30,28 @@ class Observers:
         for output in outputs:
             guarded("events", self._note, output)
 
+    def every_second(self, at_ms: int) -> None:
+        """Measure the rates of what moves; where that is much, in slices."""
+        if self._sampling is None or self._sampling.done():
+            self._sampling = asyncio.get_running_loop().create_task(self._sample(at_ms))
+
+    def close(self) -> None:
+        if self._sampling is not None:
+            self._sampling.cancel()
+
+    async def _sample(self, at_ms: int) -> None:
+        moving = self._stats.moving()
+        for first in range(0, len(moving), ITEMS):
+            sampled = self._stats.sample(moving[first : first + ITEMS], at_ms)
+            self._watching.queues.mark_changed(queue.name for queue in sampled)
+            await asyncio.sleep(0)
+
     def _note(self, output: Output) -> None:
-        logs = self._machine.state.logs
-        for _, record in output.records:
+        state = self._machine.state
+        for position, record in output.records:
             for number in logs_of(record):
-                if (queue := logs.get(number)) is not None:
+                if (queue := state.logs.get(number)) is not None:
                     self._stats.moved(queue)
+            for name in names_of(record, state.names):
+                self._recent.note(name, position)
         self._watching.on_durable(output.records, output.effects, self._machine.now)

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from ....core.durable.delayed import Delayed
-from ....core.durable.queue import Queue
-from ....core.durable.runs import Runs
+from ....core.durable.schedule import Schedule
 from ....core.durable.stream import Stream
-from ....core.format.codec import decode
-from ....core.format.record import Move
+from ....core.durable.topic.bindings import Binding
 from ....core.machine import Machine
 from ....core.rules.dead_letters import dead_letter_name
 from ....core.rules.declare import offset_of
-from ....errors import InvalidRequest, PostroadError, QueueNotFound
-from ....journal import Journal
+from ....errors import InvalidRequest, QueueNotFound
 from ....settings import FOREVER
 from ...arguments import integer_of, shown_body, text_of
 from ...engine import Json
 from ...message_logs import MessageLogs
 from ..write.bodies import Bodies
+from .browsing import Browsing
 from .history import History
+from .message_json import message_json
 from .progress import ProgressBoard
-from .search import Search, search_of
+from .slices import in_slices
 from .stats import Stats
-from .watching import message_json
-
-BROWSE_MAX = 200
-SEARCH_MAX = 10_000
-"""Messages looked through in one query; ``next`` says where to go on."""
-
-SEARCH_STEP = 200
-BROWSE_BODY_BYTES = 64 * 1024
-STATES = ("ready", "parked", "delayed", "leased", "dead")
 
 
 class Queries:
+    """What is large is answered in slices: a part of the answer is a few turns of the loop older than another."""
+
     def __init__(
         self,
         machine: Machine,
-        journal: Journal,
+        browsing: Browsing,
         bodies: Bodies,
         stats: Stats,
         history: History,
@@ -52,7 +43,7 @@ class Queries:
         self._machine = machine
         self._logs = logs
         self._progress = progress
-        self._journal = journal
+        self._browsing = browsing
         self._bodies = bodies
         self._stats = stats
         self._history = history
@@ -67,26 +58,26 @@ class Queries:
         match what:
             case "overview":
                 return {
-                    "queues": self.queues(),
-                    "streams": self.streams(),
+                    "queues": await self.queues(),
+                    "streams": await self.streams(),
                     "uptime_ms": int((time.monotonic() - self._started_at) * 1000),
                 }
             case "queues":
-                return {"queues": self.queues()}
+                return {"queues": await self.queues()}
             case "streams":
-                return {"streams": self.streams()}
+                return {"streams": await self.streams()}
             case "stream":
                 return {"stream": self._stats.of_stream(self._stream(text_of(args, "stream")), self._machine.now)}
             case "offset":
                 return {"offset": self.offset_at(text_of(args, "stream"), args.get("at"))}
             case "schedules":
-                return {"schedules": self.schedules()}
+                return {"schedules": await self.schedules()}
             case "bindings":
-                return {"bindings": self.bindings()}
+                return {"bindings": await self.bindings()}
             case "queue":
-                return self.queue(text_of(args, "queue"))
+                return await self.queue(text_of(args, "queue"))
             case "messages":
-                return await self.browse(text_of(args, "queue"), args)
+                return await self._browsing.browse(text_of(args, "queue"), args)
             case "message":
                 return {
                     "message": await self.message(text_of(args, "message"), last, body=args.get("body", True) is True)
@@ -95,30 +86,47 @@ class Queries:
                 position, index, _ = self._history.find(text_of(args, "message"))
                 return {"logs": self._logs.of(f"{self._machine.state.id_prefix(position)}{index}")}
             case "events":
-                queue = args.get("queue")
-                if queue is not None:
-                    self._machine.queue(text_of(args, "queue"))
-                return {"events": await self._history.last_events(queue, integer_of(args, "last", 100), last)}
+                return await self._events(args, last)
         raise InvalidRequest(f"There is no query {what[:40]!a}.", field="what")
 
-    def numbers(self, name: str | None) -> Json:
-        """Stats of a queue, group or stream, or of all (``name`` None), as a watch shows them."""
+    async def _events(self, args: Mapping[str, Any], last: int) -> Json:
+        queue = args.get("queue")
+        if queue is not None and (queue := text_of(args, "queue")) not in self._machine.state.streams:
+            self._machine.queue(queue)
+        events, looked_from = await self._history.last_events(queue, integer_of(args, "last", 100), last)
+        return {"events": events} if looked_from is None else {"events": events, "looked_from": looked_from}
+
+    async def numbers(self, name: str | None) -> Json:
+        """Stats of a queue, group or stream, or of all (``name`` None), as a watch shows them.
+
+        Raises:
+            QueueNotFound.
+        """
         if name is None:
-            return {"queues": self.queues(), "streams": self.streams()}
+            return {"queues": await self.queues(), "streams": await self.streams()}
         stats = self._stats.of_name(name, self._machine.now)
-        assert stats is not None, "the caller has looked"
+        if stats is None:
+            raise QueueNotFound(f'There is no queue named "{name[:75]}".', queue=name[:75])
         return {"stream" if stats["kind"] == "stream" else "queue": stats}
 
-    def queues(self) -> list[Json]:
+    async def queues(self) -> list[Json]:
         """Stats of all queues; groups are with their streams."""
         queues = self._machine.state.queues
-        return [
-            self._stats.of(queues[name], self._machine.now) for name in sorted(queues) if queues[name].stream is None
-        ]
 
-    def streams(self) -> list[Json]:
+        def stats_of(name: str) -> Json | None:
+            queue = queues.get(name)
+            return self._stats.of(queue, self._machine.now) if queue is not None and queue.stream is None else None
+
+        return await in_slices(sorted(queues), stats_of)
+
+    async def streams(self) -> list[Json]:
         streams = self._machine.state.streams
-        return [self._stats.of_stream(streams[name], self._machine.now) for name in sorted(streams)]
+
+        def stats_of(name: str) -> Json | None:
+            stream = streams.get(name)
+            return self._stats.of_stream(stream, self._machine.now) if stream is not None else None
+
+        return await in_slices(sorted(streams), stats_of)
 
     def _stream(self, name: str) -> Stream:
         """Raises: QueueNotFound."""
@@ -137,38 +145,28 @@ class Queries:
             raise InvalidRequest("at must be a time in milliseconds.", field="at")
         return offset_of(self._stream(name), ("at", at))
 
-    def schedules(self) -> list[Json]:
-        return [
-            {
-                "name": schedule.name,
-                "cron": schedule.cron,
-                "every_ms": schedule.every_ms,
-                "zone": schedule.zone,
-                schedule.kind: schedule.target,
-                "paused": schedule.paused,
-                "next_at": None if schedule.paused else schedule.next_at,
-                "last_at": schedule.last_at or None,
-                "fired": schedule.fired,
-                "last_error": schedule.last_error,
-                **shown_body(schedule.attributes.get("type", "json"), schedule.body),
-            }
-            for _, schedule in sorted(self._machine.state.schedules.items())
-        ]
+    async def schedules(self) -> list[Json]:
+        return await in_slices(
+            [schedule for _, schedule in sorted(self._machine.state.schedules.items())], schedule_json
+        )
 
-    def bindings(self) -> list[Json]:
+    async def bindings(self) -> list[Json]:
         state = self._machine.state
-        return [
-            {
+
+        def shown(binding: Binding) -> Json | None:
+            if binding.target not in state.stream_logs and binding.target not in state.logs:
+                return None  # deleted while others were shown
+            return {
                 "topic": binding.pattern,
                 "stream" if binding.target in state.stream_logs else "queue": state.names[binding.target],
                 "headers": {"match": "any" if binding.any_header else "all", "values": dict(binding.headers)}
                 if binding.headers
                 else None,
             }
-            for binding in state.bindings.all
-        ]
 
-    def queue(self, name: str) -> Json:
+        return await in_slices(list(state.bindings.all), shown)
+
+    async def queue(self, name: str) -> Json:
         """Raises: QueueNotFound."""
         queue = self._machine.queue(name)
         settings = queue.settings.to_json()
@@ -177,52 +175,10 @@ class Queries:
         return {
             "queue": self._stats.of(queue, self._machine.now),
             "settings": settings,
-            "consumers": self._stats.consumers(queue, self._machine.now),
+            "consumers": await in_slices(
+                self._stats.consumers(queue), partial(self._stats.of_consumer, self._machine.now)
+            ),
         }
-
-    async def browse(self, name: str, args: Mapping[str, Any]) -> Json:
-        """Messages of a queue by state, in order of sequence, after ``after``.
-
-        Raises:
-            QueueNotFound, InvalidRequest.
-        """
-        queue = self._machine.queue(name)
-        wanted = args.get("state") or "ready"
-        if wanted not in STATES:
-            raise InvalidRequest(f"state must be one of {', '.join(STATES)}.", field="state")
-        after, limit = integer_of(args, "after", -1), min(integer_of(args, "limit", 50), BROWSE_MAX)
-        if wanted == "dead" and queue.dead_letter_of is None:
-            dead = self._machine.state.queues.get(queue.settings.dead_letter or dead_letter_name(queue.name))
-            if dead is None or queue.settings.dead_letter is None:
-                return {"messages": [], "next": None}
-            queue = dead
-        members = self._members(queue, wanted)
-        matching = search_of(args)
-        if matching is None:
-            sequences = members.after(after, limit + 1)
-            messages = [self.row(queue, sequence) for sequence in sequences[:limit]]
-            return {"messages": messages, "next": sequences[limit - 1] if len(sequences) > limit else None}
-        return await self._search(queue, members, after, limit, matching)
-
-    async def _search(self, queue: Queue, members: Runs, after: int, limit: int, matching: Search) -> Json:
-        """Look through up to ``SEARCH_MAX`` messages, giving way to others now and then."""
-        messages: list[Json] = []
-        sequences = members.after(after, SEARCH_MAX + 1)
-        looked = 0
-        for sequence in sequences[:SEARCH_MAX]:
-            looked += 1
-            if looked % SEARCH_STEP == 0:
-                await asyncio.sleep(0)
-            if sequence < queue.log.first or queue.group.is_settled(sequence):
-                continue
-            position, index = queue.log.locate(sequence)
-            stored = self._bodies.get(position)
-            if matching.fits(stored, index):
-                messages.append(self.row(queue, sequence))
-                if len(messages) == limit:
-                    break
-        more = looked < len(sequences)
-        return {"messages": messages, "next": sequences[looked - 1] if more and looked else None, "searched": looked}
 
     async def message(self, id: str, last: int, *, body: bool = True) -> Json:
         """One message with its timeline.
@@ -231,7 +187,8 @@ class Queries:
             MessageNotFound, Gone.
         """
         position, index, publish = self._history.find(id)
-        stories = await self._history.stories(id, last)
+        _, stories = self._history.begin(id)
+        await self._history.follow(stories, position, last)
         for story in stories:
             self.add_lease(story)
         found = message_json(id, publish, index, stories, self._machine)
@@ -257,88 +214,18 @@ class Queries:
                     story.progressed(*latest)
                 return
 
-    def row(self, queue: Queue, sequence: int) -> Json:
-        """A message as a line of a list: where it stands, its body if that is not large."""
-        state = self._machine.state
-        position, index = queue.log.locate(sequence)
-        row: Json = {"id": f"{state.id_prefix(position)}{index}", "queue": queue.name, "sequence": sequence}
-        group = queue.group
-        try:
-            stored = self._bodies.get(position)
-        except PostroadError as error:
-            return row | {"state": "unreadable", "reason": error.message}
-        kind = stored.attribute("type", "types", index) or "json"
-        due = group.retrying.due_of(sequence) or group.delayed.due_of(sequence)
-        attempts = group.attempts.get(sequence, 0)
-        row |= {
-            "state": "retrying" if attempts and due else "delayed" if due else "queued",
-            "type": kind,
-            "size": stored.sizes[index],
-            "published_at": stored.at,
-            "attempts": attempts,
-            "attempts_max": queue.settings.attempts_max,
-            "headers": stored.attribute("headers", "headers", index),
-            "key": stored.attribute("key", "keys", index),
-            "priority": stored.attribute("priority", "priorities", index) or 0,
-            "due": due,
-            "consumer": None,
-        }
-        if stored.topic is not None:
-            row["topic"] = stored.topic
-        if not due:
-            row |= self._holder(queue, sequence)
-        if (placed := queue.log.placed_at(sequence)) is not None:
-            row |= self._placed(sequence, *placed)
-        if stored.sizes[index] <= BROWSE_BODY_BYTES:
-            row |= shown_body(kind, stored.cut(index, 1))
-        return row
 
-    def _holder(self, queue: Queue, sequence: int) -> Json:
-        for subscription in self._machine.subscriptions.values():
-            if subscription.queue is queue and (held := subscription.leases.find_sequence(sequence)):
-                latest = self._progress.of(queue.number, sequence)
-                progress = {"at": latest[0], "percent": latest[1], "note": latest[2]} if latest else None
-                return {
-                    "state": "delivered",
-                    "consumer": subscription.consumer,
-                    "granted_at": held.granted_at,
-                    "progress": progress,
-                }
-        return {}
-
-    def _placed(self, sequence: int, position: int, origin: int) -> Json:
-        """Why it is here, from the record at ``position`` that placed it."""
-        try:
-            record = decode(self._journal.read(position)[0])
-        except PostroadError:
-            return {}
-        if not isinstance(record, Move) or record.why != "dead":
-            return {}
-        attempts = next((entry[5] for entry in record.entries if entry[0] == sequence), 0)
-        return {
-            "state": "dead",
-            "reason": record.reason,
-            "attempts": attempts,
-            "dead_at": record.at,
-            "dead_letter_of": self._machine.state.names.get(origin),
-            "last_consumer": record.consumer,
-        }
-
-    def _members(self, queue: Queue, wanted: str) -> Runs:
-        group = queue.group
-        members = Runs()
-        if wanted == "leased":
-            for subscription in self._machine.subscriptions.values():
-                if subscription.queue is queue:
-                    for held in subscription.leases:
-                        members.add(held.sequence, held.sequence + held.count - 1)
-            return members
-        sources: list[Runs | Delayed] = [*group.ready.values()] if wanted not in ("delayed", "parked") else []
-        if wanted in ("parked", "dead"):
-            sources.append(group.order.parked)
-        if wanted in ("delayed", "dead"):
-            sources += [group.delayed, group.retrying]
-        for runs in sources:
-            for first, last in runs.starting(0):
-                members.add(first, last)
-        return members
+def schedule_json(schedule: Schedule) -> Json:
+    return {
+        "name": schedule.name,
+        "cron": schedule.cron,
+        "every_ms": schedule.every_ms,
+        "zone": schedule.zone,
+        schedule.kind: schedule.target,
+        "paused": schedule.paused,
+        "next_at": None if schedule.paused else schedule.next_at,
+        "last_at": schedule.last_at or None,
+        "fired": schedule.fired,
+        "last_error": schedule.last_error,
+        **shown_body(schedule.attributes.get("type", "json"), schedule.body),
+    }

@@ -6,7 +6,7 @@ A reader keeps nothing: a slow one simply stays behind, and goes on from its off
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from ....core.durable.stream import Stream
 from ....core.format.effect import Deliver
@@ -19,7 +19,45 @@ from ..write.bodies import Bodies
 from ..write.delivery import batches
 
 STEP = 1024
-"""Messages read in one turn of the loop, for each reader."""
+"""Messages read in one turn of the loop, for each reader; at most."""
+
+STEP_BYTES = 256 * 1024
+"""Bytes of bodies after which its turn is over."""
+
+
+Place = tuple[int, int, int]
+"""Stream, first and last offset."""
+
+
+class _Shared:
+    """Batches that several readers take: each is made when the first of them asks for it."""
+
+    def __init__(self, place: Place, source: Iterator[DeliveryBatch]) -> None:
+        self.place = place
+        self._source = source
+        self._made: list[DeliveryBatch] = []
+        self._error: PostroadError | None = None
+
+    def __iter__(self) -> Iterator[DeliveryBatch]:
+        at = 0
+        while True:
+            if at == len(self._made):
+                batch = self._next()
+                if batch is None:
+                    return
+                self._made.append(batch)
+            yield self._made[at]
+            at += 1
+
+    def _next(self) -> DeliveryBatch | None:
+        """Raises: Gone, Corrupt: a body cannot be read, for whoever comes to it."""
+        if self._error is not None:
+            raise self._error
+        try:
+            return next(self._source, None)
+        except PostroadError as error:
+            self._error = error
+            raise
 
 
 class EmbeddedReader:
@@ -58,7 +96,7 @@ class Readers:
         self._loop = loop
         self._durable = durable
         self._open: dict[int, list[EmbeddedReader]] = {}
-        self._shared: tuple[tuple[int, int, int], list[DeliveryBatch]] | None = None
+        self._shared: _Shared | None = None
 
     async def open(self, spec: ReadSpec, sink: ReadSink) -> EmbeddedReader:
         """Raises: QueueNotFound: no such stream."""
@@ -116,7 +154,7 @@ class Readers:
                 reader.sink.ended(QueueNotFound(f'"{reader.stream.name}" was deleted.', stream=reader.stream.name))
 
     def go_on(self, reader: EmbeddedReader) -> None:
-        """Deliver more, if there is more and the socket has room; at most ``STEP`` messages a turn."""
+        """Deliver more, if there is more and the socket has room; at most ``STEP`` messages or ``STEP_BYTES`` a turn."""
         if reader.is_closed or reader.is_paused or reader.is_waiting or reader.offset >= reader.end:
             return
         trimmed = reader.stream.trimmed(reader.offset)
@@ -124,14 +162,19 @@ class Readers:
         last = min(reader.end, first + STEP) - 1
         if last < first:
             return
+        size = 0
         try:
             for batch in self._batches(reader.stream, first, last):
                 reader.offset = batch.runs[-1].sequence + batch.runs[-1].count
                 reader.sink.messages(batch, trimmed)
                 trimmed = None
+                size += sum(batch.sizes)
                 if reader.is_paused:
                     return
-            reader.offset = last + 1  # behind the last message there may be a gap that compaction left
+                if size >= STEP_BYTES:
+                    break
+            else:
+                reader.offset = last + 1  # behind the last message there may be a gap that compaction left
         except PostroadError as error:
             self.remove(reader)
             reader.sink.ended(error)
@@ -144,17 +187,17 @@ class Readers:
         reader.is_waiting = False
         self.go_on(reader)
 
-    def _batches(self, stream: Stream, first: int, last: int) -> list[DeliveryBatch]:
-        """Made once for all readers that are at one place in this turn of the loop, as most are."""
+    def _batches(self, stream: Stream, first: int, last: int) -> Iterator[DeliveryBatch]:
+        """Made once for all readers that are at one place in this turn of the loop, as most are; and only what one of them takes."""
         place = (stream.number, first, last)
-        if self._shared is None or self._shared[0] != place:
+        if self._shared is None or self._shared.place != place:
             if self._shared is None:
                 self._loop.call_soon(self._forget)
             grant = Deliver(
                 0, stream.number, 0, first, last - first + 1, list(stream.log.pieces(first, last)), None, 0, ""
             )
-            self._shared = (place, list(batches([grant], self._bodies)))
-        return self._shared[1]
+            self._shared = _Shared(place, batches([grant], self._bodies))
+        return iter(self._shared)
 
     def _forget(self) -> None:
         self._shared = None

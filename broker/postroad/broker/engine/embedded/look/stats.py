@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ....core.durable.queue import Queue
 from ....core.durable.stream import Stream
 from ....core.machine import Machine
+from ....core.volatile.subscription import Subscription
 from ...engine import Json
 from .meters import Meter
 
@@ -22,16 +25,20 @@ class Stats:
             meter = self._meters[queue.number] = Meter()
             meter.sample(queue, self._machine.now)
 
-    def sample(self, at_ms: int) -> list[Queue]:
-        """Once a second: sample what moves; returns those queues."""
-        moving = []
-        for number, meter in list(self._meters.items()):
+    def moving(self) -> list[int]:
+        """Numbers of the queues that are measured."""
+        return list(self._meters)
+
+    def sample(self, numbers: Iterable[int], at_ms: int) -> list[Queue]:
+        """Once a second for each: sample these; returns their queues. One that has come to rest is no longer measured."""
+        sampled = []
+        for number in numbers:
             queue = self._machine.state.logs.get(number)
-            if queue is None or not meter.sample(queue, at_ms):
+            if queue is None or not self._meters[number].sample(queue, at_ms):
                 del self._meters[number]
             if queue is not None:
-                moving.append(queue)
-        return moving
+                sampled.append(queue)
+        return sampled
 
     def of(self, queue: Queue, at_ms: int) -> Json:
         live = self._machine.runtime_of(queue)
@@ -93,19 +100,19 @@ class Stats:
             "groups": [self.of(group, at_ms) for _, group in sorted(stream.groups.items())],
         }
 
-    def consumers(self, queue: Queue, at_ms: int) -> list[Json]:
-        return [
-            {
-                "consumer": subscription.consumer,
-                "subscription": subscription.token,
-                "client": subscription.client,
-                "prefetch": subscription.prefetch,
-                "leased": subscription.leases.count,
-                "oldest_lease_ms": max((at_ms - held.granted_at for held in subscription.leases), default=None),
-                "connected_at": subscription.connected_at,
-            }
-            for subscription in self._machine.runtime_of(queue).consumers
-        ]
+    def consumers(self, queue: Queue) -> list[Subscription]:
+        return list(self._machine.runtime_of(queue).consumers)
+
+    def of_consumer(self, at_ms: int, subscription: Subscription) -> Json:
+        return {
+            "consumer": subscription.consumer,
+            "subscription": subscription.token,
+            "client": subscription.client,
+            "prefetch": subscription.prefetch,
+            "leased": subscription.leases.count,
+            "oldest_lease_ms": max((at_ms - held.granted_at for held in subscription.leases), default=None),
+            "connected_at": subscription.connected_at,
+        }
 
     def _oldest_ms(self, queue: Queue, at_ms: int) -> int | None:
         floor = max(queue.group.floor, queue.log.first)

@@ -1,120 +1,174 @@
-"""Opening a watch: history first, then what happens, with no gap between the two."""
+"""Opening a watch: history first, then what happens, with no gap between the two.
+
+A watch of queues is told its history in pages out of the journal, and the next page is read when the reader has room; what happens
+meanwhile is journaled and so comes with a later page. Once it has been told all that is durable it is told what happens live.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from ....core.machine import Machine
-from ....errors import PostroadError
+from ....errors import PostroadError, Unavailable
 from ...engine import Json, WatchSink, WatchSpec
-from ..write.gate import Gate
 from .history import History
+from .message_watches import MessageWatch
 from .queries import Queries
-from .watching import MessageWatch, QueueWatch, Watching
+from .queue_watches import QueueWatch
+from .watching import Watching
 
 Durable = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What a watch is made of."""
+
+    machine: Machine
+    watching: Watching
+    history: History
+    queries: Queries
+    durable: Durable
 
 
 class EmbeddedWatch:
     """See ``engine.Watch``."""
 
-    def __init__(self, position: int, snapshot: Json, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, position: int, snapshot: Json, cancel: Callable[[], None], reading: HistoryReading | None = None
+    ) -> None:
         self.position = position
         self.snapshot = snapshot
-        self.cancel = cancel
+        self._cancel = cancel
+        self._reading = reading
+
+    def cancel(self) -> None:
+        self._cancel()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    def pause(self) -> None:
+        if self._reading is not None:
+            self._reading.room.clear()
+
+    def resume(self) -> None:
+        if self._reading is not None:
+            self._reading.room.set()
 
 
-class Held:
-    """Keeps what happens while history is read, to tell it afterwards."""
+class HistoryReading:
+    """Tells a watch of queues what the journal has, until it has told everything.
 
-    def __init__(self, sink: WatchSink) -> None:
-        self._sink = sink
-        self._kept: list[Callable[[], None]] | None = []
+    Attributes:
+        room: Set while the watcher takes more.
+    """
 
-    def events(self, events: Sequence[Json], trimmed: int | None) -> None:
-        self._tell(lambda: self._sink.events(events, trimmed))
+    def __init__(self, watch: QueueWatch, sources: Sources, last_events: list[Json]) -> None:
+        self._watch = watch
+        self._sources = sources
+        self._last_events = last_events
+        self._task: asyncio.Task[None] | None = None
+        self.room = asyncio.Event()
+        self.room.set()
 
-    def state(self, state: Json) -> None:
-        self._tell(lambda: self._sink.state(state))
+    def start(self) -> None:
+        """To be called when the watch is about to be answered: what is told comes in later turns of the loop."""
+        self._sources.watching.queues.open(self._watch)
+        if self._last_events or self._watch.error is not None or not self._has_told_all():
+            self._task = asyncio.get_running_loop().create_task(self._tell())
 
-    def ended(self, error: PostroadError) -> None:
-        self._tell(lambda: self._sink.ended(error))
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
-    def let_go(self) -> None:
-        kept, self._kept = self._kept or [], None
-        for tell in kept:
-            tell()
+    def _has_told_all(self) -> bool:
+        """From then on it is live: there is no turn of the loop between the two."""
+        watch, sources = self._watch, self._sources
+        if watch.after < sources.watching.seen:
+            return False
+        watch.is_live = True
+        if watch.error is not None:
+            sources.watching.queues.remove(watch)
+            watch.sink.ended(watch.error)
+        return True
 
-    def _tell(self, tell: Callable[[], None]) -> None:
-        if self._kept is None:
-            tell()
-        else:
-            self._kept.append(tell)
+    async def _tell(self) -> None:
+        watch, sources = self._watch, self._sources
+        if self._last_events and not watch.is_over:
+            watch.sink.events(self._last_events, None)
+            self._last_events = []
+        while not watch.is_over and not self._has_told_all():
+            await self.room.wait()
+            try:
+                page = await sources.history.page(watch.queue, watch.after, sources.watching.seen)
+            except (PostroadError, OSError) as error:
+                sources.watching.queues.remove(watch)
+                watch.sink.ended(
+                    error if isinstance(error, PostroadError) else Unavailable("The journal is not readable.")
+                )
+                return
+            watch.after = page.last
+            if not watch.is_over and (page.events or page.trimmed is not None):
+                watch.sink.events(page.events, page.trimmed)
 
 
-async def open_watch(
-    spec: WatchSpec,
-    sink: WatchSink,
-    machine: Machine,
-    watching: Watching,
-    history: History,
-    queries: Queries,
-    gate: Gate,
-    durable: Durable,
-) -> EmbeddedWatch:
+async def open_watch(spec: WatchSpec, sink: WatchSink, sources: Sources) -> EmbeddedWatch:
     """Follow a queue, all queues or a message.
 
     Raises:
         QueueNotFound, MessageNotFound, Gone, Unavailable.
     """
     if spec.message is not None:
-        return await _message(spec.message, sink, machine, watching, history, queries, gate, durable)
+        return await _message(spec.message, sink, sources)
+    machine, watching = sources.machine, sources.watching
     if spec.queue is not None and spec.queue not in machine.state.streams:
         machine.queue(spec.queue)
-    held = Held(sink)
-    watch = QueueWatch(spec.queue, held)
-    position = gate.durable
-    watching.add_queue(watch)
+    position = watching.seen
+    watch = QueueWatch(spec.queue, sink, position if spec.from_position is None else min(spec.from_position, position))
+    watching.queues.add(watch)
+    events: list[Json] = []
     try:
-        if spec.from_position is not None:
-            events, trimmed = await history.events_after(spec.queue, spec.from_position, position)
-        else:
-            events, trimmed = await history.last_events(spec.queue, spec.last, position) if spec.last else [], None
-        snapshot = queries.numbers(spec.queue)
-        await durable(machine.state.position)  # the numbers rest on everything so far
-    except PostroadError:
-        watching.remove_queue(watch)
+        if spec.last and spec.from_position is None:
+            events = (await sources.history.last_events(spec.queue, spec.last, position)).events
+        snapshot = await sources.queries.numbers(spec.queue)
+        await sources.durable(machine.state.position)  # the numbers rest on everything so far
+    except BaseException:
+        watching.queues.remove(watch)
         raise
-    # The caller sends its reply when we return; history and what came meanwhile follow in the next turn of the loop.
-    if events or trimmed is not None:
-        asyncio.get_running_loop().call_soon(sink.events, events, trimmed)
-    asyncio.get_running_loop().call_soon(held.let_go)
-    return EmbeddedWatch(position, snapshot, lambda: watching.remove_queue(watch))
+    reading = HistoryReading(watch, sources, events)
+    reading.start()
+    return EmbeddedWatch(position, snapshot, lambda: watching.queues.remove(watch), reading)
 
 
-async def _message(
-    id: str, sink: WatchSink, machine: Machine, watching: Watching, history: History, queries: Queries, gate: Gate,
-    durable: Durable,
-) -> EmbeddedWatch:  # fmt: skip
-    position = gate.durable
+async def _message(id: str, sink: WatchSink, sources: Sources) -> EmbeddedWatch:
+    watching, history, machine = sources.watching, sources.history, sources.machine
+    position = watching.seen
     at, index, publish = history.find(id)
-    with watching.tail() as tail:
-        stories = await history.stories(id, position)
-    for story in stories:
-        for told, record in tail:
+    _, stories = history.begin(id)
+    after = at
+    while True:
+        with watching.messages.tail([story.log for story in stories]) as tail:
+            last = watching.seen
+            await history.follow(stories, after, last)
+        if not tail.is_cut:
+            break
+        after = last
+    for told, record in tail.records:
+        for story in stories:
             story.apply(told, record)
-        queries.add_lease(story)
-    held = Held(sink)
-    watch = MessageWatch(id, publish, index, stories, held)
-    watching.add_message(watch)
+    for story in stories:
+        sources.queries.add_lease(story)
+    watch = MessageWatch(id, publish, index, stories, sink)
+    watching.messages.add(watch)
     snapshot: Json = {"message": watch.json(machine)}
     if logs := watching.logs.of(f"{machine.state.id_prefix(at)}{index}"):
         snapshot["logs"] = logs
     try:
-        await durable(machine.state.position)  # a lease rests on what was applied when it was granted
+        await sources.durable(machine.state.position)  # a lease rests on what was applied when it was granted
     except PostroadError:
-        watching.remove_message(watch)
+        watching.messages.remove(watch)
         raise
-    asyncio.get_running_loop().call_soon(held.let_go)
-    return EmbeddedWatch(position, snapshot, lambda: watching.remove_message(watch))
+    watching.messages.open(watch)
+    return EmbeddedWatch(position, snapshot, lambda: watching.messages.remove(watch))
