@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from postroad.broker.core.durable import hash_index
 from postroad.broker.core.durable.hash_index import HashIndex
 
@@ -44,6 +44,12 @@ class IndexMachine(RuleBasedStateMachine):
     def stand_for_nothing(self, number: int) -> None:
         self.gone.add(number)
         self.known.discard(number)
+
+    @precondition(lambda self: not self.known)
+    @rule(count=st.integers(0, 50))
+    def begin_anew_with_pages_for_many(self, count: int) -> None:
+        self.index = HashIndex("Q", self.index._hash_of)
+        self.index.reserve(count)
 
     @rule()
     def clean(self) -> None:

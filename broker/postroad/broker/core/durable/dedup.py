@@ -64,8 +64,12 @@ class DedupWindow:
     @classmethod
     def from_arrays(cls, arrays: list[array[int]]) -> DedupWindow:
         window = cls()
-        for row in zip(*arrays, strict=True):
-            window._add(*row)
+        window._index.reserve(len(arrays[0]))
+        for start in range(0, len(arrays[0]), BLOCK):
+            window._blocks.append([column[start : start + BLOCK] for column in arrays])
+        for row, (low, high) in enumerate(zip(arrays[0], arrays[1], strict=True)):
+            window._note(low, high, row)
+        window._next = len(arrays[0])
         return window
 
     @classmethod
@@ -77,15 +81,19 @@ class DedupWindow:
         return window
 
     def _add(self, low: int, high: int, *values: int) -> None:
-        former = self._row(low, high)
-        if former is not None:  # its row goes when it is the oldest
-            self._index.remove(low, former)
         if self._next % BLOCK == 0:
             self._blocks.append([array(kind) for kind in KINDS])
         for column, value in zip(self._blocks[-1], (low, high, *values), strict=True):
             column.append(value)
-        self._index.add(low, self._next)
+        self._note(low, high, self._next)
         self._next += 1
+
+    def _note(self, low: int, high: int, row: int) -> None:
+        """The key is in this row now; a former row of it goes when it is the oldest."""
+        former = self._row(low, high)
+        if former is not None:
+            self._index.remove(low, former)
+        self._index.add(low, row)
 
     def _drop_first(self) -> None:
         block, at = self._place(self._first)

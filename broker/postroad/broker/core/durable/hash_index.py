@@ -43,6 +43,13 @@ class HashIndex:
     def pages(self) -> int:
         return len(self._pages)
 
+    def reserve(self, count: int) -> None:
+        """Make the pages for so many entries; there must be none yet."""
+        assert not self._length, "pages are made before there are entries"
+        pages = max(-(-count // PAGE), 1)
+        self._bits = pages.bit_length() - 1
+        self._pages = [(bytearray(), array(self._kind)) for _ in range(pages)]
+
     def add(self, hash: int, number: int) -> None:
         tags, numbers = self._pages[self._page(hash)]
         tags.append(hash & TAG_MASK)

@@ -7,7 +7,7 @@ a time by the calls that follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .hash_index import HashIndex
 from .queue import Queue
@@ -52,6 +52,15 @@ class Placements:
             return
         self._index.remove(_hash(position, index), log << SEQUENCE_BITS | sequence)
 
+    def take_up(self, queues: Sequence[Queue]) -> None:
+        """Note all messages in these queues that came by reference; nothing may have been noted yet."""
+        self._index.reserve(sum(queue.log.placed.count for queue in queues))
+        for queue in queues:
+            for first, last, *_ in queue.log.placed:
+                for position, index, count, sequence in queue.log.pieces(first, last):
+                    for k in range(count):
+                        self.add(position, index + k, queue.number, sequence + k)
+
     def of(self, position: int, index: int) -> list[Place]:
         """``(log, sequence)`` of everywhere the message is."""
         numbers = self._index.find(_hash(position, index))
@@ -68,8 +77,8 @@ class Placements:
         return queue.log.locate(sequence) if queue is not None and sequence in queue.log.placed else None
 
     def _hash_of(self, number: int) -> int | None:
-        place = self._place_of(number >> SEQUENCE_BITS, number & SEQUENCE_MASK)
-        return _hash(*place) if place is not None else None
+        queue = self._logs.get(number >> SEQUENCE_BITS)
+        return _hash(*queue.log.locate(number & SEQUENCE_MASK)) if queue is not None else None
 
 
 def _hash(position: int, index: int) -> int:

@@ -132,9 +132,7 @@ def restore(data: bytes | memoryview) -> State:
     for item in header["queues"]:
         queue = _queue(item, parts, state.at, None, is_first)
         state.queues[queue.name] = state.logs[queue.number] = queue
-        for first, last, *_ in queue.log.placed:
-            for sequence in range(first, last + 1):
-                state.placements.add(*queue.log.locate(sequence), queue.number, sequence)
+    state.placements.take_up(list(state.logs.values()))
     for item in header["streams"]:
         stream = _stream(item, parts, is_first)
         state.streams[stream.name] = state.stream_logs[stream.number] = stream
