@@ -54,7 +54,8 @@ class Delayed:
     def _clear(self) -> None:
         self._buckets: dict[Key, array[int]] = {}
         self._heap: list[Key] = []
-        self._turned: set[Key] = set()
+        self._turned: Key | None = None
+        """The bucket that is being emptied, from its end: its entries were turned round, so that the first that came goes first."""
         self._entries = 0
         self._swept: tuple[Key, int, int] | None = None
         """A bucket that is being looked through: entries read, and entries kept."""
@@ -112,8 +113,8 @@ class Delayed:
             bucket = self._buckets[key]
             if self._swept is not None and self._swept[0] == key:
                 self._end_sweep()
-            if key not in self._turned:  # the first that came goes first; from an array, the last is taken at no cost
-                self._turned.add(key)
+            if key != self._turned:
+                self._turned = key
                 bucket.reverse()
             entries = bucket[-limit:]
             del bucket[-limit:]
@@ -121,7 +122,7 @@ class Delayed:
             self._entries -= len(entries)
             if not bucket:
                 heappop(heap)
-                self._turned.discard(key)
+                self._turned = None
                 del self._buckets[key]
             for sequence in reversed(entries):
                 row = rows.row_at(sequence)

@@ -49,8 +49,8 @@ class Expiring:
         self._overdue = Runs()
 
     def __bool__(self) -> bool:
-        """Whether anything may expire."""
-        return bool(self.rules) or self.own.count > 0
+        """Whether there is anything to know of expiry."""
+        return bool(self.rules) or self.own.count > 0 or self.exempt.count > 0
 
     def change(self, first: int, after_ms: int | None, floor: int = 0) -> None:
         """From ``first`` on, messages expire so long after they arrived. What is before ``floor`` is settled."""

@@ -154,7 +154,7 @@ class Group:
             self.floor = sequence
         else:
             self.settled.remove(sequence, sequence)
-        if self.expiring.rules:
+        if self.expiring.rules and sequence not in self.expiring.exempt:
             self.expiring.exempt.add(sequence, sequence)
         self.add_ready(sequence, sequence, 0)
 

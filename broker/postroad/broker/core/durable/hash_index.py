@@ -30,7 +30,7 @@ class HashIndex:
     def __init__(self, kind: str, hash_of: Callable[[int], int | None]) -> None:
         self._kind = kind
         self._hash_of = hash_of
-        self._pages: list[tuple[bytearray, array[int]]] = [(bytearray(), array(kind))]
+        self._pages: list[tuple[bytearray, array[int]]] = []
         self._bits = 0
         """Pages below ``len(_pages) - 2**_bits`` are split already: their entries are told apart by one more bit."""
         self._length = 0
@@ -51,6 +51,8 @@ class HashIndex:
         self._pages = [(bytearray(), array(self._kind)) for _ in range(pages)]
 
     def add(self, hash: int, number: int) -> None:
+        if not self._pages:
+            self.reserve(1)
         tags, numbers = self._pages[self._page(hash)]
         tags.append(hash & TAG_MASK)
         numbers.append(number)
@@ -60,6 +62,8 @@ class HashIndex:
 
     def find(self, hash: int) -> Iterator[int]:
         """Numbers that may stand for something with this hash. The index must not change meanwhile."""
+        if not self._length:
+            return
         tags, numbers = self._pages[self._page(hash)]
         at = tags.find(hash & TAG_MASK)
         while at >= 0:
@@ -68,6 +72,8 @@ class HashIndex:
 
     def remove(self, hash: int, number: int) -> bool:
         """False: it is not there."""
+        if not self._length:
+            return False
         tags, numbers = self._pages[self._page(hash)]
         at = tags.find(hash & TAG_MASK)
         while at >= 0 and numbers[at] != number:
@@ -81,6 +87,8 @@ class HashIndex:
 
     def clean(self) -> None:
         """Drop the entries of one page that stand for nothing; the next call takes the next page."""
+        if not self._length:
+            return
         self._cleaned = (self._cleaned + 1) % len(self._pages)
         tags, numbers = self._pages[self._cleaned]
         for at in range(len(numbers) - 1, -1, -1):
