@@ -98,7 +98,6 @@ async def test_the_deletion_of_an_empty_queue_visits_no_dead_letter_of_another(r
     assert work[MANY] < 2 * work[FEW]
 
 
-@pytest.mark.xfail(strict=True, reason="a deletion looks through the consumers of all queues")
 async def test_the_deletion_of_an_empty_queue_visits_no_consumer_of_another(rig: Rig) -> None:
     work = {}
     for count in (20, 2000):

@@ -495,6 +495,17 @@ class QueueMachine(RuleBasedStateMachine):
         }
         assert core == {key: (lease.queue.name, lease.sequence) for key, lease in self.model.leases.items()}
         assert len(set(core.values())) == len(core), "two leases on one message"
+        kept = {
+            (id, lease.number + k): (runtime.queue.name, lease.sequence + k)
+            for runtime in self.core.machine.runtimes.values()
+            for id, lease in runtime.holdings
+            for k in range(lease.count)
+        }
+        assert kept == core, "holdings and leases differ"
+        assert all(
+            runtime.leased == sum(lease.count for _, lease in runtime.holdings)
+            for runtime in self.core.machine.runtimes.values()
+        )
         assert set(self.core.machine.subscriptions) == set(self.model.workers)
 
     @invariant()
@@ -504,7 +515,7 @@ class QueueMachine(RuleBasedStateMachine):
             live, known = machine.runtime_of(queue), self.model.queues[queue.number]
             if known.paused or live.held_until != 0:
                 continue
-            room = any(worker.room > 0 for worker in live.consumers)
+            room = any(worker.room > 0 for worker in live.consumers.values())
             ready = [s for s in range(len(known.log)) if known.may_go(s, self.core.at)]
             assert not (room and ready), f"{queue.name}: {ready} could go"
 

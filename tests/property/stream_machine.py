@@ -280,7 +280,7 @@ class StreamMachine(RuleBasedStateMachine):
     def nothing_is_left_lying_while_someone_has_room(self) -> None:
         for number, queue in self.core.machine.state.logs.items():
             live, box = self.core.machine.runtime_of(queue), self.model.boxes[number]
-            if live.held_until == 0 and any(worker.room > 0 for worker in live.consumers):
+            if live.held_until == 0 and any(worker.room > 0 for worker in live.consumers.values()):
                 lying = [offset for offset in box.state if box.may_go(offset)]
                 assert not lying, f"{queue.name}: {lying} could go"
 

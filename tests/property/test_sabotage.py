@@ -23,7 +23,6 @@ from queue_machine import QueueMachine
 def expiry_counts_no_attempt(patch: pytest.MonkeyPatch) -> None:
     def fail(machine: Any, queue: Any, failed: Any, *_: Any) -> None:
         live = machine.runtime_of(queue)
-        live.leased += sum(item.lease.count for item in failed)
         consume.return_free(machine, live, [item.lease for item in failed])
 
     patch.setattr(tick, "fail", fail)

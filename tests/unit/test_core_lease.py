@@ -5,12 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from postroad.broker.core.durable.runs import gaps
+from postroad.broker.core.volatile.holdings import Holdings
 from postroad.broker.core.volatile.lease import Lease, Leases
 
 
 def leases(*grants: tuple[int, int, int]) -> Leases:
     """``(number, count, sequence)`` each; deadline = 1000 + number."""
-    made = Leases()
+    made = Leases(1, Holdings())
     for number, count, sequence in grants:
         made.add(Lease(number, count, sequence, 0, 500, 1000 + number))
     return made
@@ -56,19 +57,37 @@ def test_extending_a_part_changes_only_its_deadline() -> None:
 
     assert [(lease.number, lease.deadline) for lease in them] == [(1, 1001), (2, 9000)]
     assert them.next_deadline() == 1001
-    assert [lease.number for lease in them.expired(1001)] == [1]
+    assert [lease.number for lease in them.expired(1001, 100)] == [1]
     assert them.count == 3
 
 
 def test_what_has_expired_is_held_until_it_is_taken() -> None:
     them = leases((1, 2, 10), (3, 1, 20))
 
-    (expired,) = them.expired(1001)
+    (expired,) = them.expired(1001, 100)
     assert them.held(1, 2) == [expired] == them.take(1, 2)
 
     assert them.take(1, 2) == []
-    assert them.find_sequence(10) is None
-    assert them.find_sequence(20) is not None
+    assert them.find(1) is None
+    assert them.find(3) is not None
+
+
+def test_leases_end_in_the_order_of_their_deadlines_and_a_step_takes_no_more_than_it_may() -> None:
+    them = leases((1, 4, 10), (5, 4, 20), (9, 4, 30))
+    them.extend(1, 4, 1008)
+
+    assert [(lease.number, lease.count) for lease in them.expired(2000, 6)] == [(5, 4), (1, 2)]
+    assert [lease.number for lease in them.expired(1005, 100)] == [5]
+    assert them.next_deadline() == 1005
+
+
+def test_deadlines_of_leases_that_have_ended_are_cleared_away() -> None:
+    them = leases((1, 1, 10))
+    for deadline in range(5_000):
+        them.extend(1, 1, deadline)
+
+    assert len(them._deadlines) < 2_000
+    assert them.next_deadline() == 4_999
 
 
 def test_looking_at_what_is_held_cuts_it_as_taking_it_does() -> None:
@@ -81,7 +100,7 @@ def test_looking_at_what_is_held_cuts_it_as_taking_it_does() -> None:
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.lists(st.tuples(st.integers(1, 25), st.integers(0, 8))))
 def test_every_number_is_taken_at_most_once(counts: list[int], takes: list[tuple[int, int]]) -> None:
-    them, number = Leases(), 1
+    them, number = Leases(1, Holdings()), 1
     for count in counts:
         them.add(Lease(number, count, number * 10, 0, 0, 0))
         number += count

@@ -90,14 +90,9 @@ def _excess(stream: Stream, index: Compaction, now: int) -> Iterator[Frame]:
 
 def _held(ctx: Context, stream: Stream) -> Runs:
     """Offsets that a consumer of some group holds."""
-    leased = sorted(
-        (lease.sequence, lease.sequence + lease.count - 1)
-        for subscription in ctx.subscriptions.values()
-        if subscription.queue.stream == stream.number
-        for lease in subscription.leases
-    )
+    leased = sorted(run for group in stream.groups.values() for run in ctx.runtime_of(group).holdings.runs())
     held, end = Runs(), -1
-    for first, last in leased:  # groups may hold the same
+    for first, last, _ in leased:  # groups may hold the same
         if last > end:
             held.add(max(first, end + 1), last)
             end = last

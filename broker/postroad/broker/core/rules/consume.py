@@ -41,10 +41,11 @@ def consume(ctx: Context, command: Consume) -> Consuming:
         ctx.next_subscription += 1
         subscription = Subscription(
             number, f"s{ctx.state.epoch}-{number}{command.secret}", queue, command.consumer, command.client, command.prefetch,
-            command.lease_ms or queue.settings.lease_ms, ctx.now, command.reports_begun,
+            command.lease_ms or queue.settings.lease_ms, ctx.now, runtime.holdings,
+            command.reports_begun,
         )  # fmt: skip
         ctx.subscriptions[number] = subscription
-        runtime.consumers.append(subscription)
+        runtime.consumers[number] = subscription
         lost = _lease_again(ctx, runtime, subscription, command)
     else:
         lost = _keep_held(ctx, runtime, subscription, command)
@@ -145,8 +146,7 @@ def cancel_consumer(ctx: Context, command: CancelConsumer) -> None:
         return
     runtime = ctx.runtime_of(subscription.queue)
     subscription.ended = True
-    if subscription in runtime.consumers:
-        runtime.consumers.remove(subscription)
+    runtime.consumers.pop(subscription.id, None)
     return_free(ctx, runtime, subscription.leases.take(subscription.begun + 1, subscription.next_number))
     if not subscription.leases.count:
         ctx.end(subscription)
@@ -165,8 +165,7 @@ def end_detached(ctx: Context, subscription: Subscription) -> None:
     """Nobody came back: what was tried counts an attempt, the rest returns free."""
     runtime = ctx.runtime_of(subscription.queue)
     give_back(ctx, runtime, subscription, "connection lost", subscription.tried)
-    if subscription in runtime.consumers:
-        runtime.consumers.remove(subscription)
+    runtime.consumers.pop(subscription.id, None)
     ctx.end(subscription)
     dispatch(ctx, subscription.queue)
 
@@ -186,7 +185,6 @@ def give_back(
         fail(ctx, runtime.queue, [Failed(held, 0) for held in failed], reason, subscription.consumer)
         for held in failed:
             subscription.leases.take(held.number, held.last)
-            runtime.leased -= held.count
     ctx.changed = True
     kept = [held for first, last in keep for held in subscription.leases.take(first, last)]
     return_free(ctx, runtime, subscription.leases.clear())
@@ -196,7 +194,6 @@ def give_back(
 def return_free(ctx: Context, runtime: QueueRuntime, leases: list[Lease]) -> None:
     """Back to their place among the ready, no attempt counted."""
     for held in leases:
-        runtime.leased -= held.count
         last = held.sequence + held.count - 1
         runtime.queue.group.add_ready(held.sequence, last, held.priority)
         ctx.effects.append(Returned(runtime.queue.number, held.sequence, last))

@@ -22,6 +22,7 @@ from ..durable.state import State
 from ..format.codec import encode
 from ..format.effect import Effect, End
 from ..format.record import PLACES_MAX, Publish, Record, Settle
+from ..volatile.holdings import Lease
 from ..volatile.queue_runtime import QueueRuntime
 from ..volatile.subscription import Subscription
 from ..volatile.timers import Timers
@@ -139,6 +140,17 @@ class Context:
         places = queue.log.places(runs, PLACES_MAX)
         self.commit(Settle(self.now, queue.number, how, runs, consumer, reason, places, results))
 
+    def holder(self, queue: Queue, sequence: int) -> tuple[Subscription, Lease] | None:
+        """Who holds a message, and the lease that it is in."""
+        runtime = self.runtimes.get(queue.number)
+        held = runtime.holdings.find(sequence) if runtime is not None else None
+        return (self.subscriptions[held[0]], held[1]) if held is not None else None
+
+    def holders(self, queue: Queue) -> list[Subscription]:
+        """Subscriptions that hold something of this queue."""
+        runtime = self.runtimes.get(queue.number)
+        return [self.subscriptions[number] for number in runtime.holdings.holders()] if runtime is not None else []
+
     def end(self, subscription: Subscription) -> None:
         """It is over, and nothing is leased to it any more."""
         del self.subscriptions[subscription.id]
@@ -169,11 +181,7 @@ class Context:
 
     def leased_runs(self) -> dict[int, list[tuple[int, int, int]]]:
         """``(first, last, priority)`` of all that is leased, by number of the queue."""
-        leased: dict[int, list[tuple[int, int, int]]] = {}
-        for subscription in self.subscriptions.values():
-            runs = leased.setdefault(subscription.queue.number, [])
-            runs.extend((held.sequence, held.sequence + held.count - 1, held.priority) for held in subscription.leases)
-        return leased
+        return {number: runtime.holdings.runs() for number, runtime in self.runtimes.items() if runtime.leased}
 
     def watch_due(self, queue: Queue) -> None:
         """Wake when something delayed or retrying in this queue comes due."""

@@ -166,10 +166,10 @@ def delete(ctx: Context, command: Delete) -> None:
     number = stream.number if stream else gone[0].number
     ctx.commit(Undefine(ctx.now, command.queue, number))
     for queue in gone:
-        ctx.runtimes.pop(queue.number, None)
-    for subscription in [s for s in ctx.subscriptions.values() if s.queue in gone]:
-        del ctx.subscriptions[subscription.id]
-        ctx.effects.append(End(subscription.id, QueueNotFound(f'"{command.queue}" was deleted.', queue=command.queue)))
+        runtime = ctx.runtimes.pop(queue.number, None)
+        for subscription in runtime.subscriptions() if runtime is not None else ():
+            del ctx.subscriptions[subscription]
+            ctx.effects.append(End(subscription, QueueNotFound(f'"{command.queue}" was deleted.', queue=command.queue)))
 
 
 def set_paused(ctx: Context, command: SetPaused) -> None:

@@ -41,13 +41,13 @@ def dispatch(ctx: Context, queue: Queue, freed: Subscription | None = None) -> N
     if settings.concurrency_max is not None or settings.rate_max is not None:
         _dispatch_limited(ctx, runtime)
         return
-    only = consumers[0] if len(consumers) == 1 else freed
+    only = next(iter(consumers.values())) if len(consumers) == 1 else freed
     if only is not None:
         while (room := only.room) > 0 and _grant(ctx, runtime, only, room) is not None:
             pass
         return
     while group.has_ready:
-        hungry = [subscription for subscription in consumers if subscription.room > 0]
+        hungry = [subscription for subscription in consumers.values() if subscription.room > 0]
         if not hungry:
             return
         hungry.sort(key=lambda subscription: (-subscription.room, subscription.served))
@@ -69,7 +69,7 @@ def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> None:
             allowed = min(allowed, runtime.tokens(settings.rate_max, ctx.now))
             if allowed <= 0:
                 ctx.timers.at("rate", runtime.queue.number, ctx.now + max(1000 // settings.rate_max, 1))
-        hungry = [subscription for subscription in runtime.consumers if subscription.room > 0]
+        hungry = [subscription for subscription in runtime.consumers.values() if subscription.room > 0]
         if allowed <= 0 or not hungry:
             return
         subscription = max(hungry, key=lambda s: (s.room, -s.served))
@@ -144,7 +144,6 @@ def lease(
     subscription.leases.add(Lease(number, count, sequence, priority, ctx.now, deadline))
     ctx.granted += 1
     subscription.served = ctx.granted
-    runtime.leased += count
     log = runtime.queue.log
     if log.keyed:
         for taken in range(sequence, sequence + count):

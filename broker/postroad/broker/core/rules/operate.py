@@ -12,8 +12,6 @@ from ..durable.stream_log import StreamLog
 from ..format.command import CancelMessage, Discard, Published, Purge, Redrive, RedriveEdited
 from ..format.effect import Revoke
 from ..format.record import Move
-from ..volatile.lease import Lease
-from ..volatile.subscription import Subscription
 from .context import Context
 from .dispatch import dispatch
 from .publish import check, store
@@ -133,7 +131,7 @@ def cancel_message(ctx: Context, command: CancelMessage) -> None:
     sequence = command.sequence
     if queue.group.is_settled(sequence) or sequence >= queue.log.next:
         raise MessageNotFound("The message is settled already.")
-    held = _holder(ctx, queue, sequence)
+    held = ctx.holder(queue, sequence)
     if held is None:
         ctx.settle(queue, "cancelled", [(sequence, sequence, 0)])
     else:
@@ -141,18 +139,10 @@ def cancel_message(ctx: Context, command: CancelMessage) -> None:
         ctx.settle(queue, "cancelled", [(sequence, sequence, lease.granted_at)], subscription.consumer)
         number = lease.number + sequence - lease.sequence
         subscription.leases.take(number, number)
-        ctx.runtime_of(queue).leased -= 1
         ctx.effects.append(Revoke(subscription.id, [(number, number)], "cancelled"))
         if subscription.ended and not subscription.leases.count:
             ctx.end(subscription)
     dispatch(ctx, queue)
-
-
-def _holder(ctx: Context, queue: Queue, sequence: int) -> tuple[Subscription, Lease] | None:
-    for subscription in ctx.subscriptions.values():
-        if subscription.queue is queue and (lease := subscription.leases.find_sequence(sequence)) is not None:
-            return subscription, lease
-    return None
 
 
 def _runs(sequences: Iterable[int]) -> list[tuple[int, int, int]]:

@@ -5,10 +5,10 @@ Retention ignores groups unless ``keep_until_acked``: a stuck group must not fil
 
 from __future__ import annotations
 
+from ..durable.queue import Queue
 from ..durable.stream import Stream
 from ..format.effect import Revoke
 from ..format.record import Trim
-from ..volatile.subscription import Subscription
 from .compact import LOOK_MS, compact, watch
 from .context import COMMAND_BYTES, Context
 from .dispatch import dispatch
@@ -46,20 +46,17 @@ def retain(ctx: Context, stream: Stream) -> None:
         ctx.timers.at("retention", stream.number, ctx.now)
         return
     ctx.commit(Trim(ctx.now, stream.number, first))
-    for subscription in list(ctx.subscriptions.values()):
-        if subscription.queue.stream == stream.number:
-            _revoke_before(ctx, subscription, first)
-    for group in stream.groups.values():  # consumers may have room again, and ordering keys be free
-        dispatch(ctx, group)
+    for group in stream.groups.values():
+        _revoke_before(ctx, group, first)
+        dispatch(ctx, group)  # consumers may have room again, and ordering keys be free
 
 
-def _revoke_before(ctx: Context, subscription: Subscription, first: int) -> None:
+def _revoke_before(ctx: Context, group: Queue, first: int) -> None:
     """Leases of what is let go end: their holders are told."""
-    for held in list(subscription.leases):
-        if held.sequence < first:
-            last = min(held.last, held.number + first - 1 - held.sequence)
-            for taken in subscription.leases.take(held.number, last):
-                ctx.runtime_of(subscription.queue).leased -= taken.count
-            ctx.effects.append(Revoke(subscription.id, [(held.number, last)], "trimmed"))
-            if subscription.ended and not subscription.leases.count:
-                ctx.end(subscription)
+    for holder, held in ctx.runtime_of(group).holdings.within(0, first - 1):
+        subscription = ctx.subscriptions[holder]
+        last = min(held.last, held.number + first - 1 - held.sequence)
+        subscription.leases.take(held.number, last)
+        ctx.effects.append(Revoke(holder, [(held.number, last)], "trimmed"))
+        if subscription.ended and not subscription.leases.count:
+            ctx.end(subscription)

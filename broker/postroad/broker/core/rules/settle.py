@@ -113,7 +113,6 @@ def _take(runtime: QueueRuntime, subscription: Subscription, ranges: Ranges, lea
     for first, last in ranges:
         subscription.leases.take(first, last)
     for lease in leases:
-        runtime.leased -= lease.count
         subscription.note_settled(lease.number, lease.last)
 
 

@@ -28,10 +28,8 @@ def reset_group(ctx: Context, command: ResetGroup) -> int:
         )
     start = offset_of(ctx.state.stream_logs[group.stream], command.start)
     ctx.commit(Reset(ctx.now, group.number, start))
-    runtime = ctx.runtime_of(group)
-    for subscription in list(ctx.subscriptions.values()):
-        if subscription.queue is group and (leases := subscription.leases.clear()):
-            runtime.leased -= sum(held.count for held in leases)
+    for subscription in ctx.holders(group):
+        if leases := subscription.leases.clear():
             ctx.effects.append(Revoke(subscription.id, [(held.number, held.last) for held in leases], "reset"))
             if subscription.ended:
                 ctx.end(subscription)

@@ -17,6 +17,9 @@ from .sessions import end_session, expect_end
 
 LEASE_GRAIN_MS = 20
 
+LEASES_MAX = 1_000
+"""Messages whose leases end in one step; the rest is due at once."""
+
 DUE_MAX = 1000
 """Rows of a queue that come due in one step; more do at once, but in further ones."""
 
@@ -123,7 +126,7 @@ def _set_aside(ctx: Context, kind: str, key: int | str) -> None:
 def _expire(ctx: Context, subscription: Subscription) -> None:
     """Leases ran out: what was tried counts an attempt, the rest returns free."""
     queue, tried = subscription.queue, subscription.tried
-    expired = subscription.leases.expired(ctx.now)
+    expired = subscription.leases.expired(ctx.now, LEASES_MAX)
     if expired:
         runtime = ctx.runtime_of(queue)
         failed, free = split(expired, tried)
@@ -131,7 +134,6 @@ def _expire(ctx: Context, subscription: Subscription) -> None:
             fail(ctx, queue, [Failed(lease, 0) for lease in failed], "lease expired", subscription.consumer)
         for lease in failed:
             subscription.leases.take(lease.number, lease.last)
-            runtime.leased -= lease.count
         return_free(
             ctx, runtime, [part for lease in free for part in subscription.leases.take(lease.number, lease.last)]
         )
@@ -141,4 +143,5 @@ def _expire(ctx: Context, subscription: Subscription) -> None:
         dispatch(ctx, queue)
     deadline = subscription.leases.next_deadline()
     if deadline is not None:
-        ctx.timers.at("leases", subscription.id, max(deadline, ctx.now + LEASE_GRAIN_MS))
+        soon = ctx.now if expired and deadline <= ctx.now else ctx.now + LEASE_GRAIN_MS
+        ctx.timers.at("leases", subscription.id, max(deadline, soon))

@@ -9,34 +9,28 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from heapq import heappop, heappush
 
+from .holdings import Holdings, Lease
 
-@dataclass(slots=True)
-class Lease:
-    """Deliveries ``number`` … ``number + count - 1`` are messages ``sequence`` … ``sequence + count - 1``."""
+DEADLINES_SPARE = 1024
+"""Deadlines of leases that have ended before may lie about, as many as there are leases and so many more."""
 
-    number: int
-    count: int
-    sequence: int
-    priority: int
-    granted_at: int
-    deadline: int
-
-    @property
-    def last(self) -> int:
-        return self.number + self.count - 1
+__all__ = ("Lease", "Leases", "split")
 
 
 class Leases:
-    """The leases of one subscription, by delivery number.
+    """The leases of one subscription, by delivery number; those of its queue, ``holdings``, are kept along.
 
     A settle that names exactly what was granted costs one dictionary look-up; any other is a bisection and a cut.
     """
 
-    __slots__ = ("_by_number", "_numbers", "count")
+    __slots__ = ("_by_number", "_deadlines", "_holder", "_holdings", "_numbers", "count")
 
-    def __init__(self) -> None:
+    def __init__(self, holder: int, holdings: Holdings) -> None:
+        self._holder = holder
+        self._holdings = holdings
+        self._deadlines: list[tuple[int, int]] = []
         self._numbers: list[int] = []
         self._by_number: dict[int, Lease] = {}
         self.count = 0
@@ -56,6 +50,10 @@ class Leases:
             self._numbers.insert(bisect_left(self._numbers, lease.number), lease.number)
         self._by_number[lease.number] = lease
         self.count += lease.count
+        self._holdings.add(self._holder, lease)
+        heappush(self._deadlines, (lease.deadline, lease.number))
+        if len(self._deadlines) > DEADLINES_SPARE + 2 * len(self._numbers):
+            self._deadlines = sorted((lease.deadline, number) for number, lease in self._by_number.items())
 
     def take(self, first: int, last: int) -> list[Lease]:
         """Remove deliveries ``first`` … ``last``; returns what was held, as leases cut to that range."""
@@ -105,12 +103,29 @@ class Leases:
             held.append((lease.number, lease.last))
         return held
 
-    def expired(self, at_ms: int) -> list[Lease]:
-        """The leases whose deadline has come; nothing is removed."""
-        return [lease for lease in self if lease.deadline <= at_ms]
+    def expired(self, at_ms: int, limit: int) -> list[Lease]:
+        """Leases whose deadline has come, earliest first, of up to ``limit`` messages: the last may be cut. Nothing is removed."""
+        due: dict[int, Lease] = {}
+        while limit > 0 and (deadline := self.next_deadline()) is not None and deadline <= at_ms:
+            _, number = heappop(self._deadlines)
+            if number not in due:
+                lease = self._by_number[number]
+                due[number] = lease if lease.count <= limit else _part(lease, number, number + limit - 1)
+                limit -= lease.count
+        for lease in due.values():
+            heappush(self._deadlines, (lease.deadline, lease.number))
+        return list(due.values())
 
     def next_deadline(self) -> int | None:
-        return min((lease.deadline for lease in self._by_number.values()), default=None)
+        """When the next lease ends; None: there is none."""
+        deadlines = self._deadlines
+        while deadlines:
+            deadline, number = deadlines[0]
+            lease = self._by_number.get(number)
+            if lease is not None and lease.deadline == deadline:
+                return deadline
+            heappop(deadlines)  # it has ended, or was extended
+        return None
 
     @property
     def first(self) -> int | None:
@@ -122,16 +137,13 @@ class Leases:
         exact = self._by_number.get(number)
         return exact if exact is not None else next(iter(self._overlapping(number, number)), None)
 
-    def find_sequence(self, sequence: int) -> Lease | None:
-        for lease in self._by_number.values():
-            if lease.sequence <= sequence < lease.sequence + lease.count:
-                return lease
-        return None
-
     def clear(self) -> list[Lease]:
         leases = list(self)
+        for lease in leases:
+            self._holdings.remove(self._holder, lease)
         self._numbers.clear()
         self._by_number.clear()
+        self._deadlines.clear()
         self.count = 0
         return leases
 
@@ -142,6 +154,7 @@ class Leases:
         for lease in leases:
             del self._by_number[lease.number]
             self.count -= lease.count
+            self._holdings.remove(self._holder, lease)
         return leases
 
     def _remove(self, lease: Lease) -> None:
@@ -151,6 +164,7 @@ class Leases:
             del self._numbers[bisect_left(self._numbers, lease.number)]
         del self._by_number[lease.number]
         self.count -= lease.count
+        self._holdings.remove(self._holder, lease)
 
     def _overlapping(self, first: int, last: int) -> list[Lease]:
         numbers = self._numbers

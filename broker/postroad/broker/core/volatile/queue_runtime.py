@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..durable.queue import Queue
+from .holdings import Holdings
 from .subscription import Subscription
 
 
@@ -10,22 +11,32 @@ class QueueRuntime:
     """Of one queue or group.
 
     Attributes:
-        leased: Messages under a lease.
+        consumers: By number, in the order in which they came. One that was cancelled is not among them, though it may hold something.
+        holdings: What of the queue is leased, and to whom.
         spent: Deliveries counted against the queue's rate since the meter was last set.
         held_until: After a restart nothing is delivered before this time, so that consumers can come back to what they held;
             0: not waiting; None: the first consumer has not come yet.
     """
 
-    __slots__ = ("_rate", "_since", "consumers", "held_until", "leased", "queue", "spent")
+    __slots__ = ("_rate", "_since", "consumers", "held_until", "holdings", "queue", "spent")
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
-        self.consumers: list[Subscription] = []
-        self.leased = 0
+        self.consumers: dict[int, Subscription] = {}
+        self.holdings = Holdings()
         self.held_until: int | None = 0
         self.spent = 0
         self._since = 0
         self._rate = 0
+
+    @property
+    def leased(self) -> int:
+        """Messages under a lease."""
+        return self.holdings.count
+
+    def subscriptions(self) -> list[int]:
+        """Consumers, and those that were cancelled but hold something, in the order in which they came."""
+        return sorted({*self.consumers, *self.holdings.holders()})
 
     def tokens(self, rate: int, at_ms: int) -> int:
         """Deliveries allowed now: ``rate`` a second, at most a second's worth saved up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..durable.queue import Queue
 from ..durable.runs import Runs
+from .holdings import Holdings
 from .lease import Leases
 
 SETTLED_RUNS_KEPT = 4096
@@ -30,7 +31,7 @@ class Subscription:
 
     def __init__(
         self, id: int, token: str, queue: Queue, consumer: str, client: str, prefetch: int, lease_ms: int, at_ms: int,
-        reports_begun: bool = False,
+        holdings: Holdings, reports_begun: bool = False,
     ) -> None:  # fmt: skip
         self.id = id
         self.token = token
@@ -40,7 +41,7 @@ class Subscription:
         self.prefetch = prefetch
         self.lease_ms = lease_ms
         self.connected_at = at_ms
-        self.leases = Leases()
+        self.leases = Leases(id, holdings)
         self.next_number = 1
         self.begun = 0
         self.reports_begun = reports_begun

@@ -5,17 +5,16 @@ A page costs what is on it, not what waits: members are taken in order out of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from heapq import merge
 from typing import Any
 
 from ....core.durable.queue import Queue
-from ....core.durable.runs import Range, Runs
+from ....core.durable.runs import Range
 from ....core.format.codec import decode
 from ....core.format.record import Move
 from ....core.machine import Machine
 from ....core.rules.dead_letters import dead_letter_name
-from ....core.volatile.subscription import Subscription
 from ....errors import InvalidRequest, PostroadError
 from ....journal import Journal
 from ...arguments import integer_of, shown_body
@@ -134,17 +133,17 @@ class Browsing:
         return row
 
     def _holder(self, queue: Queue, sequence: int) -> Json:
-        for subscription in self._holders(queue):
-            if held := subscription.leases.find_sequence(sequence):
-                latest = self._progress.of(queue.number, sequence)
-                progress = {"at": latest[0], "percent": latest[1], "note": latest[2]} if latest else None
-                return {
-                    "state": "delivered",
-                    "consumer": subscription.consumer,
-                    "granted_at": held.granted_at,
-                    "progress": progress,
-                }
-        return {}
+        held = self._machine.holder(queue, sequence)
+        if held is None:
+            return {}
+        subscription, lease = held
+        latest = self._progress.of(queue.number, sequence)
+        return {
+            "state": "delivered",
+            "consumer": subscription.consumer,
+            "granted_at": lease.granted_at,
+            "progress": {"at": latest[0], "percent": latest[1], "note": latest[2]} if latest else None,
+        }
 
     def _placed(self, sequence: int, position: int, origin: int) -> Json:
         """Why it is here, from the record at ``position`` that placed it."""
@@ -178,7 +177,7 @@ class Browsing:
         group = queue.group
         match wanted:
             case "leased":
-                return self._leased(queue).starting(start)
+                return self._machine.runtime_of(queue).holdings.starting(start)
             case "parked":
                 return group.order.parked.starting(start)
             case "delayed":
@@ -187,13 +186,3 @@ class Browsing:
                 return group.waiting_starting(start)
             case _:
                 return merge(*(runs.starting(start) for runs in group.ready.values()))
-
-    def _leased(self, queue: Queue) -> Runs:
-        leased = Runs()
-        for subscription in self._holders(queue):
-            for held in subscription.leases:
-                leased.add(held.sequence, held.sequence + held.count - 1)
-        return leased
-
-    def _holders(self, queue: Queue) -> Iterable[Subscription]:
-        return (subscription for subscription in self._machine.subscriptions.values() if subscription.queue is queue)

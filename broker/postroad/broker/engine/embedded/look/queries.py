@@ -206,13 +206,12 @@ class Queries:
             return
         if queue.group.is_settled(story.sequence):
             return
-        for subscription in self._machine.subscriptions.values():
-            if subscription.queue is queue and (held := subscription.leases.find_sequence(story.sequence)):
-                attempt = queue.group.attempts.get(story.sequence, 0) + 1
-                story.granted(held.granted_at, subscription.consumer, attempt)
-                if (latest := self._progress.of(story.log, story.sequence)) is not None:
-                    story.progressed(*latest)
-                return
+        if (held := self._machine.holder(queue, story.sequence)) is not None:
+            subscription, lease = held
+            attempt = queue.group.attempts.get(story.sequence, 0) + 1
+            story.granted(lease.granted_at, subscription.consumer, attempt)
+            if (latest := self._progress.of(story.log, story.sequence)) is not None:
+                story.progressed(*latest)
 
 
 def schedule_json(schedule: Schedule) -> Json:

@@ -101,7 +101,7 @@ class Stats:
         }
 
     def consumers(self, queue: Queue) -> list[Subscription]:
-        return list(self._machine.runtime_of(queue).consumers)
+        return list(self._machine.runtime_of(queue).consumers.values())
 
     def of_consumer(self, at_ms: int, subscription: Subscription) -> Json:
         return {
