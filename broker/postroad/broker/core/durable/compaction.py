@@ -74,8 +74,21 @@ class Compaction:
         for first, last in record.runs:
             self.superseded.remove(first, last)
         if record.how == "trimmed":
-            gone = Runs(record.runs)
-            self._keep(frame for frame in self.frames if frame[0] not in gone)
+            self._drop_frames(Runs(record.runs))
+
+    def _drop_frames(self, gone: Runs) -> None:
+        """Drop these frames, which are the oldest but for those that somebody holds."""
+        held: list[Frame] = []
+        while gone and self.frames:
+            frame = self.frames.popleft()
+            first, last, size, _ = frame
+            if first in gone:
+                gone.remove(first, last)
+                self.count -= last - first + 1
+                self.size -= size
+            else:
+                held.append(frame)
+        self.frames.extendleft(reversed(held))
 
     def _keep(self, frames: Iterable[Frame]) -> None:
         self.frames = deque(frames)
