@@ -17,7 +17,7 @@ from engine_rig import Rig, Worker, turns
 from postroad.broker.core.durable import snapshot
 from postroad.broker.core.durable.state import State
 from postroad.broker.core.format.codec import decode
-from postroad.broker.core.rules.context import Context
+from postroad.broker.core.rules.context import COMMAND_BYTES, Context
 from postroad.broker.engine.embedded.write.pipeline import CommitPipeline
 from postroad.broker.engine.engine import Completion, Confirm, PublishBatch
 from postroad.broker.errors import PostroadError, Unavailable
@@ -337,3 +337,24 @@ def write_out(files: MemoryFiles, folder: Path) -> None:
         with (folder / name).open("wb") as file:
             file.write(content.rstrip(b"\0"))
             file.truncate(len(content))
+
+
+@contextmanager
+def exact_room() -> Iterator[None]:
+    """Each command that says what it needs of the journal finds exactly that, and not a byte more."""
+    execute = CommitPipeline.execute
+
+    def watched(pipeline: CommitPipeline, command: object, size: int = COMMAND_BYTES, **more: Any) -> Any:
+        journal = pipeline._journal
+        if size:
+            journal.room = lambda: (size, size)  # type: ignore[method-assign]
+        try:
+            return execute(pipeline, command, size, **more)
+        finally:
+            journal.__dict__.pop("room", None)
+
+    CommitPipeline.execute = watched  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        CommitPipeline.execute = execute  # type: ignore[method-assign]

@@ -139,3 +139,55 @@ async def test_an_engine_that_is_away_ends_nothing(tmp_path: Path) -> None:
         assert await asyncio.wait_for(process.wait(), 10) == 0
 
     assert answer.json() == {"status": "unavailable", "reason": "It does not serve."}
+
+
+POISONED = f"""
+from postroad.broker.core.durable.state import State
+apply = State.apply
+def poisoned(self, record, position):
+    assert record.tag != "publish" or "poison" not in str(record.attributes), "poisoned"
+    apply(self, record, position)
+State.apply = poisoned
+{COMMAND}
+"""
+
+
+async def test_a_command_that_cannot_be_carried_out_whole_is_exit_code_5_once(tmp_path: Path) -> None:
+    poison = {"messages": [{"body": 1, "headers": {"poison": "1"}}]}
+    async with serving(tmp_path / "data", code=POISONED) as (process, url):
+        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+            before = await http.post("/v1/queues/a/messages", json={"messages": [{"body": "kept"}]})
+            with pytest.raises(httpx2.TransportError):
+                await http.post("/v1/queues/a/messages", json=poison)
+        assert await asyncio.wait_for(process.wait(), 10) == 5
+        said = (await process.stderr.read()).decode()
+    async with serving(tmp_path / "data", code=POISONED) as (process, url):
+        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+            again = await http.post("/v1/queues/a/messages", json=poison)
+            ready = await http.get("/readyz")
+            kept = await http.get("/v1/queues/a/messages")
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+    assert before.status_code == 201
+    assert "poisoned" in said
+    assert said.splitlines()[-1].startswith("Postroad has stopped. A command could not be carried out whole")
+    assert (again.status_code, again.json()["code"]) == (500, "internal")
+    assert ready.status_code == 200
+    assert [message["body"] for message in kept.json()["messages"]] == ["kept"]
+
+
+UNSTARTABLE = POISONED.replace(
+    'record.tag != "publish" or "poison" not in str(record.attributes)', 'record.tag != "boot"'
+)
+
+
+async def test_a_start_that_cannot_be_carried_out_whole_is_exit_code_5(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", UNSTARTABLE, "serve", "--port", "0", "--data", str(tmp_path / "data")),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+
+    assert process.returncode == 5
+    assert b"Postroad has stopped. " in errors

@@ -90,7 +90,8 @@ class Machine(Context):
         Raises:
             PostroadError: it is refused; nothing has changed, if ``is_untouched`` says so.
         """
-        self.begin(at_ms, room, reserve, owed)
-        if type(command) in VOLATILE:
-            self.changed = True
-        return HANDLERS[type(command)](self, command)
+        self.now = max(self.now, at_ms)
+        kind = type(command)
+        self.room, self.reserve, self.owed, self.commits = room, reserve, owed, 0
+        self.changed, self.is_short, self.doing = kind in VOLATILE, False, None
+        return HANDLERS[kind](self, command)

@@ -28,6 +28,8 @@ from .spares import SETTLE_SHARE, START_RESERVE, Spares
 from .upkeep import Upkeep
 from .writer import Post, Writer
 
+_NOTHING = (0, 0)
+
 
 class Journal:
     """One store. ``append``, ``flush``, ``has_room``, ``retain`` and ``release`` are cheap and do no I/O.
@@ -57,6 +59,7 @@ class Journal:
         self._writer: Writer | None = None
         self._upkeep: Upkeep | None = None
         self._cut_bytes = 0
+        self._most = _NOTHING
         self._locked = False
         self._closed_at = 0
         self.on_durable = lambda position: None
@@ -157,6 +160,7 @@ class Journal:
             epoch=begun.manifest.epoch,
             claim=self._spares.claim,
         )
+        self._most = (self._builder.unit_bytes_max - slack(),) * 2
         self._writer = Writer(
             self._files,
             self._options,
@@ -227,7 +231,7 @@ class Journal:
     @property
     def unit_bytes_max(self) -> int:
         """The largest ``room`` that there can be."""
-        return self._builder.unit_bytes_max - slack() if self._builder is not None else 0
+        return self._most[0]
 
     def room(self) -> tuple[int, int]:
         """Bytes of one append that have their place reserved on disk: for a settle, and for a publish, which leaves the reserve alone.
@@ -236,15 +240,14 @@ class Journal:
         """
         builder, writer = self._builder, self._writer
         if builder is None or writer is None or writer.failed is not None:
-            return 0, 0
+            return _NOTHING
         free = self._spares.free
         if free <= START_RESERVE and not self._spares.full:
             with contextlib.suppress(OSError):  # the thread that makes spares gets the same error and reports it
                 self._spares.reserve()  # that thread is only late: make the spare here
             free = self._spares.free
         if free > START_RESERVE:
-            most = builder.unit_bytes_max - slack()
-            return most, most
+            return self._most
         left = max(builder.left - slack(), 0)
         return left, max(left - self._options.segment_bytes // SETTLE_SHARE, 0) if free == START_RESERVE else 0
 

@@ -15,7 +15,7 @@ along with them. Why core and journal cannot come apart:
 
 from __future__ import annotations
 
-from ...errors import LimitExceeded, QueueNotFound, StorageFull
+from ...errors import LimitExceeded, PostroadError, QueueNotFound, StorageFull
 from ...limits import Limits
 from ..durable.queue import Queue
 from ..durable.state import State
@@ -101,14 +101,6 @@ class Context:
         self.headers.append(header)
         return position
 
-    def begin(self, at_ms: int, room: int, reserve: int, owed: int) -> None:
-        """Another command comes; see the attributes."""
-        self.now = max(self.now, at_ms)
-        self.room = room
-        self.reserve, self.owed, self.commits = reserve, owed, 0
-        self.changed = self.is_short = False
-        self.doing = None
-
     @property
     def is_untouched(self) -> bool:
         """The command has changed nothing yet."""
@@ -118,14 +110,30 @@ class Context:
         """Whether work that nobody asked for may add so many bytes of journal now; of more than fits at once, half of that will do."""
         return self.room - self.owed >= min(nbytes, self.unit // 2)
 
+    def has_spare_to_publish(self, nbytes: int) -> bool:
+        """The same for messages that nobody asked for now; what is larger than can ever be has to be refused, and so may come."""
+        return self.room - self.reserve - self.owed >= nbytes or nbytes > self.unit
+
+    def check_publish(self, nbytes: int) -> None:
+        """Before messages that nobody has counted are stored: they leave the reserve of settles alone.
+
+        Raises:
+            StorageFull, LimitExceeded: so many bytes have no room.
+        """
+        if nbytes > min(self.room - self.reserve, self.unit):
+            raise self._full(nbytes)
+
     def _refuse(self, size: int) -> None:
         if not self.is_untouched:
             raise RuntimeError(f"a record of {size} bytes has no room: {self.room} are left")
+        raise self._full(size)
+
+    def _full(self, size: int) -> PostroadError:
         if size > self.unit:
-            raise LimitExceeded(
+            return LimitExceeded(
                 "What this asks for is more than the journal takes at once.", limit="unit_bytes_max", value=self.unit
             )
-        raise StorageFull("The disk has no room for this.")
+        return StorageFull("The disk has no room for this.")
 
     def settle(
         self,

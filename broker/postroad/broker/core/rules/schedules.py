@@ -10,11 +10,14 @@ from ...errors import InvalidState, LimitExceeded, PostroadError, QueueNotFound
 from ..durable.schedule import Schedule
 from ..format import command as c
 from ..format.record import RefuseSchedule, UndefineSchedule
-from .context import Context
+from .context import COMMAND_BYTES, Context
 from .cron import check_schedule, next_time
 from .publish import publish
 
 SCHEDULES_MAX = 10_000
+
+ATTRIBUTES_BYTES = 20 * 1024
+"""Headers, key and the like of one message, as JSON, at most."""
 
 
 def declare_schedule(ctx: Context, command: c.DeclareSchedule) -> int:
@@ -81,12 +84,19 @@ def watch(ctx: Context, name: str) -> None:
         ctx.timers.at("schedule", name, schedule.next_at)
 
 
+def bytes_of(ctx: Context, schedule: Schedule) -> int:
+    """What one firing adds to the journal at most."""
+    targets = ctx.state.bindings.record_bytes(schedule.target, 1) if schedule.kind == "topic" else 0
+    return COMMAND_BYTES + ATTRIBUTES_BYTES + targets + len(schedule.body)
+
+
 def _publish(ctx: Context, schedule: Schedule, next_at: int) -> PostroadError | None:
     command = c.PublishMessages(
         queue=schedule.target, kind=schedule.kind, sizes=[len(schedule.body)], attributes=dict(schedule.attributes),
         schedule=(schedule.name, next_at),
     )  # fmt: skip
     try:
+        ctx.check_publish(bytes_of(ctx, schedule))
         reply = publish(ctx, command)
     except PostroadError as error:
         return error

@@ -12,7 +12,7 @@ from .dispatch import dispatch
 from .failure import Failed, fail
 from .overflow import make_room
 from .retention import look, retain
-from .schedules import fire, watch
+from .schedules import bytes_of, fire, watch
 from .sessions import end_session, expect_end
 
 LEASE_GRAIN_MS = 20
@@ -22,9 +22,6 @@ LEASES_MAX = 1_000
 
 DUE_MAX = 1000
 """Rows of a queue that come due in one step; more do at once, but in further ones."""
-
-ATTRIBUTES_BYTES = 32 * 1024
-"""Headers, key and the like of one message, as JSON, at most."""
 
 SET_ASIDE = "Firing it ended the broker, so it is paused: the log of that moment says what was raised. Change it before it goes on."
 
@@ -55,7 +52,7 @@ def tick(ctx: Context, command: Tick) -> None:
         if (kind, key) in ctx.barred:
             _set_aside(ctx, kind, key)
             continue
-        if not ctx.has_spare(_needed(ctx, kind, key)):
+        if not _has_room(ctx, kind, key):
             ctx.timers.at(kind, key, ctx.now)
             ctx.is_short = True
             continue
@@ -101,15 +98,17 @@ def tick(ctx: Context, command: Tick) -> None:
     ctx.is_short = ctx.is_short and not ctx.commits
 
 
-def _needed(ctx: Context, kind: str, key: int | str) -> int:
-    """Bytes of journal that this timer's work may take."""
+def _has_room(ctx: Context, kind: str, key: int | str) -> bool:
+    """Whether this timer's work has its place in the journal now."""
     if kind in ("leases", "detached"):
         subscription = ctx.subscriptions.get(int(key))
-        return COMMAND_BYTES + ITEM_BYTES * (subscription.leases.count if subscription is not None else 0)
+        return ctx.has_spare(
+            COMMAND_BYTES + ITEM_BYTES * (subscription.leases.count if subscription is not None else 0)
+        )
     if kind == "schedule":
         schedule = ctx.state.schedules.get(str(key))
-        return COMMAND_BYTES + (len(schedule.body) + ATTRIBUTES_BYTES if schedule is not None else 0)
-    return STEP_BYTES if kind in ("expiry", "overflow", "retention") else COMMAND_BYTES
+        return schedule is None or schedule.paused or ctx.has_spare_to_publish(bytes_of(ctx, schedule))
+    return ctx.has_spare(STEP_BYTES if kind in ("expiry", "overflow", "retention") else COMMAND_BYTES)
 
 
 def _set_aside(ctx: Context, kind: str, key: int | str) -> None:

@@ -372,6 +372,8 @@ class EmbeddedEngine:
             subscription = self._machine.subscriptions.get(command.subscription)
             size = settle_size(command, batches, subscription.leases if subscription is not None else None)
             bodies = [batch.bodies for batch in batches]
+            named = self._machine.state.bindings.record_bytes
+            size += sum(named(b.queue, len(b.sizes), listed=True) for b in batches if b.kind == "topic")
             self._pipeline.execute(
                 command, size, publishes=bool(batches), bodies=bodies, answer=done, stored=stored if batches else None
             )

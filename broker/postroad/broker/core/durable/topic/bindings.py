@@ -12,6 +12,11 @@ ROUTES_KEPT = 4096
 FILTER_HEADERS_MAX = 16
 
 
+TARGET_BYTES = 64
+INDEX_BYTES = 6
+"""Of a target in a record, and of each index of a message that it gets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """Copies what is published to a matching topic to a target.
@@ -76,6 +81,12 @@ class Bindings:
             if wanted is None or wanted:
                 routes[binding.target] = None if wanted is None or len(wanted) == count else wanted
         return routes
+
+    def record_bytes(self, topic: str, count: int, *, listed: bool = False) -> int:
+        """What naming the targets of ``count`` messages takes in their record at most; ``listed``: not all of them may be stored."""
+        return sum(
+            TARGET_BYTES + (INDEX_BYTES * count if listed or binding.headers else 0) for binding in self.matching(topic)
+        )
 
 
 def _filtered(binding: Binding, count: int, headers: Any) -> list[int] | None:

@@ -43,18 +43,18 @@ _GONE = frozenset(("leases", "detached"))
 
 
 class FatalCommands:
-    """The list of one data folder; false while there is none.
+    """The list of one data folder.
 
     Args:
         files: The data folder.
+
+    Attributes:
+        rows: One for each command; mostly there is none.
     """
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._rows: list[dict[str, Any]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._rows)
+        self.rows: list[dict[str, Any]] = []
 
     def load(self, at_ms: int) -> None:
         """Read what the folder has. What cannot be read is as good as nothing."""
@@ -66,11 +66,11 @@ class FatalCommands:
                 finally:
                     self._files.close(handle)
                 rows = [dict(row) for row in orjson.loads(data)]
-                self._rows = [row for row in rows if 0 <= at_ms - int(row["at"]) < DAY_MS]
+                self.rows = [row for row in rows if 0 <= at_ms - int(row["at"]) < DAY_MS]
 
     def timers(self) -> Iterator[Timer]:
         """Those whose work ended the process."""
-        for row in self._rows:
+        for row in self.rows:
             if row.get("timer"):
                 kind, key = row["timer"]
                 yield kind, key
@@ -83,9 +83,9 @@ class FatalCommands:
         """
         if isinstance(command, _NEVER):
             return False
-        self._rows = [row for row in self._rows if at_ms - row["at"] < DAY_MS]
+        self.rows = [row for row in self.rows if at_ms - row["at"] < DAY_MS]
         frame, digest = _frame(command), None
-        for row in self._rows:
+        for row in self.rows:
             if row["kind"] != type(command).__name__:
                 continue
             if frame is not None and row.get("frame") == frame:
@@ -113,8 +113,8 @@ class FatalCommands:
                 return
             digest = _digest(command, scope, bodies) if sent else ""
             row = {"kind": type(command).__name__, "at": at_ms, "error": repr(error)[:500], "frame": _frame(command)}
-            self._rows = [*self._rows, {**row, "timer": timer, "digest": digest}][-KEPT_MAX:]
-            self._write(orjson.dumps(self._rows))
+            self.rows = [*self.rows, {**row, "timer": timer, "digest": digest}][-KEPT_MAX:]
+            self._write(orjson.dumps(self.rows))
         except Exception as failed:  # noqa: BLE001 - the process ends; what is missing here is known to nobody else
             log.error("it was not noted, and may end the broker again: %r", failed)
 

@@ -118,7 +118,7 @@ class CommitPipeline:
         if size > (free if publishes else room):
             raise self._full(size, publishes)
         machine, now = self._machine, self._now()
-        if self._fatal and self._fatal.names(command, self._scope(command), bodies, now):
+        if self._fatal.rows and self._fatal.names(command, self._scope(command), bodies, now):
             raise Internal(MESSAGE)
         try:
             reply = machine.handle(command, now, room, room - free, size)
