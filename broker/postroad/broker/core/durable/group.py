@@ -83,19 +83,22 @@ class Group:
         )
 
     def waiting_starting(self, sequence: int) -> Iterator[Range]:
-        """The runs of what waits from ``sequence`` on, in order. The group must not change meanwhile."""
+        """The runs of what waits from ``sequence`` on, in order; neighbours may be apart, so that no more is visited than is asked for.
+
+        The group must not change meanwhile.
+        """
         sources: list[Iterator[Range]] = [runs.starting(sequence) for runs in self.ready.values() if runs.count]
         if self.order.parked.count:
             sources.append(self.order.parked.starting(sequence))
         sources.extend(waiting.starting(sequence) for waiting in (self.delayed, self.retrying) if waiting.count)
-        return _joined(merge(*sources) if len(sources) > 1 else iter(*sources) if sources else iter(()))
+        return merge(*sources)
 
     def waiting_from(self, sequence: int, limit: int) -> list[Range]:
         """The first ``limit`` messages that wait from ``sequence`` on, as runs; visits only those."""
         found: list[Range] = []
         for first, last in self.waiting_starting(sequence):
             last = min(last, first + limit - 1)
-            found.append((first, last))
+            _join(found, first, last)
             limit -= last - first + 1
             if limit <= 0:
                 break
@@ -109,7 +112,12 @@ class Group:
         for waiting in (self.delayed, self.retrying):
             if waiting.count:
                 parts.extend((row[0], row[1]) for row in waiting.within(first, last))
-        return list(_joined(iter(sorted(parts)))) if len(parts) > 1 else parts
+        if len(parts) < 2:
+            return parts
+        found: list[Range] = []
+        for a, b in sorted(parts):
+            _join(found, a, b)
+        return found
 
     def waiting(self) -> Runs:
         """All that waits: this visits everything, so it is for a few messages only."""
@@ -349,15 +357,9 @@ class Group:
         assert at == log.next or self.floor > log.next, f"{at} … {log.next - 1} is in no state"
 
 
-def _joined(runs: Iterator[Range]) -> Iterator[Range]:
-    """Neighbours as one run."""
-    first, last = -1, -2
-    for a, b in runs:
-        if a == last + 1:
-            last = b
-            continue
-        if last >= first >= 0:
-            yield first, last
-        first, last = a, b
-    if last >= first >= 0:
-        yield first, last
+def _join(runs: list[Range], first: int, last: int) -> None:
+    """Add a run behind others, as one with its neighbour."""
+    if runs and runs[-1][1] == first - 1:
+        runs[-1] = runs[-1][0], last
+    else:
+        runs.append((first, last))

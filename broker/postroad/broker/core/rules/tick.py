@@ -20,7 +20,7 @@ LEASE_GRAIN_MS = 20
 LEASES_MAX = 1_000
 """Messages whose leases end in one step; the rest is due at once."""
 
-DUE_MAX = 1000
+DUE_MAX = 500
 """Rows of a queue that come due in one step; more do at once, but in further ones."""
 
 SET_ASIDE = "Firing it ended the broker, so it is paused: the log of that moment says what was raised. Change it before it goes on."
