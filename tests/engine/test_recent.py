@@ -29,14 +29,22 @@ def test_only_the_last_ones_are_kept_and_it_says_from_where_on() -> None:
     assert known_from == 11
 
 
-def test_of_too_many_names_the_one_that_was_silent_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "NAMES_MAX", 2)
+def test_of_too_many_names_those_that_were_silent_longest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "NAMES_MAX", 4)
     known = Recent(0)
-    for position, name in enumerate(("a", "b", "a", "c"), 1):
+    for position, name in enumerate(("a", "b", "c", "d", "a", "e"), 1):
         known.note(name, position)
 
-    assert known.of("a") == ([1, 3], 1)
-    assert known.of("b") == ([], 3), "it may have had records up to position 2"
-    assert known.of("c") == ([4], 1)
-    known.note("b", 5)
-    assert known.of("b") == ([5], 3)
+    assert known.of("a") == ([1, 5], 1)
+    assert known.of("b") == ([], 4), "it may have had records up to position 3"
+    assert known.of("e") == ([6], 4)
+    known.note("b", 7)
+    assert known.of("b") == ([7], 4)
+
+
+def test_a_position_that_is_noted_twice_counts_once() -> None:
+    known = Recent(0)
+    known.note("q", 1)
+    known.note("q", 1)
+
+    assert known.of("q") == ([1], 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ....core.durable.stream import GROUP_SEPARATOR
 from ....core.format.record import (
     Define,
     DefineGroup,
@@ -15,6 +14,7 @@ from ....core.format.record import (
     RefuseSchedule,
     Return,
     Settle,
+    Undefine,
 )  # fmt: skip
 
 
@@ -31,14 +31,18 @@ def logs_of(record: Record) -> list[int]:
             return [record.log] if hasattr(record, "log") else []
 
 
-def names_of(record: Record, names: Mapping[int, str]) -> list[str]:
-    """Names of queues, streams and groups whose event this record may be; a group's is its stream's as well."""
-    if isinstance(record, DefineSchedule | RefuseSchedule):
-        return [record.target]
-    found = []
-    for log in (record.log, record.group) if isinstance(record, DefineGroup) else logs_of(record):
-        if (name := names.get(log)) is not None:
-            found.append(name)
-            if GROUP_SEPARATOR in name:
-                found.append(name.partition(GROUP_SEPARATOR)[0])
-    return found
+OFTEN = frozenset((Publish, Settle, Return, Move))
+"""Kinds of records that name nobody beside their logs."""
+
+
+def names_beside(record: Record, names: Mapping[int, str]) -> list[str]:
+    """Names whose event this record is beside those of ``logs_of``."""
+    match record:
+        case DefineSchedule() | RefuseSchedule():
+            return [record.target]
+        case DefineGroup():
+            return [names[record.group]]
+        case Undefine():
+            return [record.name]
+        case _:
+            return []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from ....core.durable.stream import GROUP_SEPARATOR
 from ....core.machine import Machine
 from ..write.gate import Output, guarded
-from .concerned import logs_of, names_of
+from .concerned import OFTEN, logs_of, names_beside
 from .readers import Readers
 from .recent import Recent
 from .slices import ITEMS
@@ -47,11 +48,17 @@ class Observers:
             await asyncio.sleep(0)
 
     def _note(self, output: Output) -> None:
-        state = self._machine.state
+        state, recent = self._machine.state, self._recent
         for position, record in output.records:
             for number in logs_of(record):
                 if (queue := state.logs.get(number)) is not None:
                     self._stats.moved(queue)
-            for name in names_of(record, state.names):
-                self._recent.note(name, position)
+                    recent.note(queue.name, position)
+                    if queue.stream is not None:
+                        recent.note(queue.name.partition(GROUP_SEPARATOR)[0], position)
+                elif (stream := state.stream_logs.get(number)) is not None:
+                    recent.note(stream.name, position)
+            if type(record) not in OFTEN:
+                for name in names_beside(record, state.names):
+                    recent.note(name, position)
         self._watching.on_durable(output.records, output.effects, self._machine.now)

@@ -7,7 +7,6 @@ some queues, of which those that were silent longest are forgotten first.
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
 
 POSITIONS_MAX = 128
 """Kept of each name; a stream has those of its groups as well."""
@@ -16,30 +15,16 @@ NAMES_MAX = 4096
 
 
 class _Ring:
-    __slots__ = ("_next", "_positions", "known_from")
+    __slots__ = ("known_from", "next", "positions")
 
     def __init__(self, known_from: int) -> None:
-        self._positions = array("Q")
-        self._next = 0
+        self.positions = array("Q")
+        self.next = 0
         self.known_from = known_from
-
-    def add(self, position: int) -> None:
-        positions = self._positions
-        if positions and positions[self._next - 1] == position:  # a record may name one queue twice
-            return
-        if len(positions) < POSITIONS_MAX:
-            positions.append(position)
-            return
-        self.known_from = positions[self._next] + 1
-        positions[self._next] = position
-        self._next = (self._next + 1) % POSITIONS_MAX
-
-    def ordered(self) -> array[int]:
-        return self._positions[self._next :] + self._positions[: self._next]
 
     @property
     def last(self) -> int:
-        return self._positions[self._next - 1]
+        return self.positions[self.next - 1]
 
 
 class Recent:
@@ -51,26 +36,39 @@ class Recent:
 
     def __init__(self, start: int) -> None:
         self._known_from = start + 1
-        self._rings: OrderedDict[str, _Ring] = OrderedDict()
+        self._rings: dict[str, _Ring] = {}
 
     def note(self, name: str, position: int) -> None:
-        """A record that concerns this queue, stream or group is durable. Positions must ascend."""
-        rings = self._rings
-        ring = rings.get(name)
+        """A record that concerns this queue, stream or group is durable. Positions must not descend."""
+        ring = self._rings.get(name)
         if ring is None:
-            ring = rings[name] = _Ring(self._known_from)
-            if len(rings) > NAMES_MAX:
-                _, silent = rings.popitem(last=False)
-                # From here on a name without a ring may be one that was forgotten.
-                self._known_from = max(self._known_from, silent.last + 1)
+            ring = self._begin(name)
+        positions = ring.positions
+        if len(positions) < POSITIONS_MAX:
+            positions.append(position)
         else:
-            rings.move_to_end(name)
-        ring.add(position)
+            at = ring.next
+            positions[at] = position
+            ring.next = at + 1 if at + 1 < POSITIONS_MAX else 0
+
+    def _begin(self, name: str) -> _Ring:
+        rings = self._rings
+        if len(rings) >= NAMES_MAX:
+            by_age = sorted(rings.items(), key=lambda item: item[1].last)
+            silent, self._rings = by_age[: NAMES_MAX // 2], dict(by_age[NAMES_MAX // 2 :])
+            # From here on a name without a ring may be one that was forgotten.
+            self._known_from = max(self._known_from, silent[-1][1].last + 1)
+        ring = self._rings[name] = _Ring(self._known_from)
+        return ring
 
     def of(self, name: str) -> tuple[list[int], int]:
         """Positions of its last records, ascending; and the position from which on none is missing."""
         ring = self._rings.get(name)
-        return ([*ring.ordered()], ring.known_from) if ring is not None else ([], self._known_from)
+        if ring is None:
+            return [], self._known_from
+        positions = sorted(set(ring.positions))
+        is_full = len(ring.positions) == POSITIONS_MAX
+        return positions, max(positions[0], ring.known_from) if is_full else ring.known_from
 
     @property
     def bytes(self) -> int:
