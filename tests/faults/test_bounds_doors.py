@@ -40,22 +40,8 @@ BAD_ATTRIBUTES: dict[str, dict[str, Any]] = {
     "type unknown": {"type": "xml"},
 }
 
-LET_THROUGH = ("engine_publish", "engine_column", "engine_done", "engine_schedule", "engine_edit", "http_schedule",
-               "http_edit")  # fmt: skip
 
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(strict=True, reason="this door has weaker checks than the gateway's publish")]
-            if name in LET_THROUGH
-            else [],
-        )
-        for name in DOORS
-    ],
-)
+@pytest.mark.parametrize("name", DOORS)
 async def test_a_bad_attribute_is_refused_at_every_door(name: str) -> None:
     async with open_house() as house:
         for case, given in BAD_ATTRIBUTES.items():
@@ -114,7 +100,6 @@ BAD_SETTLES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="the engine believes what a settle holds")
 async def test_a_bad_settle_is_refused_by_the_engine_and_carries_out_nothing() -> None:
     async with open_house() as house:
         for case, parts in BAD_SETTLES.items():
@@ -190,7 +175,6 @@ BAD_CALLS: dict[str, Call] = {
 }  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="each of these has checks of its own, or none")
 async def test_bad_arguments_are_refused_by_every_call() -> None:
     async with open_house() as house:
         await house.rig.engine.declare("known", {})
@@ -209,7 +193,6 @@ BAD_BATCHES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="the engine believes what a batch holds")
 async def test_a_batch_made_by_hand_is_checked_like_a_frame() -> None:
     async with open_house() as house:
         for case, attributes in BAD_BATCHES.items():

@@ -87,7 +87,6 @@ IN = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="JSON bodies are parsed and written again on their way in")
 @pytest.mark.parametrize("door", IN)
 async def test_a_body_is_stored_as_it_was_sent(house: House, door: str) -> None:
     stored = {}
@@ -153,7 +152,6 @@ OUT: dict[str, Show] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="JSON bodies are parsed and written again on their way out")
 @pytest.mark.parametrize("door", OUT)
 async def test_a_body_is_shown_as_it_was_stored_and_so_are_those_beside_it(house: House, door: str) -> None:
     wrong = {}
@@ -181,7 +179,6 @@ async def test_what_only_says_that_it_is_json_is_shown_marked_beside_the_others(
     assert wrong == {}
 
 
-@pytest.mark.xfail(strict=True, reason="the list of schedules parses bodies")
 async def test_a_schedule_lists_its_body_as_it_was_sent(house: House) -> None:
     for index, value in enumerate(VALUES.values()):
         text = b'{"queue":"q","every_ms":1000,"message":{"body":%s}}' % value
@@ -206,9 +203,6 @@ async def _result(house: House, value: bytes) -> str:
 RESULTS = {case: value for case, value in VALUES.items() if value != b"null"}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="results are parsed and written again, and nothing can be written that is 254 deep"
-)
 async def test_a_result_comes_back_as_it_was_sent_also_after_a_restart(house: House) -> None:
     ids = {case: await _result(house, value) for case, value in RESULTS.items()}
     shown = {case: (await house.http.get(f"/v1/messages/{id}")).content for case, id in ids.items()}
@@ -221,7 +215,6 @@ async def test_a_result_comes_back_as_it_was_sent_also_after_a_restart(house: Ho
     assert [case for case in RESULTS if kept[case] is None] == []
 
 
-@pytest.mark.xfail(strict=True, reason="results are parsed and written again")
 async def test_a_watcher_sees_a_result_as_it_was_sent(house: House) -> None:
     wrong = {}
     for case, value in RESULTS.items():

@@ -213,7 +213,7 @@ BAD: list[tuple[str, dict[str, Any], str, str | None]] = [
     ),
     (
         "settle note",
-        {"op": "settle", "sub": 5, "progress": [{"number": 1, "note": "x" * 201}]},
+        {"op": "settle", "sub": 5, "progress": [{"number": 1, "note": "é" * 401}]},
         "invalid-request",
         "progress[0].note",
     ),
@@ -245,7 +245,7 @@ BAD: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("settle log text", {"op": "settle", "sub": 5, "log": [{"number": 1}]}, "invalid-request", "log[0].text"),
     (
         "settle log length",
-        {"op": "settle", "sub": 5, "log": [{"number": 1, "text": "x" * 2001}]},
+        {"op": "settle", "sub": 5, "log": [{"number": 1, "text": "é" * 4001}]},
         "invalid-request",
         "log[0].text",
     ),

@@ -258,7 +258,7 @@ async def test_a_body_that_is_too_large_is_refused_while_it_comes(http: httpx2.A
 
     answer = await http.post("/v1/queues/a/messages", content=endless(), headers=JSON)
 
-    assert (answer.status_code, answer.json()["limit"]) == (413, "frame_bytes_max")
+    assert (answer.status_code, answer.json()["limit"]) == (413, "http_body_bytes_max")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from core_rig import Core
-from postroad.broker.core.durable.topic.bindings import FILTER_HEADERS_MAX
 from postroad.broker.core.format import command as c
 from postroad.broker.errors import Conflict, InvalidName, InvalidRequest, QueueFull, QueueNotFound, Unroutable
+from postroad.broker.limits import LIMITS
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_binding_needs_a_queue_or_stream_that_exists(core: Core, target: str) 
     "headers",
     [
         {}, [], "x", {"values": {}}, {"match": "some", "values": {"a": "b"}}, {"values": {"a": 1}}, {"values": ["a"]},
-        {"match": "all"}, {"values": {str(n): "" for n in range(FILTER_HEADERS_MAX + 1)}},
+        {"match": "all"}, {"values": {str(n): "" for n in range(LIMITS.filter_headers_max + 1)}},
     ],
 )  # fmt: skip
 def test_a_filter_of_another_shape_is_refused(core: Core, headers: object) -> None:
@@ -103,7 +103,7 @@ def test_a_filter_of_another_shape_is_refused(core: Core, headers: object) -> No
 
 
 def test_the_largest_filter_is_taken(core: Core) -> None:
-    assert core.bind("t.*", "a", {"values": {str(n): "" for n in range(FILTER_HEADERS_MAX)}})
+    assert core.bind("t.*", "a", {"values": {str(n): "" for n in range(LIMITS.filter_headers_max)}})
 
 
 # Header filters

@@ -57,6 +57,21 @@ def checked_list(value: object, field: str, items_max: int, limit: str) -> Seque
     return value
 
 
+def checked_start(given: object, field: str = "from") -> str | tuple[str, int]:
+    """A place in a stream as clients name it: ``"earliest"``, ``"latest"``, ``{"offset": n}``, ``{"at": milliseconds}`` or ``{"last": n}``.
+
+    Raises:
+        InvalidRequest: anything else.
+    """
+    if isinstance(given, str) and given in ("earliest", "latest"):
+        return given
+    if type(given) is dict and len(given) == 1:
+        ((kind, value),) = given.items()
+        if kind in ("offset", "at", "last") and type(value) is int and 0 <= value <= INTEGER_MAX:
+            return kind, value
+    raise invalid(field, '"earliest", "latest", {"offset": n}, {"at": milliseconds} or {"last": n}')
+
+
 def checked_range(first: object, last: object, field: str) -> None:
     """Raises: InvalidRequest: not ``1 ≤ first ≤ last``, both integers."""
     if type(first) is not int or type(last) is not int or not 1 <= first <= last <= INTEGER_MAX:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from .errors import InvalidRequest
+from .limits import INTEGER_MAX
 from .names import queue_name
 
 DAY_MS = 86_400_000
 OVERFLOWS = ("reject", "drop_oldest", "dead_letter")
 FOREVER = 2**53
+"""Later than every time, and more than every number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +98,13 @@ def _checked_stream(name: str, value: object) -> object:
             raise InvalidRequest(f"{name} must be true or false.", field=field)
         return value
     if name == "tombstone_ms":
-        if type(value) is not int or not 0 <= value <= FOREVER:
-            raise InvalidRequest(f"tombstone_ms must be an integer from 0 to {FOREVER:,}.", field=field)
+        if type(value) is not int or not 0 <= value <= INTEGER_MAX:
+            raise InvalidRequest(f"tombstone_ms must be an integer from 0 to {INTEGER_MAX:,}.", field=field)
         return value
     if name not in ("retention_ms", "retention_bytes", "retention_count"):
         raise InvalidRequest(f"There is no stream setting {name[:75]!a}.", field=field)
-    if value is not None and (type(value) is not int or not 1 <= value <= FOREVER):
-        raise InvalidRequest(f"{name} must be an integer from 1 to {FOREVER:,}, or null.", field=field)
+    if value is not None and (type(value) is not int or not 1 <= value <= INTEGER_MAX):
+        raise InvalidRequest(f"{name} must be an integer from 1 to {INTEGER_MAX:,}, or null.", field=field)
     return value
 
 
@@ -111,11 +113,11 @@ _RANGES: dict[str, tuple[int, int, bool]] = {
     "attempts_max": (1, 1000, False),
     "backoff_ms": (0, DAY_MS, False),
     "backoff_max_ms": (0, DAY_MS, False),
-    "expire_ms": (1, FOREVER, True),
+    "expire_ms": (1, INTEGER_MAX, True),
     "concurrency_max": (1, 1_000_000, True),
     "rate_max": (1, 10_000_000, True),
-    "length_max": (1, FOREVER, True),
-    "bytes_max": (1, FOREVER, True),
+    "length_max": (1, INTEGER_MAX, True),
+    "bytes_max": (1, INTEGER_MAX, True),
 }
 
 

@@ -47,7 +47,13 @@ class Config:
     demo_api: str | None = _setting(None, "URL of the demo's API; the console then shows the demo.")
     demo_stage: str | None = _setting(None, "URL of the demo's stage, where faults are switched on.")
     connections_max: int = _setting(10_000, "WebSocket connections; more are answered 503.", low=1, high=1_000_000)
-    frame_bytes_max: int = _setting(16_777_216, "Largest frame or HTTP body, bytes.", low=65_536, high=268_435_456)
+    frame_bytes_max: int = _setting(16_777_216, "Largest frame, bytes.", low=65_536, high=268_435_456)
+    text_frame_bytes_max: int = _setting(
+        2_097_152, "Largest text frame, bytes: it is JSON, parsed as a whole.", low=65_536, high=16_777_216
+    )
+    http_body_bytes_max: int = _setting(
+        2_097_152, "Largest body of an HTTP request, bytes: as a text frame.", low=65_536, high=16_777_216
+    )
     body_bytes_max: int = _setting(1_048_576, "Largest message body, bytes.", low=1, high=134_217_728)
     grace_ms: int = _setting(5_000, "At a stop, how long settles are taken, milliseconds.", low=0, high=60_000)
     log_level: str = _setting("info", "What is logged at least.", choices=LOG_LEVELS)

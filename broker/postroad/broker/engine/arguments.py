@@ -6,17 +6,18 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
+from ..checks import bytes_of, checked_integer
 from ..errors import InvalidRequest
+from ..users_json import fragment, is_json
 from .engine import Buffer, Json
 
 
 def text_of(args: Mapping[str, Any], name: str) -> str:
-    """Raises: InvalidRequest: the field is missing or no string."""
+    """Raises: InvalidRequest: the field is missing, no string, or none that UTF-8 can hold."""
     value = args.get(name)
     if not isinstance(value, str):
         raise InvalidRequest(f"{name} must be a string.", field=name)
+    bytes_of(value, name)
     return value
 
 
@@ -25,17 +26,15 @@ def integer_of(args: Mapping[str, Any], name: str, default: int) -> int:
     value = args.get(name)
     if value is None:
         return default
-    if type(value) is not int or value < -1:
-        raise InvalidRequest(f"{name} must be an integer.", field=name)
-    return value
+    return checked_integer(value, name, -1)
 
 
 def shown_body(kind: str, body: Buffer) -> Json:
-    """The body as JSON can carry it; what is not what its type says comes as base64, marked."""
+    """The body as JSON can carry it; JSON is put in as it is. What is not what its type says comes as base64, marked."""
     raw = bytes(body)
     try:
-        if kind == "json":
-            return {"body": orjson.loads(raw)}
+        if kind == "json" and is_json(raw):
+            return {"body": fragment(raw)}
         if kind == "text":
             return {"body": raw.decode()}
     except ValueError:

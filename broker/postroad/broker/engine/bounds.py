@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..attributes import check_attributes
-from ..checks import checked_integer, checked_list, checked_range, checked_text, exceeded, invalid
+from ..checks import checked_integer, checked_list, checked_range, checked_start, checked_text, exceeded, invalid
 from ..errors import InvalidRequest
 from ..limits import INTEGER_MAX, Limits
 from ..names import consumer_name, queue_name, topic_name
@@ -82,10 +82,16 @@ def check_consume(spec: ConsumeSpec, limits: Limits) -> None:
     if spec.resume is not None:
         checked_text(spec.resume, "resume", RESUME_BYTES_MAX)
     checked_integer(spec.begun, "begun", 0)
+    check_start(spec.start)
     for number, count, sequence in checked_list(spec.held, "held", limits.prefetch_max, "prefetch_max"):
         checked_integer(number, "held", 1)
         checked_integer(count, "held", 1, limits.prefetch_max)
         checked_integer(sequence, "held", 0)
+
+
+def check_start(start: str | tuple[str, int]) -> None:
+    """A place in a stream as calls have it. Raises: InvalidRequest."""
+    checked_start({start[0]: start[1]} if isinstance(start, tuple) and len(start) == 2 else start)
 
 
 def check_operation(args: Mapping[str, Any], limits: Limits) -> None:

@@ -71,11 +71,20 @@ def build_server(config: Config, engine: Engine) -> Server:
         engine=engine,
         watch_keys=watch_keys,
         authenticate=None if tokens is None else tokens.authenticate,
-        limits=Limits(frame_bytes_max=config.frame_bytes_max, body_bytes_max=config.body_bytes_max),
+        limits=_limits(config),
         version=_version(),
     )
     access = Access(config.host, config.host_names, config.origins)
     return Server(context=context, access=access, connections_max=config.connections_max)
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        frame_bytes_max=config.frame_bytes_max,
+        text_frame_bytes_max=min(config.text_frame_bytes_max, config.frame_bytes_max),
+        http_body_bytes_max=config.http_body_bytes_max,
+        body_bytes_max=config.body_bytes_max,
+    )
 
 
 async def _serve(config: Config, heap: Heap) -> ExitCode:

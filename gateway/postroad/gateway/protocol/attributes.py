@@ -1,22 +1,22 @@
-"""Attributes of published messages: a scalar for the whole frame, or a column with an entry a message (docs §4).
+"""Attributes in publish frames, as their sender names them: columns, scalars, and scalars of single messages (docs/protocol.md §4).
 
-``deliver_at`` is a delay from when the frame arrives, by the wall clock: engines know only ``delay_ms``, which no jump of that clock
-makes shorter.
+What a value may be is said in ``postroad.broker.attributes``; here is which field of the frame it came from. ``deliver_at`` is a delay from when
+the frame arrives: engines know only ``delay_ms``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from typing import Any
 
-from postroad.broker.clock import wall_ms
-from postroad.broker.errors import InvalidRequest, LimitExceeded, PostroadError
+from postroad.broker.attributes import COLUMNS, FIELDS, SCALARS, check_attribute, check_keys_alone, column_of
+from postroad.broker.checks import checked_integer, invalid
+from postroad.broker.errors import InvalidRequest
 from postroad.broker.limits import Limits
 
-from .fields import JSON_INT_MAX, invalid
-
-Check = Callable[[object, str, Limits], None]
-"""Raises for a value that its attribute cannot have; gets the value, the field's name and the limits."""
+_DUE = "deliver_at"
+_DUES = "delivers_at"
 
 
 def columns_of(frame: Mapping[str, Any], count: int, limits: Limits) -> dict[str, Any]:
@@ -27,44 +27,7 @@ def columns_of(frame: Mapping[str, Any], count: int, limits: Limits) -> dict[str
             with a delay or a priority, or a delay together with ``deliver_at``.
         LimitExceeded: a message's headers are too many or too large.
     """
-    return _together(_checked(frame, count, limits), count, limits)
-
-
-def _checked(frame: Mapping[str, Any], count: int, limits: Limits) -> dict[str, Any]:
-    """Each attribute for itself."""
-    found: dict[str, Any] = {}
-    for field in frame.keys() & _FIELDS:
-        value = frame[field]
-        if value is None:
-            continue
-        scalar = SCALARS.get(field)
-        if scalar is not None and (field != "headers" or type(value) is not list):
-            scalar(value, field, limits)
-        else:
-            _check_column(field, value, count, limits)
-        found[field] = value
-    return found
-
-
-def _together(found: dict[str, Any], count: int, limits: Limits) -> dict[str, Any]:
-    """What attributes mean to each other."""
-    if "deliver_at" in found or "delivers_at" in found:
-        _delay_until(found, count, limits)
-    if ("key" in found or "keys" in found) and not _EXCLUDED_BY_KEY.isdisjoint(found):
-        _check_keys_alone(found, count)
-    return found
-
-
-def _delay_until(found: dict[str, Any], count: int, limits: Limits) -> None:
-    now_ms = wall_ms()
-    due, delays = _column(found, "deliver_at", count), _column(found, "delay_ms", count)
-    if any(at is not None and delay is not None for at, delay in zip(due, delays, strict=True)):
-        raise InvalidRequest("A message has either delay_ms or deliver_at.", field="deliver_at")
-    if any(at is not None and at - now_ms > limits.delay_ms_max for at in due):
-        raise invalid("deliver_at", f"at most {limits.delay_ms_max} milliseconds ahead")
-    for name in ("deliver_at", "delivers_at", "delay_ms"):
-        found.pop(name, None)
-    found["delays_ms"] = [delay if at is None else max(at - now_ms, 0) for at, delay in zip(due, delays, strict=True)]
+    return _together(_checked(frame, count, limits), _dues(frame, count), count, limits)
 
 
 def columns_from_messages(frame: Mapping[str, Any], messages: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
@@ -72,12 +35,13 @@ def columns_from_messages(frame: Mapping[str, Any], messages: list[dict[str, Any
 
     Raises: as ``columns_of``; fields are named ``messages[i].field``.
     """
-    columns = _checked(frame, len(messages), limits)
+    count = len(messages)
+    columns = _checked(frame, count, limits)
     for scalar, column in COLUMNS.items():
         if scalar == "type" or not any(message.get(scalar) is not None for message in messages):
             continue
         common = columns.pop(scalar, None)
-        entries = list(common) if type(common) is list else [common] * len(messages)
+        entries = list(common) if type(common) is list else [common] * count
         if column != scalar:
             entries = columns.pop(column, entries)
         check = SCALARS[scalar]
@@ -87,90 +51,45 @@ def columns_from_messages(frame: Mapping[str, Any], messages: list[dict[str, Any
                 check(value, f"messages[{index}].{scalar}", limits)
                 entries[index] = value
         columns[column] = entries
-    return _together(columns, len(messages), limits)
+    dues = _dues(frame, count)
+    for index, message in enumerate(messages):
+        if message.get(_DUE) is not None:
+            dues = dues or [None] * count
+            dues[index] = checked_integer(message[_DUE], f"messages[{index}].{_DUE}", 0)
+    return _together(columns, dues, count, limits)
 
 
-def _check_column(field: str, value: object, count: int, limits: Limits) -> None:
-    if type(value) is not list or len(value) != count:
-        raise invalid(field, f"an array with one entry for each of the {count} messages")
-    check = SCALARS[_SCALAR_OF[field]]
-    for index, entry in enumerate(value):
-        if entry is not None:
-            try:
-                check(entry, field, limits)
-            except PostroadError as error:
-                error.details.setdefault("index", index)
-                raise
+def _checked(frame: Mapping[str, Any], count: int, limits: Limits) -> dict[str, Any]:
+    """Each attribute for itself."""
+    found: dict[str, Any] = {}
+    for field in frame.keys() & FIELDS:
+        value = frame[field]
+        if value is not None:
+            check_attribute(field, value, count, limits)
+            found[field] = value
+    return found
 
 
-def _check_keys_alone(found: Mapping[str, Any], count: int) -> None:
-    keys = _column(found, "key", count)
-    for other in ("delay_ms", "priority"):
-        values = _column(found, other, count)
-        if any(key is not None and value for key, value in zip(keys, values, strict=True)):
-            raise InvalidRequest(f"A message with an ordering key cannot have {other}.", field=other)
+def _dues(frame: Mapping[str, Any], count: int) -> list[int | None] | None:
+    """The times of delivery that the frame itself has, one for each message; None: none."""
+    column = frame.get(_DUES)
+    if column is not None:
+        if type(column) is not list or len(column) != count:
+            raise invalid(_DUES, f"an array with one entry for each of the {count} messages")
+        return [None if at is None else checked_integer(at, _DUES, 0) for at in column]
+    due = frame.get(_DUE)
+    return None if due is None else [checked_integer(due, _DUE, 0)] * count
 
 
-def _column(found: Mapping[str, Any], scalar: str, count: int) -> list[Any]:
-    column: list[Any] | None = found.get(COLUMNS[scalar])
-    return column if column is not None else [found.get(scalar)] * count
-
-
-def _type(value: object, field: str, limits: Limits) -> None:
-    if value not in ("json", "text", "bytes"):
-        raise invalid(field, '"json", "text" or "bytes"')
-
-
-def _headers(value: object, field: str, limits: Limits) -> None:
-    if type(value) is not dict:
-        raise invalid(field, "an object of strings")
-    if len(value) > limits.headers_max:
-        raise LimitExceeded(
-            f"A message may have {limits.headers_max} headers.", limit="headers_max", value=limits.headers_max
-        )
-    size = 0
-    for name, text in value.items():
-        if type(text) is not str:
-            raise invalid(field, "an object of strings")
-        size += len(name.encode()) + len(text.encode())
-    if size > limits.headers_bytes_max:
-        raise LimitExceeded(
-            f"A message's headers may have {limits.headers_bytes_max} bytes.",
-            limit="headers_bytes_max",
-            value=limits.headers_bytes_max,
-        )
-
-
-def _integer(low: int, high: Callable[[Limits], int]) -> Check:
-    def check(value: object, field: str, limits: Limits) -> None:
-        if type(value) is not int or not low <= value <= high(limits):
-            raise invalid(field, f"an integer from {low} to {high(limits)}")
-
-    return check
-
-
-def _string(bytes_max: int) -> Check:
-    def check(value: object, field: str, limits: Limits) -> None:
-        if type(value) is not str or not 0 < len(value.encode()) <= bytes_max:
-            raise invalid(field, f"a string of 1 to {bytes_max} bytes")
-
-    return check
-
-
-SCALARS: dict[str, Check] = {
-    "type": _type,
-    "headers": _headers,
-    "delay_ms": _integer(0, lambda limits: limits.delay_ms_max),
-    "deliver_at": _integer(0, lambda limits: JSON_INT_MAX),
-    "dedup_key": _string(200),
-    "priority": _integer(0, lambda limits: 9),
-    "key": _string(128),
-    "expire_ms": _integer(1, lambda limits: JSON_INT_MAX),
-}
-COLUMNS = {
-    "type": "types", "headers": "headers", "delay_ms": "delays_ms", "deliver_at": "delivers_at",
-    "dedup_key": "dedup_keys", "priority": "priorities", "key": "keys", "expire_ms": "expires_ms",
-}  # fmt: skip
-_SCALAR_OF = {column: scalar for scalar, column in COLUMNS.items()}
-_FIELDS = frozenset(SCALARS) | frozenset(_SCALAR_OF)
-_EXCLUDED_BY_KEY = frozenset({"delay_ms", "delays_ms", "priority", "priorities"})
+def _together(found: dict[str, Any], dues: list[int | None] | None, count: int, limits: Limits) -> dict[str, Any]:
+    """What attributes mean to each other."""
+    if dues is not None:
+        now_ms, delays = int(time.time() * 1000), column_of(found, "delay_ms", count)
+        if any(at is not None and delay is not None for at, delay in zip(dues, delays, strict=True)):
+            raise InvalidRequest("A message has either delay_ms or deliver_at.", field=_DUE)
+        if any(at is not None and at - now_ms > limits.delay_ms_max for at in dues):
+            raise invalid(_DUE, f"at most {limits.delay_ms_max} milliseconds ahead")
+        found.pop("delay_ms", None)
+        found["delays_ms"] = [d if at is None else max(at - now_ms, 0) for at, d in zip(dues, delays, strict=True)]
+    check_keys_alone(found, count)
+    return found

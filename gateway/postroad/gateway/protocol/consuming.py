@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-from postroad.broker.engine.engine import Completion, ConsumeSpec, LogLine, Nack, Progress, PublishBatch, SettleBatch
-from postroad.broker.errors import InvalidRequest, LimitExceeded
-from postroad.broker.limits import Limits
+from msgspec import Raw
+from postroad.broker.checks import checked_integer, checked_list, invalid
+from postroad.broker.engine.engine import (
+    LEVELS,
+    Completion,
+    ConsumeSpec,
+    LogLine,
+    Nack,
+    Progress,
+    PublishBatch,
+    SettleBatch,
+)
+from postroad.broker.errors import InvalidRequest
+from postroad.broker.limits import INTEGER_MAX, Limits
 from postroad.broker.names import consumer_name
+from postroad.broker.users_json import check_result_size
 
 from .fields import (
-    JSON_INT_MAX,
     boolean,
     bounded,
     integer,
-    invalid,
     objects,
     queue_of,
     ranges,
@@ -26,14 +35,7 @@ from .fields import (
     target_of,
 )
 from .publishing import inline_batch
-
-REASON_LENGTH_MAX = 1000
-NOTE_LENGTH_MAX = 200
-LOG_LENGTH_MAX = 2000
-LEVELS = ("debug", "info", "warn", "error")
-
-_PLAIN = frozenset(("number", "result"))
-"""A completion with nothing else is what a handler's return value makes: there are many of these."""
+from .slices import PlainDone
 
 
 def consume_spec(request: Mapping[str, Any], limits: Limits, *, consumer: str, client: str) -> ConsumeSpec:
@@ -58,7 +60,7 @@ def consume_spec(request: Mapping[str, Any], limits: Limits, *, consumer: str, c
         declare=boolean(request, "declare", True),
         resume=string(request, "resume", 200),
         held=_held(request.get("held", []), limits),
-        begun=integer(request, "begun", 0, JSON_INT_MAX) or 0,
+        begun=integer(request, "begun", 0) or 0,
         reports_begun=boolean(request, "reports_begun", False),
     )
 
@@ -76,7 +78,7 @@ def _held(value: object, limits: Limits) -> list[tuple[int, int, int]]:
         if type(item) is not list or len(item) != 3 or not all(type(part) is int for part in item):
             raise invalid("held", expected)
         number, count, sequence = item
-        if not (1 <= number <= JSON_INT_MAX and 1 <= count <= limits.prefetch_max and 0 <= sequence <= JSON_INT_MAX):
+        if not (1 <= number <= INTEGER_MAX and 1 <= count <= limits.prefetch_max and 0 <= sequence <= INTEGER_MAX):
             raise invalid("held", expected)
         held.append((number, count, sequence))
     return held
@@ -84,62 +86,66 @@ def _held(value: object, limits: Limits) -> list[tuple[int, int, int]]:
 
 def settle_batch(request: Mapping[str, Any], limits: Limits, body_bytes_max: int) -> SettleBatch:
     """Raises: InvalidRequest, InvalidName, LimitExceeded."""
-    batch = SettleBatch()
+    batch = SettleBatch(checked=True)
     if "ack" in request:
-        batch.acks = ranges(request["ack"], "ack")
+        batch.acks = ranges(request["ack"], "ack", limits)
     if "begun" in request:
-        batch.begun = integer(request, "begun", 0, JSON_INT_MAX)
+        batch.begun = integer(request, "begun", 0)
     if "nack" in request:
-        batch.nacks = [_nack(item, f"nack[{i}]", limits) for i, item in enumerate(objects(request["nack"], "nack"))]
+        batch.nacks = [_nack(item, f"nack[{i}]", limits) for i, item in enumerate(_items(request, "nack", limits))]
     if "release" in request:
-        batch.releases = ranges(request["release"], "release")
+        batch.releases = ranges(request["release"], "release", limits)
     if "extend" in request:
-        batch.extends = ranges(request["extend"], "extend")
+        batch.extends = ranges(request["extend"], "extend", limits)
         batch.lease_ms = lease_of(request, limits)
     if "progress" in request:
-        items = objects(request["progress"], "progress")
-        batch.progress = [_progress(item, f"progress[{index}].") for index, item in enumerate(items)]
+        items = _items(request, "progress", limits)
+        batch.progress = [_progress(item, f"progress[{index}].", limits) for index, item in enumerate(items)]
     if "log" in request:
-        batch.log = [_log_line(item, f"log[{i}].") for i, item in enumerate(objects(request["log"], "log"))]
+        batch.log = [_log_line(item, f"log[{i}].", limits) for i, item in enumerate(_items(request, "log", limits))]
     if "done" in request:
-        items = objects(request["done"], "done")
-        batch.completions = [_done(item, index, limits, body_bytes_max) for index, item in enumerate(items)]
+        done = checked_list(request["done"], "done", limits.settle_items_max, "settle_items_max")
+        batch.completions = [_done(item, index, limits, body_bytes_max) for index, item in enumerate(done)]
     return batch
 
 
+def _items(request: Mapping[str, Any], field: str, limits: Limits) -> list[dict[str, Any]]:
+    return objects(request[field], field, limits.settle_items_max, "settle_items_max")
+
+
 def _nack(item: Mapping[str, Any], field: str, limits: Limits) -> Nack:
-    first = required(integer(item, "number", 1, JSON_INT_MAX, f"{field}."), f"{field}.number")
-    last = integer(item, "last", first, JSON_INT_MAX, f"{field}.")
+    first = required(integer(item, "number", 1, prefix=f"{field}."), f"{field}.number")
+    last = integer(item, "last", first, prefix=f"{field}.")
     return Nack(
         first=first,
         last=first if last is None else last,
         delay_ms=integer(item, "delay_ms", 0, limits.delay_ms_max, f"{field}."),
-        reason=string(item, "reason", REASON_LENGTH_MAX, f"{field}."),
+        reason=string(item, "reason", limits.reason_bytes_max, f"{field}."),
         dead=boolean(item, "dead", False, f"{field}."),
     )
 
 
-def _progress(item: Mapping[str, Any], prefix: str) -> Progress:
+def _progress(item: Mapping[str, Any], prefix: str, limits: Limits) -> Progress:
     return Progress(
-        number=required(integer(item, "number", 1, JSON_INT_MAX, prefix), prefix + "number"),
+        number=required(integer(item, "number", 1, prefix=prefix), prefix + "number"),
         percent=integer(item, "percent", 0, 100, prefix),
-        note=string(item, "note", NOTE_LENGTH_MAX, prefix),
+        note=string(item, "note", limits.note_bytes_max, prefix),
     )
 
 
-def _log_line(item: Mapping[str, Any], prefix: str) -> LogLine:
-    number = required(integer(item, "number", 1, JSON_INT_MAX, prefix), prefix + "number")
-    text, level = log_text(item, prefix)
+def _log_line(item: Mapping[str, Any], prefix: str, limits: Limits) -> LogLine:
+    number = required(integer(item, "number", 1, prefix=prefix), prefix + "number")
+    text, level = log_text(item, prefix, limits)
     return LogLine(number=number, text=text, level=level)
 
 
-def log_text(item: Mapping[str, Any], prefix: str) -> tuple[str, str]:
+def log_text(item: Mapping[str, Any], prefix: str, limits: Limits) -> tuple[str, str]:
     """Text and level of a log line; shared with HTTP.
 
     Raises:
         InvalidRequest.
     """
-    text, level = string(item, "text", LOG_LENGTH_MAX, prefix), item.get("level", "info")
+    text, level = string(item, "text", limits.log_bytes_max, prefix), item.get("level", "info")
     if text is None:
         raise InvalidRequest(f"{prefix}text is missing.", field=f"{prefix}text")
     if level not in LEVELS:
@@ -147,13 +153,17 @@ def log_text(item: Mapping[str, Any], prefix: str) -> tuple[str, str]:
     return text, level
 
 
-def _done(item: Mapping[str, Any], index: int, limits: Limits, body_bytes_max: int) -> Completion:
-    number = item.get("number")
-    if type(number) is int and 1 <= number <= JSON_INT_MAX and item.keys() <= _PLAIN:
-        return Completion(number=number, result=_result(item.get("result"), limits))
+def _done(item: PlainDone | Mapping[str, Any], index: int, limits: Limits, body_bytes_max: int) -> Completion:
+    if type(item) is PlainDone:
+        number = item.number
+        if not 1 <= number <= INTEGER_MAX:
+            checked_integer(number, f"done[{index}].number", 1)
+        return Completion(number=number, result=_result(item.result, limits))
+    if type(item) is not dict:
+        raise invalid("done", "an array of objects")
     field = f"done[{index}]"
     numbers, results = _done_numbers(item, field, limits)
-    frames = objects(item.get("publish", []), f"{field}.publish")
+    frames = objects(item.get("publish", []), f"{field}.publish", limits.settle_items_max, "settle_items_max")
     if any("frame" in frame for frame in frames):
         raise InvalidRequest(
             "A publish inside done is not numbered: it is part of the settle.", field=f"{field}.publish"
@@ -169,9 +179,9 @@ def _done(item: Mapping[str, Any], index: int, limits: Limits, body_bytes_max: i
 def _done_numbers(item: Mapping[str, Any], field: str, limits: Limits) -> tuple[list[int], list[bytes | None]]:
     """The deliveries that are done together, and the result of each: ``number`` and ``result``, or ``numbers`` and ``results``."""
     if "numbers" not in item:
-        number = required(integer(item, "number", 1, JSON_INT_MAX, f"{field}."), f"{field}.number")
+        number = required(integer(item, "number", 1, prefix=f"{field}."), f"{field}.number")
         return [number], [_result(item.get("result"), limits)]
-    found = ranges(item["numbers"], f"{field}.numbers")
+    found = ranges(item["numbers"], f"{field}.numbers", limits)
     count = sum(last - first + 1 for first, last in found)
     if "number" in item or not 1 <= count <= limits.prefetch_max:
         raise invalid(f"{field}.numbers", f"1 to {limits.prefetch_max} delivery numbers, instead of number")
@@ -188,14 +198,11 @@ def _done_numbers(item: Mapping[str, Any], field: str, limits: Limits) -> tuple[
     return numbers, [_result(result, limits) for result in results]
 
 
-def _result(value: object, limits: Limits) -> bytes | None:
-    result = orjson.dumps(value) if value is not None else None
-    if result is not None and len(result) > limits.result_bytes_max:
-        raise LimitExceeded(
-            f"A result may have {limits.result_bytes_max} bytes of JSON.",
-            limit="result_bytes_max",
-            value=limits.result_bytes_max,
-        )
+def _result(value: Raw | None, limits: Limits) -> bytes | None:
+    """The bytes of a result, which the frame has proven to be JSON; ``null`` is none."""
+    if value is None or (result := bytes(value)) == b"null":
+        return None
+    check_result_size(result, limits)
     return result
 
 

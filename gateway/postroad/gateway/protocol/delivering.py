@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+from postroad.broker.attributes import COLUMNS
 from postroad.broker.engine.engine import Buffer, DeliveryBatch
 
-from .attributes import COLUMNS
 from .bodies import from_bytes
 from .frame import encode_binary
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from postroad.broker.errors import InvalidName, InvalidRequest, LimitExceeded, PostroadError
+from postroad.broker.checks import (
+    checked_integer,
+    checked_list,
+    checked_range,
+    checked_start,
+    checked_text,
+    exceeded,
+    invalid,
+)
+from postroad.broker.errors import InvalidName, InvalidRequest, PostroadError
+from postroad.broker.limits import INTEGER_MAX, Limits
 from postroad.broker.names import queue_name, topic_name
 
-JSON_INT_MAX = 2**53 - 1
 
-
-def invalid(field: str, expected: str) -> InvalidRequest:
-    return InvalidRequest(f"{field} must be {expected}.", field=field)
-
-
-def integer(request: Mapping[str, Any], field: str, low: int, high: int, prefix: str = "") -> int | None:
+def integer(request: Mapping[str, Any], field: str, low: int, high: int = INTEGER_MAX, prefix: str = "") -> int | None:
     """An optional integer; absent and ``null`` are the same.
 
     Raises:
         InvalidRequest: another type, or out of range.
     """
     value = request.get(field)
-    if value is None:
-        return None
-    if type(value) is not int or not low <= value <= high:
-        raise invalid(prefix + field, f"an integer from {low} to {high}")
-    return value
+    return None if value is None else checked_integer(value, prefix + field, low, high)
 
 
 def bounded(request: Mapping[str, Any], field: str, low: int, limit: str, high: int) -> int | None:
@@ -36,9 +36,9 @@ def bounded(request: Mapping[str, Any], field: str, low: int, limit: str, high: 
         InvalidRequest: another type, or below ``low``.
         LimitExceeded: above ``high``.
     """
-    value = integer(request, field, low, JSON_INT_MAX)
+    value = integer(request, field, low)
     if value is not None and value > high:
-        raise LimitExceeded(f"{field} may be at most {high}.", limit=limit, value=high)
+        raise exceeded(f"{field} may be at most {high}.", limit, high)
     return value
 
 
@@ -57,14 +57,10 @@ def boolean(request: Mapping[str, Any], field: str, default: bool, prefix: str =
     return value
 
 
-def string(request: Mapping[str, Any], field: str, length_max: int, prefix: str = "") -> str | None:
-    """An optional string of at most ``length_max`` characters that UTF-8 can hold."""
+def string(request: Mapping[str, Any], field: str, bytes_max: int, prefix: str = "") -> str | None:
+    """An optional string of at most ``bytes_max`` bytes of UTF-8."""
     value = request.get(field)
-    if value is None:
-        return None
-    if type(value) is not str or len(value) > length_max:
-        raise invalid(prefix + field, f"a string of at most {length_max} characters")
-    return value
+    return None if value is None else checked_text(value, prefix + field, bytes_max)
 
 
 def queue_of(request: Mapping[str, Any], field: str = "queue") -> str:
@@ -106,39 +102,31 @@ def start_of(request: Mapping[str, Any], field: str = "from") -> str | tuple[str
         InvalidRequest: anything else.
     """
     given = request.get(field)
-    if given is None:
-        return "latest"
-    if isinstance(given, str) and given in ("earliest", "latest"):
-        return given
-    if type(given) is dict and len(given) == 1:
-        ((kind, value),) = given.items()
-        if kind in ("offset", "at", "last") and type(value) is int and 0 <= value <= JSON_INT_MAX:
-            return kind, value
-    raise invalid(field, '"earliest", "latest", {"offset": n}, {"at": milliseconds} or {"last": n}')
+    return "latest" if given is None else checked_start(given, field)
 
 
-def ranges(value: object, field: str) -> list[tuple[int, int]]:
+def ranges(value: object, field: str, limits: Limits) -> list[tuple[int, int]]:
     """``[[first, last], …]``, inclusive, from 1.
 
     Raises:
-        InvalidRequest: anything else.
+        InvalidRequest: anything else. LimitExceeded: too many.
     """
-    if type(value) is not list:
-        raise invalid(field, "an array of [first, last]")
     out: list[tuple[int, int]] = []
-    for item in value:
+    for item in checked_list(value, field, limits.settle_items_max, "settle_items_max"):
         if type(item) is not list or len(item) != 2:
             raise invalid(field, "an array of [first, last]")
         first, last = item
-        if type(first) is not int or type(last) is not int or not 1 <= first <= last <= JSON_INT_MAX:
-            raise invalid(field, "an array of [first, last] with 1 ≤ first ≤ last")
+        if type(first) is not int or type(last) is not int or not 1 <= first <= last <= INTEGER_MAX:
+            checked_range(first, last, field)
         out.append((first, last))
     return out
 
 
-def objects(value: object, field: str) -> list[dict[str, Any]]:
+def objects(value: object, field: str, items_max: int, limit: str) -> list[dict[str, Any]]:
+    """Raises: InvalidRequest: no array of objects. LimitExceeded: more than ``items_max``, the bound ``limit``."""
     if type(value) is not list or not all(type(item) is dict for item in value):
         raise invalid(field, "an array of objects")
+    checked_list(value, field, items_max, limit)
     return value
 
 

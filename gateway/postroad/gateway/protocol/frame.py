@@ -18,12 +18,28 @@ from typing import Any
 
 import orjson
 from postroad.broker.errors import InvalidRequest
+from postroad.broker.limits import LIMITS
 
+from . import slices
 from .opcodes import BROKEN_FRAME, Violation
 
-HEADER_BYTES_MAX = 1024 * 1024
+HEADER_BYTES_MAX = LIMITS.header_bytes_max
+"""Not to be configured: clients know it."""
 
 Header = dict[str, Any]
+"""A request: users' values in it are slices (``slices.py``)."""
+
+
+class Unreadable(InvalidRequest):
+    """A request that is JSON, but holds something that nobody could write again, such as half of a surrogate pair.
+
+    Attributes:
+        request_id: What to answer; None: it cannot be told.
+    """
+
+    def __init__(self, message: str, request_id: int | None) -> None:
+        super().__init__(message)
+        self.request_id = request_id
 
 
 def decode_binary(data: bytes) -> tuple[Header, memoryview]:
@@ -31,6 +47,7 @@ def decode_binary(data: bytes) -> tuple[Header, memoryview]:
 
     Raises:
         Violation: shorter than it says, not a JSON object, or sizes that do not add up.
+        Unreadable.
     """
     size = int.from_bytes(data[:4])
     start = 4 + size
@@ -39,15 +56,30 @@ def decode_binary(data: bytes) -> tuple[Header, memoryview]:
     if size > HEADER_BYTES_MAX:
         raise Violation(BROKEN_FRAME, f"a frame's header may have {HEADER_BYTES_MAX} bytes")
     view = memoryview(data)
-    try:
-        header = orjson.loads(view[4:start])
-    except orjson.JSONDecodeError:
-        header = None
+    header = None
+    if data.find(b'"done":', 4, start) < 0:  # where results are there is no use in parsing them first
+        try:
+            header = orjson.loads(view[4:start])
+        except orjson.JSONDecodeError:
+            header = None
+    if header is None or (type(header) is dict and not slices.USERS.isdisjoint(header)):
+        header = _sliced(data[4:start])
     if type(header) is not dict:
         raise Violation(BROKEN_FRAME, "the frame's header is not a JSON object")
     bodies = view[start:]
     check_sizes(header.get("sizes"), len(bodies))
     return header, bodies
+
+
+def _sliced(text: bytes) -> Any:
+    """Raises: Unreadable, Violation."""
+    try:
+        text.decode()
+        return slices.parse(text)
+    except ValueError as error:
+        if (request_id := slices.request_id(text)) is not None:
+            raise Unreadable(f"The frame's header cannot be read: {error}.", request_id) from None
+        raise Violation(BROKEN_FRAME, "the frame's header is not a JSON object") from None
 
 
 def check_sizes(sizes: object, total: int) -> None:
@@ -78,13 +110,14 @@ def decode_text(text: str) -> Header:
     """The header of a text frame.
 
     Raises:
-        InvalidRequest: not a JSON object.
+        InvalidRequest: not a JSON object. Unreadable.
         Violation: it has ``sizes`` that name bodies, which a text frame cannot carry.
     """
+    data = text.encode()
     try:
-        header = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"A text frame must be JSON: {error.msg} at character {error.pos}.") from None
+        header = slices.parse(data)
+    except ValueError as error:
+        raise Unreadable(f"A text frame must be JSON: {error}.", slices.request_id(data)) from None
     if type(header) is not dict:
         raise InvalidRequest("A text frame must be a JSON object.")
     if "sizes" in header:

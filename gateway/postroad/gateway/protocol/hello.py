@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .fields import invalid, string
+from postroad.broker.checks import invalid
+
+from .fields import string
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 TOKEN_LENGTH_MAX = 8192
+NAME_BYTES_MAX = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,8 @@ def parse_hello(request: Mapping[str, Any]) -> Hello:
     client = request.get("client")
     if client is not None and type(client) is not dict:
         raise invalid("client", "an object")
-    name = string(client, "name", 60, "client.") if client else None
-    version = string(client, "version", 60, "client.") if client else None
+    name = string(client, "name", NAME_BYTES_MAX, "client.") if client else None
+    version = string(client, "version", NAME_BYTES_MAX, "client.") if client else None
     if any(part is not None and not part.isprintable() for part in (name, version)):
         raise invalid("client", "printable text")
     wanted = request.get("format")

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from postroad.broker.attributes import check_headers
+from postroad.broker.checks import checked_list, checked_text, invalid
+from postroad.broker.engine.bounds import CRON_BYTES_MAX, ID_BYTES_MAX
 from postroad.broker.engine.engine import WatchSpec
 from postroad.broker.errors import InvalidRequest
+from postroad.broker.limits import LIMITS
 
 from ..auth.rights import Verb
-from .fields import JSON_INT_MAX, boolean, integer, invalid, queue_of, required, start_of, string, target_of
+from .fields import boolean, integer, queue_of, required, start_of, string, target_of
 
-ID_LENGTH_MAX = 100
-LIST_MAX = 10_000
 PAGE_MAX, PAGE_DEFAULT = 200, 50
 EVENTS_MAX = 1000
+SEARCH_BYTES_MAX = 800
 
 QUERIES = (
     "overview", "queues", "queue", "messages", "message", "logs", "events", "streams", "stream", "offset", "schedules",
@@ -43,14 +46,14 @@ def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
             raise invalid("state", "one of " + ", ".join(STATES))
         limit = integer(request, "limit", 1, PAGE_MAX)
         args |= {"state": state, "limit": PAGE_DEFAULT if limit is None else limit}
-        after = integer(request, "after", 0, JSON_INT_MAX)
+        after = integer(request, "after", 0)
         if after is not None:
             args["after"] = after
         args |= _search(request)
     elif what in ("stream", "offset"):
         args["stream"] = queue_of(request, "stream")
         if what == "offset":
-            args["at"] = required(integer(request, "at", 0, JSON_INT_MAX), "at")
+            args["at"] = required(integer(request, "at", 0), "at")
     elif what in ("message", "logs"):
         args["message"] = message_id(request, "message")
     elif what == "events":
@@ -78,9 +81,9 @@ def operate_args(do: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
         return do, args | {"message": message_id(request, "message"), "with": given}
     if do == "discard" or (do == "redrive" and request.get("messages") is not None):
         args["messages"] = _ids(request)
-    if do == "redrive" and (limit := integer(request, "limit", 1, JSON_INT_MAX)) is not None:
+    if do == "redrive" and (limit := integer(request, "limit", 1)) is not None:
         args["limit"] = limit
-    if do == "pause" and (reason := string(request, "reason", 200)) is not None:
+    if do == "pause" and (reason := string(request, "reason", LIMITS.note_bytes_max)) is not None:
         args["reason"] = reason
     return do, args
 
@@ -98,7 +101,7 @@ def watch_spec(request: Mapping[str, Any]) -> WatchSpec:
         name = queue_of(request)
     return WatchSpec(
         queue=name,
-        from_position=integer(request, "from", 0, JSON_INT_MAX),
+        from_position=integer(request, "from", 0),
         last=integer(request, "last", 0, 1000) or 0,
     )
 
@@ -121,12 +124,11 @@ def bind_args(request: Mapping[str, Any]) -> dict[str, Any]:
 def _search(request: Mapping[str, Any]) -> dict[str, Any]:
     args: dict[str, Any] = {}
     for field in ("text", "key"):
-        if (value := string(request, field, 200)) is not None:
+        if (value := string(request, field, SEARCH_BYTES_MAX)) is not None:
             args[field] = value
     headers = request.get("headers")
     if headers is not None:
-        if type(headers) is not dict or not all(type(value) is str for value in headers.values()):
-            raise invalid("headers", "an object of strings")
+        check_headers(headers, "headers", LIMITS)
         args["headers"] = headers
     return args
 
@@ -137,7 +139,7 @@ def _stream_args(do: str, request: Mapping[str, Any]) -> dict[str, Any]:
         start_of(request, "to")
         return args | {"group": queue_of(request, "group"), "to": request.get("to") or "latest"}
     for field in ("first", "last"):
-        if (offset := integer(request, field, 0, JSON_INT_MAX)) is not None:
+        if (offset := integer(request, field, 0)) is not None:
             args[field] = offset
     return args | {"queue": queue_of(request), "dry_run": boolean(request, "dry_run", False)}
 
@@ -149,9 +151,9 @@ def _schedule(do: str, request: Mapping[str, Any]) -> dict[str, Any]:
     kind, name = target_of(request, topics=True)
     args[kind] = name
     for field in ("cron", "zone"):
-        if (text := string(request, field, 200)) is not None:
+        if (text := string(request, field, CRON_BYTES_MAX)) is not None:
             args[field] = text
-    if (every_ms := integer(request, "every_ms", 1000, JSON_INT_MAX)) is not None:
+    if (every_ms := integer(request, "every_ms", 1000)) is not None:
         args["every_ms"] = every_ms
     message = request.get("message")
     if type(message) is not dict:
@@ -160,20 +162,18 @@ def _schedule(do: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sub_of(request: Mapping[str, Any]) -> int:
-    return required(integer(request, "sub", 0, JSON_INT_MAX), "sub")
+    return required(integer(request, "sub", 0), "sub")
 
 
 def message_id(request: Mapping[str, Any], field: str) -> str:
     value = request.get(field)
     if value is None:
         raise InvalidRequest(f"{field} is missing.", field=field)
-    if type(value) is not str or not 0 < len(value) <= ID_LENGTH_MAX:
-        raise invalid(field, "a message's id")
-    return value
+    return checked_text(value, field, ID_BYTES_MAX, 1)
 
 
 def _ids(request: Mapping[str, Any]) -> list[str]:
     value = request.get("messages")
-    if type(value) is not list or not 0 < len(value) <= LIST_MAX:
-        raise invalid("messages", f"an array of 1 to {LIST_MAX} ids")
-    return [message_id({"messages": item}, "messages") for item in value]
+    if not checked_list(value, "messages", LIMITS.ids_max, "ids_max"):
+        raise invalid("messages", "an array of ids, at least one")
+    return [message_id({"messages": item}, "messages") for item in request["messages"]]

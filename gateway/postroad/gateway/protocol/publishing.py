@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from postroad.broker.checks import exceeded, invalid
 from postroad.broker.engine.engine import Buffer, PublishBatch
 from postroad.broker.errors import InvalidRequest, LimitExceeded
 from postroad.broker.limits import Limits
+from postroad.broker.users_json import stored_body
 
 from .attributes import columns_from_messages, columns_of
-from .bodies import to_bytes
 from .fields import boolean, integer, objects, queue_of, target_of
 
 _PLAIN = frozenset({"op", "id", "queue", "frame", "sizes", "declare", "stream", "topic", "mandatory"})
@@ -40,8 +41,9 @@ def publish_batch(frame: Mapping[str, Any], bodies: Buffer, limits: Limits, body
         raise _too_large(body_bytes_max)
     attributes = columns_of(frame, count, limits) if frame.keys() - _PLAIN else {}
     batch = PublishBatch(
-        queue=queue, sizes=sizes, bodies=bodies, attributes=attributes, declare=boolean(frame, "declare", True)
-    )
+        queue=queue, sizes=sizes, bodies=bodies, attributes=attributes, declare=boolean(frame, "declare", True),
+        checked=True,
+    )  # fmt: skip
     return batch if kind == "queue" else _of_kind(batch, kind, frame)
 
 
@@ -67,7 +69,7 @@ def inline_batch(
     """A frame whose bodies are inside its ``messages``; raises as ``publish_batch``."""
     if "messages" not in frame:
         raise InvalidRequest("messages is missing.", field="messages")
-    messages = objects(frame["messages"], "messages")
+    messages = objects(frame["messages"], "messages", limits.messages_max, "messages_max")
     _check_count(len(messages), limits, "messages")
     columns = columns_from_messages(frame, messages, limits)
     common = columns.pop("type", None)
@@ -79,9 +81,9 @@ def inline_batch(
         if "body" not in message:
             raise InvalidRequest(f"{field}.body is missing.", field=f"{field}.body")
         form = message.get("type") or (types[index] if types else None) or common or "json"
-        if form not in ("json", "text", "bytes"):
-            raise InvalidRequest(f'{field}.type must be "json", "text" or "bytes".', field=f"{field}.type")
-        body = to_bytes(message["body"], form, f"{field}.body")
+        if type(form) is not str or form not in ("json", "text", "bytes"):
+            raise invalid(f"{field}.type", '"json", "text" or "bytes"')
+        body = stored_body(message["body"], form, f"{field}.body")
         if len(body) > body_bytes_max:
             raise _too_large(body_bytes_max)
         forms.append(form)
@@ -96,6 +98,7 @@ def inline_batch(
         bodies=b"".join(bodies),
         attributes=columns,
         declare=boolean(frame, "declare", True),
+        checked=True,
     )
     return batch if kind == "queue" else _of_kind(batch, kind, frame)
 
@@ -106,7 +109,7 @@ def frame_number(frame: Mapping[str, Any], session: str | None) -> tuple[str, in
     Raises:
         InvalidRequest: the number is not an integer from 1, or there is no session.
     """
-    number = integer(frame, "frame", 1, 2**53 - 1)
+    number = integer(frame, "frame", 1)
     if number is None:
         return None
     if session is None:
@@ -118,10 +121,8 @@ def _check_count(count: int, limits: Limits, field: str) -> None:
     if not count:
         raise InvalidRequest("A publish frame holds at least one message.", field=field)
     if count > limits.messages_max:
-        raise LimitExceeded(
-            f"A publish frame may hold {limits.messages_max} messages.", limit="messages_max", value=limits.messages_max
-        )
+        raise exceeded(f"A publish frame may hold {limits.messages_max} messages.", "messages_max", limits.messages_max)
 
 
 def _too_large(body_bytes_max: int) -> LimitExceeded:
-    return LimitExceeded(f"A body may have {body_bytes_max} bytes.", limit="body_bytes_max", value=body_bytes_max)
+    return exceeded(f"A body may have {body_bytes_max} bytes.", "body_bytes_max", body_bytes_max)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from postroad.broker.checks import invalid
 from postroad.broker.engine.engine import Confirm, Json, ReadSpec, Settled
 from postroad.broker.errors import InvalidRequest, NotAllowed, Unavailable
 
@@ -14,7 +15,7 @@ from .capability import WatchKeys
 from .consumer import Consumer
 from .consuming import consume_spec
 from .context import SessionContext
-from .fields import boolean, bounded, invalid, queue_of, required, start_of, string, target_of
+from .fields import boolean, bounded, queue_of, required, start_of, string, target_of
 from .inspecting import OPERATIONS, bind_args, operate_args, query_args, sub_of, watch_spec
 from .reader import StreamReader
 from .watcher import Watcher, visible_state

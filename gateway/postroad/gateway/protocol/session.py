@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 import orjson
+from postroad.broker.checks import bytes_of, exceeded
 from postroad.broker.engine.engine import Buffer, Confirm, Settled
 from postroad.broker.errors import (
     Internal,
@@ -36,8 +37,8 @@ from .consumer import Consumer
 from .consuming import settle_batch
 from .context import SessionContext
 from .errors import error_frame
-from .fields import JSON_INT_MAX, integer
-from .frame import Header, decode_binary, decode_text, encode_binary
+from .fields import integer
+from .frame import Header, Unreadable, decode_binary, decode_text, encode_binary
 from .hello import Hello, parse_hello
 from .inspecting import sub_of
 from .opcodes import NOT_AUTHENTICATED, Violation
@@ -116,19 +117,26 @@ class Session:
 
     def receive_binary(self, data: bytes) -> None:
         """Raises: Violation: the frame is broken; close the connection with its code."""
-        header, bodies = decode_binary(data)
         if self.is_binary is None:
             self.is_binary = True
+        try:
+            header, bodies = decode_binary(data)
+        except Unreadable as error:
+            self.fail(error.request_id, error)
+            return
         self._accept(header, bodies)
 
     def receive_text(self, text: str) -> None:
         """Raises: Violation: as ``receive_binary``."""
         if self.is_binary is None:
             self.is_binary = False
+        limit = self.context.limits.text_frame_bytes_max
         try:
+            if len(text) > limit or bytes_of(text, "text") > limit:
+                raise exceeded(f"A text frame may have {limit} bytes.", "text_frame_bytes_max", limit)
             header = decode_text(text)
         except PostroadError as error:
-            self.fail(None, error)
+            self.fail(error.request_id if isinstance(error, Unreadable) else None, error)
             return
         self._accept(header, b"")
 
@@ -146,7 +154,7 @@ class Session:
             return
         request_id: int | None = None
         try:
-            request_id = integer(header, "id", 0, JSON_INT_MAX)
+            request_id = integer(header, "id", 0)
             op = header.get("op")
             if op == "publish":  # the one that has to be fast
                 self._ready()

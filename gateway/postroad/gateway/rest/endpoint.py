@@ -6,21 +6,22 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-import orjson
+from postroad.broker.checks import exceeded, invalid
 from postroad.broker.errors import (
     Internal,
     InvalidRequest,
-    LimitExceeded,
     NotAuthenticated,
     PostroadError,
     Unavailable,
 )
+from postroad.broker.limits import INTEGER_MAX
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..auth.rights import Principal
 from ..problem import problem
-from ..protocol.fields import JSON_INT_MAX, invalid, queue_of
+from ..protocol.fields import queue_of
+from ..protocol.slices import parse
 from ..server import Server
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -69,23 +70,24 @@ def principal_of(request: Request) -> Principal:
 
 
 async def body_of(request: Request) -> dict[str, Any]:
-    """The request's JSON object; an empty body is an empty object.
+    """The request's JSON object, users' values in it as slices; an empty body is an empty object.
 
     Raises:
-        InvalidRequest: not a JSON object. LimitExceeded: larger than a frame may be.
+        InvalidRequest: not a JSON object. LimitExceeded: larger than a request may be.
     """
-    limit = server_of(request).context.limits.frame_bytes_max
+    limit = server_of(request).context.limits.http_body_bytes_max
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > limit:
-            raise LimitExceeded(f"A request may have {limit} bytes.", limit="frame_bytes_max", value=limit)
+            raise exceeded(f"A request may have {limit} bytes.", "http_body_bytes_max", limit)
     if not data:
         return {}
     try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body must be JSON: {error.msg} at character {error.pos}.") from None
+        data.decode()
+        body = parse(bytes(data))
+    except ValueError as error:
+        raise InvalidRequest(f"The body must be JSON: {error}.") from None
     if type(body) is not dict:
         raise InvalidRequest("The body must be a JSON object.")
     return body
@@ -95,7 +97,7 @@ def queue_in_path(request: Request) -> str:
     return queue_of(request.path_params)
 
 
-def number_in_query(request: Request, name: str, low: int, high: int = JSON_INT_MAX) -> int | None:
+def number_in_query(request: Request, name: str, low: int, high: int = INTEGER_MAX) -> int | None:
     """Raises: InvalidRequest: not an integer, or out of range."""
     text = request.query_params.get(name)
     if text is None or text == "":

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from postroad.broker.checks import checked_list
 from postroad.broker.engine.engine import LogLine, Nack, SettleBatch
 from postroad.broker.errors import InvalidRequest
+from postroad.broker.limits import Limits
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..auth.rights import Principal
 from ..problem import Json
-from ..protocol.consuming import REASON_LENGTH_MAX, lease_of, log_text
-from ..protocol.fields import boolean, integer, invalid, objects, queue_of, string
+from ..protocol.consuming import lease_of, log_text
+from ..protocol.fields import boolean, integer, objects, queue_of, string
 from .endpoint import (
     api,
     body_of,
@@ -31,7 +33,6 @@ MAX_MESSAGES = 100
 WAIT_MS_MAX = 20_000
 WAIT_MS_MIN = 100
 """Even with ``wait_ms=0`` the engine gets this long to hand something over."""
-RECEIPTS_MAX = 1000
 
 
 @api
@@ -100,19 +101,19 @@ async def settle(request: Request) -> Response:
     body = await body_of(request)
     settling = _Settling(request.app.state.consumers, request.app.state.receipts)
     limits = server_of(request).context.limits
-    for receipt in _strings(body.get("ack", []), "ack"):
+    for receipt in _strings(body.get("ack", []), "ack", limits):
         settling.add(receipt, lambda number, batch: _append(batch, "acks", (number, number)))
-    for index, item in enumerate(objects(body.get("nack", []), "nack")):
-        receipt, fields = _receipt(item, f"nack[{index}]"), _nack_fields(item, f"nack[{index}].", limits.delay_ms_max)
+    for index, item in enumerate(_items(body, "nack", limits)):
+        receipt, fields = _receipt(item, f"nack[{index}]"), _nack_fields(item, f"nack[{index}].", limits)
         settling.add(
             receipt,
             lambda number, batch, fields=fields: _append(batch, "nacks", Nack(first=number, last=number, **fields)),
         )
-    for index, item in enumerate(objects(body.get("extend", []), "extend")):
+    for index, item in enumerate(_items(body, "extend", limits)):
         receipt, lease_ms = _receipt(item, f"extend[{index}]"), lease_of(item, limits)
         settling.add(receipt, lambda number, batch: _append(batch, "extends", (number, number)), lease_ms)
-    for index, item in enumerate(objects(body.get("log", []), "log")):
-        receipt, (text, level) = _receipt(item, f"log[{index}]"), log_text(item, f"log[{index}].")
+    for index, item in enumerate(_items(body, "log", limits)):
+        receipt, (text, level) = _receipt(item, f"log[{index}]"), log_text(item, f"log[{index}].", limits)
         settling.add(
             receipt,
             lambda number, batch, text=text, level=level: _append(
@@ -162,10 +163,13 @@ def _append(batch: SettleBatch, part: str, item: object) -> None:
     setattr(batch, part, [*getattr(batch, part), item])
 
 
-def _strings(value: object, field: str) -> list[str]:
-    if type(value) is not list or len(value) > RECEIPTS_MAX:
-        raise invalid(field, f"an array of at most {RECEIPTS_MAX} receipts")
-    return [_receipt({"receipt": item}, field) for item in value]
+def _strings(value: object, field: str, limits: Limits) -> list[str]:
+    receipts = checked_list(value, field, limits.receipts_max, "receipts_max")
+    return [_receipt({"receipt": item}, field) for item in receipts]
+
+
+def _items(body: Mapping[str, Any], field: str, limits: Limits) -> list[dict[str, Any]]:
+    return objects(body.get(field, []), field, limits.receipts_max, "receipts_max")
 
 
 def _receipt(item: Mapping[str, Any], field: str) -> str:
@@ -175,9 +179,9 @@ def _receipt(item: Mapping[str, Any], field: str) -> str:
     return receipt
 
 
-def _nack_fields(item: Mapping[str, Any], prefix: str, delay_ms_max: int) -> dict[str, Any]:
+def _nack_fields(item: Mapping[str, Any], prefix: str, limits: Limits) -> dict[str, Any]:
     return {
-        "delay_ms": integer(item, "delay_ms", 0, delay_ms_max, prefix),
-        "reason": string(item, "reason", REASON_LENGTH_MAX, prefix),
+        "delay_ms": integer(item, "delay_ms", 0, limits.delay_ms_max, prefix),
+        "reason": string(item, "reason", limits.reason_bytes_max, prefix),
         "dead": boolean(item, "dead", False, prefix),
     }

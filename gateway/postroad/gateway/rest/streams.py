@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from postroad.broker.checks import invalid
 from postroad.broker.engine.engine import DeliveryBatch, ReadSpec
 from postroad.broker.errors import PostroadError
+from postroad.broker.limits import INTEGER_MAX
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..problem import Json
 from ..protocol.delivering import read_messages
-from ..protocol.fields import JSON_INT_MAX, invalid, queue_of
+from ..protocol.fields import queue_of
 from ..protocol.inspecting import PAGE_DEFAULT, PAGE_MAX
 from ..protocol.requests import GROUP_SEPARATOR, ask, order
 from .endpoint import (
@@ -44,7 +46,7 @@ async def show_stream(request: Request) -> Response:
 async def offset(request: Request) -> Response:
     """Where the messages published at a time, or later, begin."""
     principal = principal_of(request)
-    asked = {"stream": _stream(request), "at": number_in_query(request, "at", 0, JSON_INT_MAX)}
+    asked = {"stream": _stream(request), "at": number_in_query(request, "at", 0, INTEGER_MAX)}
     return Json(await ask(server_of(request).context, principal, "offset", asked))
 
 
@@ -158,6 +160,6 @@ def _start(request: Request) -> str | tuple[str, int]:
     if text in ("earliest", "latest"):
         return text
     digits = text.removeprefix("@")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) < 17 and int(digits) <= JSON_INT_MAX):
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 17 and int(digits) <= INTEGER_MAX):
         raise invalid("from", "earliest, latest, an offset, or @ and milliseconds")
     return ("at" if text.startswith("@") else "offset"), int(digits)

@@ -25,6 +25,7 @@ from ...journal import Files, JournalOptions
 from ...limits import Limits
 from ...names import queue_name
 from ...settings import QueueSettings
+from ..bounds import check_batch, check_consume, check_settle, check_start
 from ..engine import (
     Buffer,
     Confirm,
@@ -36,6 +37,7 @@ from ..engine import (
     PublishBatch,
     ReadSink,
     ReadSpec,
+    SettleBatch,
     WatchSink,
     WatchSpec,
 )  # fmt: skip
@@ -204,6 +206,7 @@ class EmbeddedEngine:
             done(refused)
             return
         try:
+            check_batch(batch, self._limits)
             self._pipeline.execute(
                 to_command(batch), size_of(batch), publishes=True, bodies=(batch.bodies,),
                 answer=lambda reply: done(self.confirm(reply)),
@@ -230,6 +233,7 @@ class EmbeddedEngine:
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> EmbeddedSubscription:
         if (refused := self._refused()) is not None:
             raise refused
+        check_consume(spec, self._limits)
         name: str = queue_name(spec.queue)
         if spec.group is not None:
             name = await self._group(spec, queue_name(spec.group))
@@ -266,6 +270,7 @@ class EmbeddedEngine:
     async def read(self, spec: ReadSpec, sink: ReadSink) -> EmbeddedReader:
         if self._is_closing:
             raise Unavailable("The broker is stopping.")
+        check_start(spec.start)
         return await self._readers.open(spec, GuardedReadSink(sink))
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> EmbeddedWatch:
@@ -292,6 +297,7 @@ class EmbeddedEngine:
         group: str | None = None, start: str | tuple[str, int] = "latest",
     ) -> Json:  # fmt: skip
         name = queue_name(queue)
+        check_start(start)
         command: c.Declare | c.DeclareStream | c.DeclareGroup = c.Declare(queue=name, settings=settings, update=update)
         if group is not None:
             command = c.DeclareGroup(
@@ -354,6 +360,10 @@ class EmbeddedEngine:
             raise
         await self._pipeline.all_durable()
         return reply
+
+    def check(self, batch: SettleBatch) -> None:
+        """Raises: InvalidRequest, LimitExceeded: something in it is beyond its bounds."""
+        check_settle(batch, self._limits)
 
     def settle(self, command: c.SettleDeliveries, batches: list[PublishBatch], done: Callable[[Any], None]) -> None:
         """Settle; ``batches`` are the publishes of its completions, in order. ``done`` gets a ``SettleReply`` or an error."""

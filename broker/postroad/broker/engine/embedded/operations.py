@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from ...checks import checked_start, exceeded
 from ...core.durable.queue import Queue
 from ...core.durable.stream import GROUP_SEPARATOR
 from ...core.format import command as c
 from ...core.format.ids import parse_id
 from ...core.machine import Machine
-from ...errors import InvalidRequest, InvalidState, LimitExceeded, MessageNotFound, PostroadError, QueueNotFound
+from ...errors import InvalidRequest, InvalidState, MessageNotFound, PostroadError, QueueNotFound
 from ...names import queue_name, topic_name
 from ...settings import FOREVER
 from ..arguments import text_of
+from ..bounds import check_operation
 from ..engine import Json
 from .look.history import History
 from .write.one_message import one_message
 
 CHUNK = 1000
 """Messages moved in one command: a large redrive gives way to others between chunks."""
-
-SCHEDULE_BODY_BYTES = 64 * 1024
 
 Run = Callable[[object], Awaitable[Any]]
 RunPublish = Callable[[object, c.PublishMessages, bytes], Awaitable[c.Published]]
@@ -35,7 +35,8 @@ class Operations:
         self._publish = publish
 
     async def carry_out(self, do: str, args: Mapping[str, Any]) -> Json:
-        """Raises: InvalidRequest, InvalidState, QueueNotFound, MessageNotFound, StorageFull."""
+        """Raises: InvalidRequest, LimitExceeded, InvalidState, QueueNotFound, MessageNotFound, StorageFull."""
+        check_operation(args, self._machine.limits)
         if do == "cancel":
             return await self._cancel(text_of(args, "message"))
         if do in ("schedule", "schedule_delete", "schedule_pause", "schedule_resume", "schedule_run"):
@@ -54,10 +55,7 @@ class Operations:
             return {"count": await self._run(c.Discard(queue=queue.name, sequences=sequences))}
         if do == "purge":
             return {"count": await self._run(c.Purge(queue=queue.name))}
-        reason = args.get("reason")
-        if reason is not None and (not isinstance(reason, str) or len(reason) > 200):
-            raise InvalidRequest("reason must be a string of at most 200 characters.", field="reason")
-        await self._run(c.SetPaused(queue=queue.name, paused=do == "pause", reason=reason))
+        await self._run(c.SetPaused(queue=queue.name, paused=do == "pause", reason=args.get("reason")))
         return {"paused": do == "pause"}
 
     async def _stream_operation(self, do: str, args: Mapping[str, Any]) -> Json:
@@ -70,11 +68,9 @@ class Operations:
         stream = text_of(args, "stream")
         if do == "reset":
             name = f"{stream}{GROUP_SEPARATOR}{text_of(args, 'group')}"
-            return {"offset": await self._run(c.ResetGroup(queue=name, start=start_of(args.get("to"), field="to")))}
-        first, last = args.get("first", 0), args.get("last")
+            return {"offset": await self._run(c.ResetGroup(queue=name, start=checked_start(args.get("to"), "to")))}
+        first, last = args.get("first") or 0, args.get("last")
         last = FOREVER if last is None else last
-        if type(first) is not int or type(last) is not int or first < 0:
-            raise InvalidRequest("first and last must be offsets.", field="first")
         queue = queue_name(text_of(args, "queue"))
         if args.get("dry_run") is True:
             found = self._machine.state.streams.get(stream)
@@ -103,9 +99,10 @@ class Operations:
         if kind is None:
             raise InvalidRequest("A schedule needs a queue, stream or topic to publish to.", field="queue")
         target = topic_name(args[kind]) if kind == "topic" else queue_name(args[kind])
-        body, attributes = one_message(args.get("message"))
-        if len(body) > SCHEDULE_BODY_BYTES:
-            raise LimitExceeded("The body is too large.", limit="schedule_body_bytes", value=SCHEDULE_BODY_BYTES)
+        limits = self._machine.limits
+        body, attributes = one_message(args.get("message"), limits)
+        if len(body) > (most := limits.schedule_body_bytes_max):
+            raise exceeded(f"A schedule's body may have {most} bytes.", "schedule_body_bytes_max", most)
         publish = c.PublishMessages(queue=target, kind=kind, sizes=[len(body)], attributes=attributes)
         command = c.DeclareSchedule(
             name=name, publish=publish, body=body, cron=args.get("cron"), every_ms=args.get("every_ms"),
@@ -124,7 +121,10 @@ class Operations:
         if not found:
             raise MessageNotFound(f'The message is not in "{queue.name}".', message_id=message[:64])
         given = args.get("with") or {}
-        body, attributes = one_message(given)
+        limits = self._machine.limits
+        body, attributes = one_message(given, limits)
+        if len(body) > limits.body_bytes_max:
+            raise exceeded(f"A body may have {limits.body_bytes_max} bytes.", "body_bytes_max", limits.body_bytes_max)
         _, index, dead = self._history.find(message)
         for name, column in (("headers", "headers"), ("key", "keys"), ("priority", "priorities")):
             if name not in given and (kept := dead.attribute(name, column, index)) is not None:
@@ -145,8 +145,6 @@ class Operations:
             sequences = self._sequences(queue, args["messages"])
             return int(await self._run(c.Redrive(queue=queue.name, sequences=sequences)))
         limit = args.get("limit")
-        if limit is not None and (type(limit) is not int or limit < 1):
-            raise InvalidRequest("limit must be an integer ≥ 1.", field="limit")
         count = 0
         while limit is None or count < limit:
             step = CHUNK if limit is None else min(CHUNK, limit - count)
@@ -205,18 +203,3 @@ class Operations:
             groups = streams[log].groups.values() if log in streams else ()
             found += [(group.number, sequence) for group in groups] or [(log, sequence)]
         return found
-
-
-def start_of(given: object, *, field: str = "from") -> str | tuple[str, int]:
-    """A starting point as clients give it: ``"earliest"``, ``"latest"``, ``{"offset": n}`` or ``{"at": milliseconds}``.
-
-    Raises:
-        InvalidRequest: anything else.
-    """
-    if given in ("earliest", "latest"):
-        return str(given)
-    if isinstance(given, dict) and len(given) == 1:
-        kind, value = next(iter(given.items()))
-        if kind in ("offset", "at", "last") and type(value) is int and 0 <= value <= FOREVER:
-            return kind, value
-    raise InvalidRequest(f'{field} must be "earliest", "latest", an offset or a time.', field=field)

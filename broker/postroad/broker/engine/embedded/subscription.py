@@ -19,6 +19,10 @@ class Host(Protocol):
 
     def execute(self, command: object) -> None: ...
 
+    def check(self, batch: SettleBatch) -> None:
+        """Raises: InvalidRequest, LimitExceeded: something in it is beyond its bounds."""
+        ...
+
     def settle(
         self,
         command: c.SettleDeliveries,
@@ -69,6 +73,11 @@ class EmbeddedSubscription:
             else:
                 done(Settled(position=self._engine.position, lost=answer.lost, settled=answer.settled))
 
+        try:
+            self._engine.check(batch)
+        except PostroadError as error:
+            done(error)
+            return
         if batch.log:  # first: what a handler says last comes in one frame with its ack
             self._engine.note_log(self._id, batch.log)
         publishes = [publish for completion in batch.completions for publish in completion.publishes]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from ...core.durable.runs import Runs
 from ...errors import PostroadError, Unsupported
+from ...limits import LIMITS
+from ..bounds import check_settle
 from ..engine import ConsumerSink, ConsumeSpec, Done, Nack, Ranges, SettleBatch, Settled
 from ..message_logs import LINES_MAX, by_number
 from .able import refusal
@@ -158,6 +160,11 @@ class ExternalSubscription:
 
     def settle(self, batch: SettleBatch, done: Done[Settled]) -> None:
         source = self.source
+        try:
+            check_settle(batch, LIMITS)
+        except PostroadError as error:
+            done(error)
+            return
         publishes = [publish for completion in batch.completions for publish in completion.publishes]
         if publishes and source.host.make_then(
             publishes, lambda error: done(error) if error else self.settle(batch, done)

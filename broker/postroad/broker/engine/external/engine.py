@@ -12,8 +12,10 @@ from typing import Any
 
 from ...clock import Clock, SystemClock
 from ...errors import PostroadError, Unavailable
+from ...limits import LIMITS
 from ...names import queue_name
 from ...settings import QueueSettings
+from ..bounds import check_consume, check_start
 from ..engine import (
     Confirm,
     ConsumerSink,
@@ -235,6 +237,7 @@ class ExternalEngine:
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> ExternalSubscription:
         if self._is_closing:
             raise Unavailable("The broker is stopping.")
+        check_consume(spec, LIMITS)
         definition = await self._consumed(spec)
         former = self._subscriptions.get(spec.resume) if spec.resume else None
         if former is not None and former.is_detached and not former.ended and former.source.name == definition.name:
@@ -273,6 +276,7 @@ class ExternalEngine:
 
     async def read(self, spec: ReadSpec, sink: ReadSink) -> ExternalReader:
         self._queries.able("streams")
+        check_start(spec.start)
         stream = await self.registry.need(spec.stream, "stream")
         extent = await self.backend.extent(stream)
         offset = await self._operations.offset_of(stream, spec.start)
@@ -330,6 +334,7 @@ class ExternalEngine:
         group: str | None = None, start: str | tuple[str, int] = "latest",
     ) -> Json:  # fmt: skip
         name: str = queue_name(queue)
+        check_start(start)
         if kind == "stream" or group is not None:
             self._queries.able("streams")
         if group is not None:

@@ -7,10 +7,13 @@ from typing import Any
 
 import orjson
 
+from ...checks import checked_start
 from ...errors import InvalidRequest, InvalidState, QueueNotFound
+from ...limits import LIMITS
 from ...names import queue_name
 from ...settings import FOREVER
 from ..arguments import text_of
+from ..bounds import check_operation
 from ..engine import Json
 from .able import refusal
 from .backend import Backend, Definition, Received, Send, Target
@@ -38,7 +41,8 @@ class Operations:
         self._now = now
 
     async def carry_out(self, do: str, args: Mapping[str, Any]) -> Json:
-        """Raises: InvalidRequest, InvalidState, QueueNotFound, MessageNotFound, Unsupported, Unavailable."""
+        """Raises: InvalidRequest, LimitExceeded, InvalidState, QueueNotFound, MessageNotFound, Unsupported, Unavailable."""
+        check_operation(args, LIMITS)
         match do:
             case "cancel":
                 self._queries.able("cancel")
@@ -81,8 +85,6 @@ class Operations:
         return {"changed": changed}
 
     async def _pause(self, definition: Definition, paused: bool, reason: object) -> Json:
-        if reason is not None and (not isinstance(reason, str) or len(reason) > 200):
-            raise InvalidRequest("reason must be a string of at most 200 characters.", field="reason")
         if definition.paused != paused or definition.pause_reason != reason:
             changed = await self._registry.change(definition, paused=paused, pause_reason=reason)
             self._tell(
@@ -140,8 +142,6 @@ class Operations:
 
     async def _redrive(self, definition: Definition, args: Mapping[str, Any]) -> int:
         limit = args.get("limit")
-        if limit is not None and (type(limit) is not int or limit < 1):
-            raise InvalidRequest("limit must be an integer ≥ 1.", field="limit")
         if args.get("messages") is not None:
             chosen = list(await self._dead_sequences(definition, args["messages"]))
             return await self._redrive_some(definition, chosen, len(chosen)) if chosen else 0
@@ -170,7 +170,7 @@ class Operations:
         stream = await self._registry.need(text_of(args, "stream"), "stream")
         name = f"{stream.name}{GROUP_SEPARATOR}{text_of(args, 'group')}"
         group = await self._registry.need(name, "group")
-        offset = await self.offset_of(stream, start_of(args.get("to"), field="to"))
+        offset = await self.offset_of(stream, checked_start(args.get("to"), "to"))
         await self._backend.start_group(group, offset)
         self._tell({"k": "reset", "q": name, "offset": offset})
         return {"offset": offset}
@@ -231,21 +231,6 @@ class Operations:
         if isinstance(sent, Exception):
             raise sent
         self._tell(publish_record(send, sent.firsts, None))
-
-
-def start_of(given: object, *, field: str = "from") -> str | tuple[str, int]:
-    """``"earliest"``, ``"latest"``, ``{"offset": n}`` or ``{"at": milliseconds}``.
-
-    Raises:
-        InvalidRequest: anything else.
-    """
-    if given in ("earliest", "latest"):
-        return str(given)
-    if isinstance(given, dict) and len(given) == 1:
-        kind, value = next(iter(given.items()))
-        if kind in ("offset", "at", "last") and type(value) is int and 0 <= value <= FOREVER:
-            return kind, value
-    raise InvalidRequest(f'{field} must be "earliest", "latest", an offset or a time.', field=field)
 
 
 def shown(definition: Definition) -> Json:

@@ -7,7 +7,9 @@ import itertools
 from collections.abc import Awaitable, Callable
 
 from ...errors import InvalidRequest, OutcomeUnknown, PostroadError, QueueNotFound, Unavailable, Unroutable
+from ...limits import LIMITS
 from ...names import queue_name, topic_name
+from ..bounds import check_batch
 from ..engine import Confirm, Done, Json, PublishBatch
 from .able import refusal
 from .backend import Backend, Send, Target
@@ -65,6 +67,7 @@ class Publishing:
             done(Unavailable("The broker is stopping."))
             return
         try:
+            check_batch(batch, LIMITS)
             if batch.producer is not None:
                 known = self._known_frame(batch, done)
                 if known is None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from zlib import crc32
 
-from ...core.durable.topic.bindings import Binding, Bindings, check_filter
+from ...core.durable.topic.bindings import Binding, Bindings, check_filter, filter_of
 from ...core.durable.topic.pattern import check_pattern
 from ...errors import Conflict, InvalidRequest, PostroadError, QueueNotFound
 from ...names import NAME_LENGTH_MAX, queue_name
@@ -62,7 +62,7 @@ class Registry:
         if target not in self._numbers:
             self._numbers[target] = len(self._targets)
             self._targets.append(target)
-        headers, any_header = check_filter(definition.settings.get("headers"))
+        headers, any_header = filter_of(definition.settings.get("headers"))
         return Binding(definition.settings["topic"], self._numbers[target], headers, any_header)
 
     def find(self, name: str, *kinds: str) -> Definition | None:

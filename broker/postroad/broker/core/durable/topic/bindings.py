@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ....attributes import check_headers
+from ....checks import invalid
 from ....errors import InvalidRequest
+from ....limits import LIMITS
 from .pattern import matches
 
 ROUTES_KEPT = 4096
-FILTER_HEADERS_MAX = 16
 
 
 TARGET_BYTES = 64
@@ -102,8 +104,25 @@ def _fits(binding: Binding, headers: dict[str, str] | None) -> bool:
     return any(found) if binding.any_header else all(found)
 
 
-def check_filter(given: object) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """A header filter ``{"match": "all" | "any", "values": {header: value}}`` as ``Binding`` keeps it.
+Filter = tuple[tuple[tuple[str, str], ...], bool]
+"""Headers and whether any of them is enough, as ``Binding`` keeps them."""
+
+
+def check_filter(given: object) -> Filter:
+    """The header filter that a client sent.
+
+    Raises:
+        InvalidRequest: another shape. LimitExceeded: more, or larger, than the headers of a message may be.
+    """
+    if isinstance(given, dict) and type(given.get("values")) is dict:
+        check_headers(given["values"], "headers", LIMITS)
+        if len(given["values"]) > (most := LIMITS.filter_headers_max):
+            raise invalid("headers", f"a filter of at most {most} headers")
+    return filter_of(given)
+
+
+def filter_of(given: object) -> Filter:
+    """The header filter ``{"match": "all" | "any", "values": {header: value}}``.
 
     Raises:
         InvalidRequest: another shape.
@@ -112,8 +131,6 @@ def check_filter(given: object) -> tuple[tuple[tuple[str, str], ...], bool]:
         return (), False
     if isinstance(given, dict):
         values, match = given.get("values"), given.get("match", "all")
-        if isinstance(values, dict) and 0 < len(values) <= FILTER_HEADERS_MAX and match in ("all", "any"):
-            pairs = sorted(values.items())
-            if all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
-                return tuple(pairs), match == "any"
+        if isinstance(values, dict) and values and match in ("all", "any"):
+            return tuple(sorted(values.items())), match == "any"
     raise InvalidRequest('headers must be {"match": "all" or "any", "values": {header: value}}.', field="headers")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
-import orjson
-
+from ....attributes import check_attributes
+from ....checks import invalid
 from ....errors import InvalidRequest
+from ....limits import Limits
+from ....users_json import stored_body
 
 NOT_HERE = ("delay_ms", "deliver_at", "dedup_key")
 """Better refused than silently dropped: a schedule has its own times, and an edited message is new."""
@@ -16,36 +16,23 @@ NOT_HERE = ("delay_ms", "deliver_at", "dedup_key")
 ATTRIBUTES = ("headers", "priority", "key", "expire_ms")
 
 
-def one_message(given: object) -> tuple[bytes, dict[str, Any]]:
-    """``{"body", "type"?, "headers"?, …}`` as body and attributes.
+def one_message(given: object, limits: Limits) -> tuple[bytes, dict[str, Any]]:
+    """``{"body", "type"?, "headers"?, …}`` as body and attributes. ``body``: a slice of JSON (``msgspec.Raw``), or a value.
 
     Raises:
-        InvalidRequest: another shape.
+        InvalidRequest: another shape. LimitExceeded: the body or the headers are too large.
     """
     if not isinstance(given, dict) or "body" not in given:
         raise InvalidRequest("A message must be an object with a body.", field="message")
     refused = [name for name in NOT_HERE if given.get(name) is not None]
     if refused:
         raise InvalidRequest(f"{refused[0]} has no meaning here.", field=refused[0])
-    kind, body = given.get("type", "json"), given["body"]
+    kind = given.get("type") or "json"
+    if type(kind) is not str or kind not in ("json", "text", "bytes"):
+        raise invalid("type", '"json", "text" or "bytes"')
     attributes = {name: given[name] for name in ATTRIBUTES if given.get(name) is not None}
-    headers = attributes.get("headers", {})
-    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise InvalidRequest("headers must be flat: strings to strings.", field="headers")
-    if not all(
-        type(attributes[name]) is int and attributes[name] >= 0
-        for name in ("priority", "expire_ms")
-        if name in attributes
-    ):
-        raise InvalidRequest("priority and expire_ms must be integers.", field="priority")
-    if not isinstance(attributes.get("key", ""), str):
-        raise InvalidRequest("key must be a string.", field="key")
-    if kind == "json":
-        return orjson.dumps(body), attributes
-    if not isinstance(body, str) or kind not in ("text", "bytes"):
-        raise InvalidRequest("type must be json, text or bytes; a body of the latter two is a string.", field="type")
-    attributes["type"] = kind
-    try:
-        return (base64.b64decode(body, validate=True) if kind == "bytes" else body.encode()), attributes
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise InvalidRequest("The body is not what its type says.", field="body") from error
+    check_attributes(attributes, 1, limits)
+    body = stored_body(given["body"], kind, "body")
+    if kind != "json":
+        attributes["type"] = kind
+    return body, attributes
