@@ -21,21 +21,23 @@ async def of(rig: Rig, name: str = "hourly") -> dict[str, Any]:
     return next(dict(row) for row in rows if row["name"] == name)
 
 
+NOT_YET = pytest.mark.xfail(strict=True, reason="a schedule is not checked before it fires")
+
+
 @pytest.mark.parametrize(
     "args",
     [
-        pytest.param({"stream": "s", "message": {"body": 1, "priority": 3}}, id="priority-on-a-stream"),
+        pytest.param({"stream": "s", "message": {"body": 1, "priority": 3}}, id="priority-on-a-stream", marks=NOT_YET),
         pytest.param({"queue": "q", "message": {"body": 1, "key": "k", "priority": 3}}, id="key-and-priority"),
-        pytest.param({"queue": "s", "message": {"body": 1}}, id="queue-named-like-a-stream"),
-        pytest.param({"stream": "q", "message": {"body": 1}}, id="stream-named-like-a-queue"),
+        pytest.param({"queue": "s", "message": {"body": 1}}, id="queue-named-like-a-stream", marks=NOT_YET),
+        pytest.param({"stream": "q", "message": {"body": 1}}, id="stream-named-like-a-queue", marks=NOT_YET),
         pytest.param({"queue": "q", "message": {"body": 1, "priority": 10}}, id="priority-out-of-range"),
         pytest.param({"queue": "q", "message": {"body": 1, "key": "k" * 129}}, id="key-too-long"),
         pytest.param({"queue": "q", "message": {"body": 1, "expire_ms": 2**64 - 1}}, id="expiry-out-of-range"),
-        pytest.param({"queue": "tiny", "message": {"body": "x" * 200}}, id="larger-than-the-queue-may-hold"),
-        pytest.param({"topic": "t", "message": {"body": 1, "priority": 3}}, id="priority-to-a-topic-of-streams"),
+        pytest.param({"queue": "tiny", "message": {"body": "x" * 200}}, id="larger-than-the-queue-may-hold", marks=NOT_YET),
+        pytest.param({"topic": "t", "message": {"body": 1, "priority": 3}}, id="priority-to-a-topic-of-streams", marks=NOT_YET),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="a schedule is not checked before it fires")
 async def test_a_schedule_that_could_never_fire_is_refused(rig: Rig, args: dict[str, Any]) -> None:
     await rig.engine.declare("s", {}, kind="stream")
     await rig.engine.declare("q", {})
