@@ -22,6 +22,7 @@ from postroad.broker.engine.engine import (
 )
 from postroad.broker.errors import PostroadError
 from postroad.broker.journal import Files, JournalOptions
+from postroad.broker.limits import Limits
 from postroad.broker.testing import FakeClock, FaultyFiles, MemoryFiles, plain
 
 WAIT_S = 20
@@ -109,8 +110,15 @@ class Watcher:
         return [event["kind"] for event in self.seen]
 
 
+MUCH = Limits(prefetch_max=10_000_000, settle_items_max=10_000_000, messages_max=10_000_000, frame_bytes_max=1 << 30)
+"""Tests make large things with few calls; whoever tests bounds goes by the real ones."""
+
+
 class Rig:
-    def __init__(self, files: Files | None = None, clock: FakeClock | None = None, **options: Any) -> None:
+    def __init__(
+        self, files: Files | None = None, clock: FakeClock | None = None, limits: Limits = MUCH, **options: Any
+    ) -> None:
+        self.limits = limits
         self.files = files if files is not None else FaultyFiles(MemoryFiles())
         self.clock = clock or FakeClock()
         self.options = JournalOptions(**{"segment_bytes": 256 * 1024, "mark_ms": 3_600_000, **options})
@@ -119,7 +127,7 @@ class Rig:
         self.engine: EmbeddedEngine
 
     async def start(self) -> Rig:
-        self.engine = EmbeddedEngine(self.files, self.options, clock=self.clock)
+        self.engine = EmbeddedEngine(self.files, self.options, clock=self.clock, limits=self.limits)
         self.engine.on_failure = self._failed
         await self.engine.start()
         return self
@@ -136,7 +144,7 @@ class Rig:
         """The same store after a kill: what was written is there, the engine is not."""
         inner = self.files.inner if isinstance(self.files, FaultyFiles) else self.files
         assert isinstance(inner, MemoryFiles)
-        return Rig(inner.copy(), self.clock, segment_bytes=self.options.segment_bytes)
+        return Rig(inner.copy(), self.clock, self.limits, segment_bytes=self.options.segment_bytes)
 
     def send(self, bodies: list[bytes], queue: str = "q", **more: Any) -> list[Confirm | PostroadError]:
         """Publish without waiting; the outcome lands in the list that is returned."""

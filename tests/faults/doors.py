@@ -16,6 +16,7 @@ from engine_rig import Rig, Worker
 from gateway_under_test import Talk, connected, running_gateway
 from postroad.broker.engine.engine import Completion, PublishBatch
 from postroad.broker.errors import PostroadError
+from postroad.broker.limits import Limits
 from postroad.gateway.protocol.frame import encode_binary
 from postroad.gateway.serving import Running
 from websockets import ConnectionClosed
@@ -80,7 +81,7 @@ class House:
 
 @asynccontextmanager
 async def open_house(**options: Any) -> AsyncIterator[House]:
-    rig = await Rig(**options).start()
+    rig = await Rig(limits=Limits(), **options).start()
     close = rig.engine.close
 
     async def close_soon(drain_ms: int = 0) -> None:
