@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,7 @@ def compared_with_a_fresh_process(stores: list[tuple[str, str, MemoryFiles]], tm
     """Under another hash seed, the same records must give the same state."""
     if not stores:
         return
-    folder = tmp_path / stores[0][0]
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
     for name, _, files in stores:
         write_out(files, folder / name)
     fresh = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -76,6 +77,7 @@ def compared_with_a_fresh_process(stores: list[tuple[str, str, MemoryFiles]], tm
         [sys.executable, "-c", FRESH, str(folder), str(1 << 50)], env=fresh, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [word for name, found, _ in stores for word in (name, found)]
+    shutil.rmtree(folder)
 
 
 def applied_first(self: Context, record: Any) -> int:
