@@ -45,7 +45,7 @@ async def test_random_commands_do_with_exactly_what_they_said(seed: int) -> None
 async def test_publishes_do_with_exactly_what_they_said() -> None:
     rig, rng = await started(), random.Random(3)
     many = 3000
-    await rig.publish([b""] * many, "a", dedup_keys=[f"{n}" for n in range(many)], digests=None)
+    await rig.publish([b""] * many, "a", dedup_keys=[f"{n}" for n in range(many)])
     again = await rig.publish([b""] * many, "a", dedup_keys=[f"{n}" for n in range(many)])
     names = ["\x01" * 40, "ü" * 20, "plain"]
     headers = [{rng.choice(names): rng.choice(names)} for _ in range(500)]
