@@ -59,6 +59,7 @@ def consume(ctx: Context, command: Consume) -> Consuming:
         runtime.held_until = ctx.now + RESUME_MS
         ctx.timers.at("held", queue.number, runtime.held_until)
     first = subscription.next_number
+    runtime.room.note(subscription)
     dispatch(ctx, queue)
     return Consuming(
         subscription=subscription.id, first=first, token=subscription.token, lease_ms=subscription.lease_ms, lost=lost
@@ -67,10 +68,10 @@ def consume(ctx: Context, command: Consume) -> Consuming:
 
 def _former(ctx: Context, command: Consume) -> Subscription | None:
     """The subscription to go on with. It need not be detached: a client may be back before its old connection is known to be lost."""
-    for subscription in ctx.subscriptions.values():
-        if subscription.token == command.resume and subscription.queue.name == command.queue:
-            return None if subscription.ended else subscription
-    return None
+    subscription = ctx.by_token(command.resume) if command.resume is not None else None
+    if subscription is None or subscription.ended or subscription.queue.name != command.queue:
+        return None
+    return subscription
 
 
 def _keep_held(
@@ -147,6 +148,7 @@ def cancel_consumer(ctx: Context, command: CancelConsumer) -> None:
     runtime = ctx.runtime_of(subscription.queue)
     subscription.ended = True
     runtime.consumers.pop(subscription.id, None)
+    runtime.room.remove(subscription)
     return_free(ctx, runtime, subscription.leases.take(subscription.begun + 1, subscription.next_number))
     if not subscription.leases.count:
         ctx.end(subscription)
@@ -166,6 +168,7 @@ def end_detached(ctx: Context, subscription: Subscription) -> None:
     runtime = ctx.runtime_of(subscription.queue)
     give_back(ctx, runtime, subscription, "connection lost", subscription.tried)
     runtime.consumers.pop(subscription.id, None)
+    runtime.room.remove(subscription)
     ctx.end(subscription)
     dispatch(ctx, subscription.queue)
 

@@ -76,7 +76,6 @@ class Context:
         self.timers = Timers()
         self.open_sessions: dict[str, int] = {}
         self.closed_sessions: dict[str, int] = {}
-        self.granted = 0
         self.next_subscription = 1
         self.delivering = True
         self.fired: dict[int, bytes] = {}
@@ -147,6 +146,12 @@ class Context:
         """Commit that these messages are done with (see ``record.Settle``)."""
         places = queue.log.places(runs, PLACES_MAX)
         self.commit(Settle(self.now, queue.number, how, runs, consumer, reason, places, results))
+
+    def by_token(self, token: str) -> Subscription | None:
+        """The subscription that clients know by this token."""
+        number = token.partition("-")[2].partition("-")[0]
+        found = self.subscriptions.get(int(number)) if number.isdecimal() and len(number) < 16 else None
+        return found if found is not None and found.token == token else None
 
     def holder(self, queue: Queue, sequence: int) -> tuple[Subscription, Lease] | None:
         """Who holds a message, and the lease that it is in."""

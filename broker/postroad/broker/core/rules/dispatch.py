@@ -1,8 +1,11 @@
 """Which consumer gets what is ready next.
 
-Fair by free prefetch: in each round those with the most room come first (among equals, who was served longest ago), and each
-gets an equal share of what is ready, in runs. One slow consumer fills up and is passed over; a batch for a single consumer is
-one run, whatever its size.
+Fair by free prefetch: in each round those with the most room come first (by the power of two that it reaches; among equals, who waited
+longest), and each gets an equal share of what is ready, in runs. One slow consumer fills up and is passed over; a batch for a single
+consumer is one run, whatever its size.
+
+Only those that are served are looked at, and one command grants ``GRANTS_MAX`` leases at most: what is left goes on with a timer
+that is due at once, so that others have their turn between.
 """
 
 from __future__ import annotations
@@ -18,15 +21,21 @@ from .expiry import expire
 RETRYING_MAX = 100_000
 """While so many of a queue wait for another attempt, it delivers nothing more: exceptions cost memory, a backlog does not."""
 
+GRANTS_MAX = 1_000
+"""Leases that one command grants, or messages with ordering keys that it looks at."""
+
 
 def dispatch(ctx: Context, queue: Queue, freed: Subscription | None = None) -> None:
     """Grant ready messages while some are ready and some consumer has room.
 
     Args:
-        freed: The only one whose room has grown. If something was ready before, or nothing has become ready, the others, who may be
-            many, need no look.
+        freed: The only one whose room has grown. If something was ready before, or nothing has become ready, the others need no look.
     """
     runtime, group = ctx.runtime_of(queue), queue.group
+    if freed is not None:
+        runtime.room.note(freed)
+    if runtime.holdings.freed:
+        runtime.note_freed()
     if (
         group.expiring
         and (due := group.next_expiry(queue.log)) is not None
@@ -36,32 +45,61 @@ def dispatch(ctx: Context, queue: Queue, freed: Subscription | None = None) -> N
         return  # what has expired goes first, and goes on at once
     if not ctx.delivering or queue.paused or runtime.held_until != 0 or group.retrying.count >= RETRYING_MAX:
         return
-    consumers = runtime.consumers
     settings = queue.settings
     if settings.concurrency_max is not None or settings.rate_max is not None:
-        _dispatch_limited(ctx, runtime)
-        return
-    only = next(iter(consumers.values())) if len(consumers) == 1 else freed
-    if only is not None:
-        while (room := only.room) > 0 and _grant(ctx, runtime, only, room) is not None:
-            pass
-        return
-    while group.has_ready:
-        hungry = [subscription for subscription in consumers.values() if subscription.room > 0]
-        if not hungry:
-            return
-        hungry.sort(key=lambda subscription: (-subscription.room, subscription.served))
-        share = -(-group.ready_count // len(hungry))
-        for subscription in hungry:
-            wanted = min(share, subscription.room)
-            while wanted > 0 and (granted := _grant(ctx, runtime, subscription, wanted)) is not None:
-                wanted -= granted
+        left = _dispatch_limited(ctx, runtime)
+    else:
+        only = next(iter(runtime.consumers.values())) if len(runtime.consumers) == 1 else freed
+        left = _serve(ctx, runtime, only) if only is not None else _go_round(ctx, runtime)
+    if left <= 0 and group.has_ready:
+        ctx.timers.at("dispatch", queue.number, ctx.now)
 
 
-def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> None:
-    """Like ``dispatch``, one round at a time, within the queue's own limits."""
-    settings, group = runtime.queue.settings, runtime.queue.group
-    while group.has_ready:
+def _serve(ctx: Context, runtime: QueueRuntime, subscription: Subscription) -> int:
+    """Fill one consumer; returns what is left of ``GRANTS_MAX``."""
+    left = GRANTS_MAX
+    while left > 0 and (room := subscription.room) > 0:
+        wanted, cost = _cost(runtime, room, left)
+        if _grant(ctx, runtime, subscription, wanted) is None:
+            break
+        left -= cost
+    runtime.room.note(subscription)
+    return left
+
+
+def _go_round(ctx: Context, runtime: QueueRuntime) -> int:
+    """An equal share for each that has room, round after round; returns what is left of ``GRANTS_MAX``."""
+    group, left = runtime.queue.group, GRANTS_MAX
+    while left > 0 and len(runtime.room) and group.has_ready:
+        share = -(-group.ready_count // len(runtime.room))
+        served: list[Subscription] = []
+        while left > 0 and group.has_ready and (subscription := runtime.room.pop()) is not None:
+            served.append(subscription)
+            due = min(share, subscription.room)
+            while due > 0 and left > 0:
+                wanted, cost = _cost(runtime, due, left)
+                granted = _grant(ctx, runtime, subscription, wanted)
+                left -= cost
+                if granted is None:
+                    break
+                due -= granted
+        for subscription in served:
+            runtime.room.note(subscription)
+    return left
+
+
+def _cost(runtime: QueueRuntime, wanted: int, left: int) -> tuple[int, int]:
+    """How many to grant at once, and what of ``GRANTS_MAX`` that takes: where keys are used each message is looked at."""
+    if not runtime.queue.log.keyed:
+        return wanted, 1
+    wanted = min(wanted, left)
+    return wanted, wanted
+
+
+def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> int:
+    """Like ``_go_round``, one grant at a time, within the queue's own limits."""
+    settings, group, left = runtime.queue.settings, runtime.queue.group, GRANTS_MAX
+    while left > 0 and group.has_ready:
         allowed = 1 << 62
         if settings.concurrency_max is not None:
             allowed = settings.concurrency_max - runtime.leased
@@ -69,12 +107,15 @@ def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> None:
             allowed = min(allowed, runtime.tokens(settings.rate_max, ctx.now))
             if allowed <= 0:
                 ctx.timers.at("rate", runtime.queue.number, ctx.now + max(1000 // settings.rate_max, 1))
-        hungry = [subscription for subscription in runtime.consumers.values() if subscription.room > 0]
-        if allowed <= 0 or not hungry:
-            return
-        subscription = max(hungry, key=lambda s: (s.room, -s.served))
-        share = -(-min(allowed, group.ready_count) // len(hungry))
-        runtime.spent += _grant(ctx, runtime, subscription, min(share, subscription.room, allowed)) or 0
+        hungry = len(runtime.room)
+        if allowed <= 0 or (subscription := runtime.room.pop()) is None:
+            break
+        share = -(-min(allowed, group.ready_count) // hungry)
+        wanted, cost = _cost(runtime, min(share, subscription.room, allowed), left)
+        runtime.spent += _grant(ctx, runtime, subscription, wanted) or 0
+        runtime.room.note(subscription)
+        left -= cost
+    return left
 
 
 def _grant(ctx: Context, runtime: QueueRuntime, subscription: Subscription, count: int) -> int | None:
@@ -142,8 +183,6 @@ def lease(
     ctx.changed = True
     deadline = ctx.now + subscription.lease_ms
     subscription.leases.add(Lease(number, count, sequence, priority, ctx.now, deadline))
-    ctx.granted += 1
-    subscription.served = ctx.granted
     log = runtime.queue.log
     if log.keyed:
         for taken in range(sequence, sequence + count):

@@ -57,7 +57,9 @@ def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
         _nack(ctx, runtime, subscription, command.nacks, lost)
 
     ctx.changed = True
-    subscription.is_silent = False
+    if subscription.is_silent:
+        subscription.is_silent = False
+        runtime.room.note(subscription)
     if command.begun is not None:
         subscription.begun = subscription.begun_after(command.begun)
     for first, last in command.releases:

@@ -81,7 +81,7 @@ def tick(ctx: Context, command: Tick) -> None:
         elif kind == "retention":
             if (stream := ctx.state.stream_logs.get(int(key))) is not None:
                 look(ctx, stream)
-        elif kind == "rate":
+        elif kind in ("rate", "dispatch"):
             if (queue := ctx.state.logs.get(int(key))) is not None:
                 dispatch(ctx, queue)
         elif kind == "held":

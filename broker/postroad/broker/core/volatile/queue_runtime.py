@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..durable.queue import Queue
 from .holdings import Holdings
+from .room import Room
 from .subscription import Subscription
 
 
@@ -12,18 +13,20 @@ class QueueRuntime:
 
     Attributes:
         consumers: By number, in the order in which they came. One that was cancelled is not among them, though it may hold something.
+        room: Those of them that have room for more.
         holdings: What of the queue is leased, and to whom.
         spent: Deliveries counted against the queue's rate since the meter was last set.
         held_until: After a restart nothing is delivered before this time, so that consumers can come back to what they held;
             0: not waiting; None: the first consumer has not come yet.
     """
 
-    __slots__ = ("_rate", "_since", "consumers", "held_until", "holdings", "queue", "spent")
+    __slots__ = ("_rate", "_since", "consumers", "held_until", "holdings", "queue", "room", "spent")
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
         self.consumers: dict[int, Subscription] = {}
         self.holdings = Holdings()
+        self.room = Room()
         self.held_until: int | None = 0
         self.spent = 0
         self._since = 0
@@ -37,6 +40,13 @@ class QueueRuntime:
     def subscriptions(self) -> list[int]:
         """Consumers, and those that were cancelled but hold something, in the order in which they came."""
         return sorted({*self.consumers, *self.holdings.holders()})
+
+    def note_freed(self) -> None:
+        """Consumers whose leases have ended may have room again."""
+        for number in self.holdings.freed:
+            if (subscription := self.consumers.get(number)) is not None:
+                self.room.note(subscription)
+        self.holdings.freed.clear()
 
     def tokens(self, rate: int, at_ms: int) -> int:
         """Deliveries allowed now: ``rate`` a second, at most a second's worth saved up."""

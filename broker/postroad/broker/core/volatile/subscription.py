@@ -21,12 +21,11 @@ class Subscription:
     stalled: Its socket is full: no deliveries for now.
     ended: It was cancelled; what it had begun may still be settled.
     detached_at: When its connection was lost, milliseconds; it may come back. None: connected.
-    served: Stamp of its last grant, for fairness among equals.
     """
 
     __slots__ = (
         "begun", "client", "connected_at", "consumer", "detached_at", "ended", "id", "is_silent", "lease_ms", "leases",
-        "next_number", "prefetch", "queue", "reports_begun", "served", "settled", "stalled", "token",
+        "next_number", "prefetch", "queue", "reports_begun", "settled", "stalled", "token",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +49,6 @@ class Subscription:
         self.stalled = False
         self.ended = False
         self.detached_at: int | None = None
-        self.served = 0
 
     @property
     def room(self) -> int:

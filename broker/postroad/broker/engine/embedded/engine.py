@@ -256,8 +256,8 @@ class EmbeddedEngine:
         """What a consumer that comes back does not hold any more is given back."""
         held = 0
         if spec.resume is not None:
-            former = (sub.leases.count for sub in self._machine.subscriptions.values() if sub.token == spec.resume)
-            held = sum(former)
+            former = self._machine.by_token(spec.resume)
+            held = former.leases.count if former is not None else 0
         return COMMAND_BYTES + ITEM_BYTES * held
 
     async def _group(self, spec: ConsumeSpec, group: str) -> str:
