@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from postroad.broker.core.durable import dedup
 from postroad.broker.core.durable.dedup import KEYS_MAX, PRUNE_MAX, WINDOW_MS, DedupWindow
+from postroad.broker.core.durable.parts import PartReader, PartWriter
 
 START_MS = 1_700_000_000_000
 
@@ -38,7 +39,10 @@ class DedupMachine(RuleBasedStateMachine):
             rows = [(key, *place, at) for key, place, at in self.known[-len(self.window) :] if len(self.window)]
             self.window = DedupWindow.from_rows(rows)
         else:
-            self.window = DedupWindow.from_arrays(self.window.to_arrays())
+            parts = PartWriter()
+            data = self.window.to_json(parts)
+            written = b"".join(part.tobytes() for part in parts.parts)
+            self.window = DedupWindow.from_json(data, PartReader(memoryview(written)))
 
     @invariant()
     def the_newest_six_are_known_for_their_time(self) -> None:

@@ -1,15 +1,16 @@
 """Dedup keys of one name, within a window of time and number (docs/protocol.md §4.1).
 
-A key is known by 128 bits of its BLAKE2b hash: the odds that two of a million keys have the same are one in 10^26. So a key costs some 60 bytes,
-whatever its length: a row in arrays, oldest first, and an entry in an index by hash.
+Rows are kept oldest first, in blocks of arrays; a dictionary finds the row of a key. So old rows go from the front at no cost: a dictionary
+alone, emptied from its front, looks again and again over the places of what has gone.
 """
 
 from __future__ import annotations
 
 from array import array
-from hashlib import blake2b
+from collections.abc import Sequence
+from typing import Any
 
-from .hash_index import HashIndex
+from .parts import PartReader, PartWriter
 
 WINDOW_MS = 300_000
 KEYS_MAX = 1_000_000
@@ -18,106 +19,98 @@ PRUNE_MAX = 16
 """Old rows that each new key lets go of: enough to catch up, and no more work after a pause than at any time."""
 
 BLOCK = 1024
-KINDS = "QQQIQQ"
-"""Type codes of a row's columns: the halves of the key's hash, position, index, digest, time."""
+KINDS = "QIQQ"
+"""Type codes of a row's columns beside its key: position, index, digest, time."""
+
+
+class _Block:
+    __slots__ = ("digests", "indexes", "keys", "positions", "times")
+
+    def __init__(self, keys: list[str], columns: Sequence[array[int]]) -> None:
+        self.keys = keys
+        self.positions, self.indexes, self.digests, self.times = columns
+
+    def columns(self) -> list[array[int]]:
+        return [self.positions, self.indexes, self.digests, self.times]
 
 
 class DedupWindow:
     """Key → where the first message with it is, and a digest of its body. ``len`` is how many rows there are."""
 
-    __slots__ = ("_blocks", "_first", "_index", "_next")
+    __slots__ = ("_blocks", "_first", "_next", "_rows")
 
     def __init__(self) -> None:
-        self._blocks: list[list[array[int]]] = []
+        self._rows: dict[str, int] = {}
+        self._blocks: list[_Block] = []
         self._first = self._next = 0
-        """Numbers of the oldest row, and of the next."""
-        self._index = HashIndex("Q", self._hash_of)
+        """Numbers of the oldest row, and of the next. A row of a key that came again later goes when it is the oldest."""
 
     def __len__(self) -> int:
         return self._next - self._first
 
     def find(self, key: str, at_ms: int) -> tuple[int, int, int] | None:
         """``(position, index, digest)`` of the first message with this key, if it is still in the window."""
-        row = self._row(*_halves(key))
+        row = self._rows.get(key)
         if row is None:
             return None
-        (_, _, positions, indexes, digests, times), at = self._place(row)
-        return (positions[at], indexes[at], digests[at]) if times[at] + WINDOW_MS > at_ms else None
+        block, at = self._blocks[row // BLOCK - self._first // BLOCK], row % BLOCK
+        if block.times[at] + WINDOW_MS <= at_ms:
+            return None
+        return block.positions[at], block.indexes[at], block.digests[at]
 
     def add(self, key: str, position: int, index: int, digest: int, at_ms: int) -> None:
-        self._add(*_halves(key), position, index, digest, at_ms)
+        row = self._next
+        if row % BLOCK == 0:
+            self._blocks.append(_Block([], [array(kind) for kind in KINDS]))
+        block = self._blocks[-1]
+        block.keys.append(key)
+        block.positions.append(position)
+        block.indexes.append(index)
+        block.digests.append(digest)
+        block.times.append(at_ms)
+        self._rows[key] = row
+        self._next = row + 1
+        before = at_ms - WINDOW_MS
         for _ in range(PRUNE_MAX):
-            (_, _, _, _, _, times), at = self._place(self._first)
-            if len(self) <= KEYS_MAX and times[at] + WINDOW_MS > at_ms:
+            if self._blocks[0].times[self._first % BLOCK] > before and self._next - self._first <= KEYS_MAX:
                 return
             self._drop_first()
 
-    def to_arrays(self) -> list[array[int]]:
-        """All rows, for snapshots."""
-        found = [array(kind) for kind in KINDS]
+    def _drop_first(self) -> None:
+        row = self._first
+        key = self._blocks[0].keys[row % BLOCK]
+        if self._rows[key] == row:
+            del self._rows[key]
+        self._first = row + 1
+        if self._first % BLOCK == 0:
+            del self._blocks[0]
+
+    def to_json(self, parts: PartWriter) -> dict[str, object]:
+        keys: list[str] = []
+        columns = [array(kind) for kind in KINDS]
         for number, block in enumerate(self._blocks):
             start = self._first % BLOCK if number == 0 else 0
-            for whole, part in zip(found, block, strict=True):
+            keys.extend(block.keys[start:])
+            for whole, part in zip(columns, block.columns(), strict=True):
                 whole.extend(part[start:])
-        return found
+        return {"keys": keys, "rows": parts.put(*columns)}
 
     @classmethod
-    def from_arrays(cls, arrays: list[array[int]]) -> DedupWindow:
-        window = cls()
-        window._index.reserve(len(arrays[0]))
-        for start in range(0, len(arrays[0]), BLOCK):
-            window._blocks.append([column[start : start + BLOCK] for column in arrays])
-        for row, (low, high) in enumerate(zip(arrays[0], arrays[1], strict=True)):
-            window._note(low, high, row)
-        window._next = len(arrays[0])
-        return window
+    def from_json(cls, data: dict[str, Any], parts: PartReader) -> DedupWindow:
+        return cls._of(data["keys"], parts.take(KINDS, data["rows"]))
 
     @classmethod
     def from_rows(cls, rows: list[tuple[str, int, int, int, int]]) -> DedupWindow:
         """``(key, position, index, digest, at)``, as snapshots of version 1 have it."""
+        columns = [array(kind, [int(row[number]) for row in rows]) for number, kind in enumerate(KINDS, 1)]
+        return cls._of([row[0] for row in rows], columns)
+
+    @classmethod
+    def _of(cls, keys: list[str], columns: list[array[int]]) -> DedupWindow:
         window = cls()
-        for key, *row in rows:
-            window._add(*_halves(key), *row)
+        for start in range(0, len(keys), BLOCK):
+            end = start + BLOCK
+            window._blocks.append(_Block(keys[start:end], [column[start:end] for column in columns]))
+        window._rows = {key: row for row, key in enumerate(keys)}
+        window._next = len(keys)
         return window
-
-    def _add(self, low: int, high: int, *values: int) -> None:
-        if self._next % BLOCK == 0:
-            self._blocks.append([array(kind) for kind in KINDS])
-        for column, value in zip(self._blocks[-1], (low, high, *values), strict=True):
-            column.append(value)
-        self._note(low, high, self._next)
-        self._next += 1
-
-    def _note(self, low: int, high: int, row: int) -> None:
-        """The key is in this row now; a former row of it goes when it is the oldest."""
-        former = self._row(low, high)
-        if former is not None:
-            self._index.remove(low, former)
-        self._index.add(low, row)
-
-    def _drop_first(self) -> None:
-        block, at = self._place(self._first)
-        self._index.remove(block[0][at], self._first)
-        self._first += 1
-        if self._first % BLOCK == 0:
-            del self._blocks[0]
-
-    def _row(self, low: int, high: int) -> int | None:
-        for row in self._index.find(low):
-            block, at = self._place(row)
-            if block[0][at] == low and block[1][at] == high:
-                return row
-        return None
-
-    def _place(self, row: int) -> tuple[list[array[int]], int]:
-        """The block that a row is in, and its place there."""
-        return self._blocks[row // BLOCK - self._first // BLOCK], row % BLOCK
-
-    def _hash_of(self, row: int) -> int:
-        block, at = self._place(row)
-        return block[0][at]
-
-
-def _halves(key: str) -> tuple[int, int]:
-    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")

@@ -10,7 +10,7 @@ What a number stands for is known to the owner alone: a look-up gives candidates
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 PAGE = 128
 TAG_BITS = 8
@@ -60,15 +60,19 @@ class HashIndex:
         if self._length > PAGE * len(self._pages):
             self._split()
 
-    def find(self, hash: int) -> Iterator[int]:
-        """Numbers that may stand for something with this hash. The index must not change meanwhile."""
+    def find(self, hash: int) -> Sequence[int]:
+        """Numbers that may stand for something with this hash."""
         if not self._length:
-            return
+            return ()
         tags, numbers = self._pages[self._page(hash)]
         at = tags.find(hash & TAG_MASK)
+        if at < 0:
+            return ()
+        found = []
         while at >= 0:
-            yield numbers[at]
+            found.append(numbers[at])
             at = tags.find(hash & TAG_MASK, at + 1)
+        return found
 
     def remove(self, hash: int, number: int) -> bool:
         """False: it is not there."""
@@ -96,11 +100,9 @@ class HashIndex:
                 self._drop(tags, numbers, at)
 
     def _page(self, hash: int) -> int:
-        address = hash >> TAG_BITS
-        page = address & ((1 << self._bits) - 1)
-        if page < len(self._pages) - (1 << self._bits):
-            page = address & ((2 << self._bits) - 1)
-        return page
+        address, size = hash >> TAG_BITS, 1 << self._bits
+        page = address & (size - 1)
+        return page if page >= len(self._pages) - size else address & (2 * size - 1)
 
     def _drop(self, tags: bytearray, numbers: array[int], at: int) -> None:
         tags[at], numbers[at] = tags[-1], numbers[-1]

@@ -17,7 +17,6 @@ from typing import Any
 import orjson
 
 from ...settings import QueueSettings, StreamSettings
-from . import dedup
 from .compaction import Compaction
 from .dedup import DedupWindow
 from .delayed import Delayed
@@ -67,7 +66,7 @@ def take(state: State, leased: Mapping[int, list[Leased]]) -> tuple[int, bytes]:
         "bindings": [[b.pattern, b.target, b.headers, b.any_header] for b in state.bindings.all],
         "schedules": [_schedule_json(schedule) for _, schedule in sorted(state.schedules.items())],
         "topic_dedup": [
-            [topic, parts.put(*window.to_arrays())] for topic, window in sorted(state.topic_dedup.items()) if len(window)
+            [topic, window.to_json(parts)] for topic, window in sorted(state.topic_dedup.items()) if len(window)
         ],
         "producers": [
             [session, producer.last_frame, producer.at, [[frame, *stored] for frame, stored in producer.frames.items()]]
@@ -88,7 +87,7 @@ def _queue_json(queue: Queue, leased: list[Leased], parts: PartWriter) -> dict[s
         "name": queue.name, "number": queue.number, "settings": queue.settings.to_json(),
         "dead_letter_of": queue.dead_letter_of, "paused": queue.paused, "pause_reason": queue.pause_reason,
         "totals": queue.totals, "log": queue.log.to_json(parts) if queue.stream is None else None,
-        "group": queue.group.to_json(leased, parts), "dedup": parts.put(*queue.dedup.to_arrays()),
+        "group": queue.group.to_json(leased, parts), "dedup": queue.dedup.to_json(parts),
     }  # fmt: skip
 
 
@@ -99,7 +98,7 @@ def _stream_json(stream: Stream, leased: Mapping[int, list[Leased]], parts: Part
         "compacted": stream.compacted_total, "trimmed_before": stream.trimmed_before,
         "log": stream.log.to_json(parts), "expiring": parts.put(*stream.expiring.to_arrays()),
         "compaction": stream.compaction.to_json(parts) if stream.compaction else None,
-        "dedup": parts.put(*stream.dedup.to_arrays()),
+        "dedup": stream.dedup.to_json(parts),
         "groups": [
             _queue_json(group, leased.get(group.number, []), parts) for _, group in sorted(stream.groups.items())
         ],
@@ -186,5 +185,5 @@ def _stream(item: dict[str, Any], parts: PartReader, is_first: bool) -> Stream:
     return stream
 
 
-def _dedup(item: list[Any], parts: PartReader, is_first: bool) -> DedupWindow:
-    return DedupWindow.from_rows(item) if is_first else DedupWindow.from_arrays(parts.take(dedup.KINDS, item))
+def _dedup(item: Any, parts: PartReader, is_first: bool) -> DedupWindow:
+    return DedupWindow.from_rows(item) if is_first else DedupWindow.from_json(item, parts)
