@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from engine_rig import Rig, turns
-from postroad.broker.engine.engine import Completion, Confirm, PublishBatch
+from postroad.broker.engine.embedded import EmbeddedEngine
+from postroad.broker.engine.engine import Completion, Confirm, Nack, PublishBatch
 from postroad.broker.errors import PostroadError
+from postroad.broker.limits import Limits
+from postroad.broker.testing import MemoryFiles
 
 BEYOND = 2**64 - 1
 CLOSE_S = 10
@@ -163,4 +166,43 @@ async def test_after_it_the_engine_can_be_closed(poison: Poison) -> None:
     await tried(poison(rig))
     sent(rig, [b"after"])
 
+    assert await left(rig)
+
+
+async def test_a_name_that_a_dead_letter_queue_would_take_is_there_for_who_publishes_to_it_in_the_same_frame() -> None:
+    """It was checked when nobody had it: nothing may be refused after the first record."""
+    rig = await Rig().start()
+    await rig.publish([b"1", b"2"])
+    worker = await rig.consume()
+    await rig.got(worker, 2)
+    publish = PublishBatch(queue="q.dead", kind="stream", sizes=[1], bodies=b"1")
+    await rig.settle(
+        worker,
+        nacks=[Nack(first=1, last=1, dead=True)],
+        completions=[Completion(number=2, publishes=[publish])],
+    )
+    names = {row["name"] for row in (await rig.engine.query("queues", {}))["queues"]}
+
+    assert rig.engine.healthy
+    assert len(names) == 2  # the dead one is in a queue of another name
+    assert await left(rig)
+
+
+async def test_the_last_place_among_queues_is_there_for_who_publishes_to_it_in_the_same_frame() -> None:
+    rig = Rig(MemoryFiles())
+    rig.engine = EmbeddedEngine(rig.files, rig.options, clock=rig.clock, limits=Limits(queues_max=2))
+    await rig.engine.start()
+    await rig.publish([b"1", b"2"])
+    worker = await rig.consume()
+    await rig.got(worker, 2)
+    publish = PublishBatch(queue="other", sizes=[1], bodies=b"1")
+    await rig.settle(
+        worker,
+        nacks=[Nack(first=1, last=1, dead=True)],
+        completions=[Completion(number=2, publishes=[publish])],
+    )
+
+    assert rig.engine.healthy
+    assert (await rig.stats("other"))["ready"] == 1
+    assert (await rig.stats("q.dead"))["ready"] == 1
     assert await left(rig)

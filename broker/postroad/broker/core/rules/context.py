@@ -111,7 +111,9 @@ class Context:
 
     def has_spare_to_publish(self, nbytes: int) -> bool:
         """The same for messages that nobody asked for now; what is larger than can ever be has to be refused, and so may come."""
-        return self.room - self.reserve - self.owed >= nbytes or nbytes > self.unit
+        if nbytes > self.unit:
+            return self.has_spare(COMMAND_BYTES)
+        return self.room - self.reserve - self.owed >= nbytes
 
     def check_publish(self, nbytes: int) -> None:
         """Before messages that nobody has counted are stored: they leave the reserve of settles alone.

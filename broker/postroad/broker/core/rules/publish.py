@@ -60,11 +60,7 @@ def check(ctx: Context, commands: Sequence[PublishMessages]) -> None:
 
 def store(ctx: Context, command: PublishMessages) -> Published:
     """Store messages that ``check`` has passed, and hand them out."""
-    routes = _routes(ctx, command)
-    if not routes and command.kind == "queue":
-        routes = [(define(ctx, command.queue), None)]
-    elif not routes and command.kind == "stream":
-        routes = [(define_stream(ctx, command.queue), None)]
+    routes = make_target(ctx, command)
     duplicates = _duplicates(ctx, command, routes) if command.digests is not None else {}
     reply = _record(ctx, command, routes, duplicates)
     for target, _ in routes:
@@ -80,6 +76,16 @@ def store(ctx: Context, command: PublishMessages) -> Published:
                 dispatch(ctx, group)
             retain(ctx, target)
     return reply
+
+
+def make_target(ctx: Context, command: PublishMessages) -> Routes:
+    """Where the messages go; the queue or stream is made if need be."""
+    routes = _routes(ctx, command)
+    if not routes and command.kind == "queue":
+        routes = [(define(ctx, command.queue), None)]
+    elif not routes and command.kind == "stream":
+        routes = [(define_stream(ctx, command.queue), None)]
+    return routes
 
 
 def _routes(ctx: Context, command: PublishMessages) -> Routes:

@@ -16,7 +16,7 @@ from .consume import return_free
 from .context import Context
 from .dispatch import dispatch
 from .failure import Failed, fail
-from .publish import check, store
+from .publish import check, make_target, store
 
 Ranges = Sequence[tuple[int, int]]
 """Of delivery numbers, first and last."""
@@ -53,6 +53,9 @@ def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
     for completion in command.completions:
         if completion.publishes or completion.others:
             _complete(ctx, runtime, subscription, completion, lost, following)
+    for publish in following:  # before anything dies, and a dead-letter queue takes the name or the last place
+        if publish is not None:
+            make_target(ctx, publish)
     if command.nacks:
         _nack(ctx, runtime, subscription, command.nacks, lost)
 

@@ -49,12 +49,12 @@ def start(ctx: Context, command: Start) -> None:
 def tick(ctx: Context, command: Tick) -> None:
     """Carry out what has come due, as far as the journal has room for it at once; the rest comes in the next tick."""
     for kind, key in ctx.timers.take_due(ctx.now):
-        if (kind, key) in ctx.barred:
-            _set_aside(ctx, kind, key)
-            continue
         if not _has_room(ctx, kind, key):
             ctx.timers.at(kind, key, ctx.now)
             ctx.is_short = True
+            continue
+        if (kind, key) in ctx.barred:
+            _set_aside(ctx, kind, key)
             continue
         ctx.doing = kind, key
         if kind == "session":
@@ -107,6 +107,8 @@ def _has_room(ctx: Context, kind: str, key: int | str) -> bool:
         )
     if kind == "schedule":
         schedule = ctx.state.schedules.get(str(key))
+        if schedule is not None and (kind, key) in ctx.barred:
+            return ctx.has_spare(bytes_of(ctx, schedule) + len(schedule.body))  # its record has the body as hexadecimal
         return schedule is None or schedule.paused or ctx.has_spare_to_publish(bytes_of(ctx, schedule))
     return ctx.has_spare(STEP_BYTES if kind in ("expiry", "overflow", "retention") else COMMAND_BYTES)
 

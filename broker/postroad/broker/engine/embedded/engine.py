@@ -334,7 +334,7 @@ class EmbeddedEngine:
         Raises:
             PostroadError: the core refuses it. Unavailable: the broker has stopped meanwhile.
         """
-        return await self._run(command, needed(command))
+        return await self._run(command, needed(command, len(self._machine.state.logs)))
 
     async def carry_out(self, command: object, publish: c.PublishMessages, body: Buffer) -> c.Published:
         """Carry out a command that publishes one message with this body.
@@ -344,7 +344,12 @@ class EmbeddedEngine:
         """
         if (refused := self._refused()) is not None:
             raise refused
-        size = needed(command) + PUBLISH_BYTES + len(body) + len(orjson.dumps(publish.attributes))
+        size = (
+            needed(command, len(self._machine.state.logs))
+            + PUBLISH_BYTES
+            + len(body)
+            + len(orjson.dumps(publish.attributes))
+        )
         reply: c.Published = await self._run(
             command, size, publishes=True, bodies=(body,), stored=lambda reply: {reply.position: body}
         )

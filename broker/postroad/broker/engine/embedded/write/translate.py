@@ -32,6 +32,9 @@ ESCAPED = 6
 MOVED_BYTES = 192
 """Of each message that an operation acts on."""
 
+ORIGIN_BYTES = 512
+"""Of each queue that they go back to: a move and a settle."""
+
 
 def to_command(batch: PublishBatch) -> c.PublishMessages:
     return c.PublishMessages(
@@ -94,12 +97,12 @@ def settle_size(command: c.SettleDeliveries, batches: list[PublishBatch], leases
     return size
 
 
-def needed(command: object) -> int:
-    """At most so many bytes of journal, for commands that come with no bodies."""
+def needed(command: object, queues: int) -> int:
+    """At most so many bytes of journal, for commands that come with no bodies; ``queues``: how many what they move may come from."""
     named: Sequence[object] | None = getattr(command, "sequences", None)
     limit: int | None = getattr(command, "limit", None)
     items = len(named) if named is not None else limit
-    return COMMAND_BYTES + MOVED_BYTES * (items or 0)
+    return COMMAND_BYTES + MOVED_BYTES * (items or 0) + ORIGIN_BYTES * min(items or 0, queues)
 
 
 def kept_bodies(batch: PublishBatch, reply: c.Published) -> Buffer:
