@@ -59,10 +59,10 @@ def _serve(ctx: Context, runtime: QueueRuntime, subscription: Subscription) -> i
     """Fill one consumer; returns what is left of ``GRANTS_MAX``."""
     left = GRANTS_MAX
     while left > 0 and (room := subscription.room) > 0:
-        wanted, cost = _cost(runtime, room, left)
-        if _grant(ctx, runtime, subscription, wanted) is None:
+        granted = _grant(ctx, runtime, subscription, room, left)
+        if granted is None:
             break
-        left -= cost
+        left -= granted[1]
     runtime.room.note(subscription)
     return left
 
@@ -76,24 +76,12 @@ def _go_round(ctx: Context, runtime: QueueRuntime) -> int:
         while left > 0 and group.has_ready and (subscription := runtime.room.pop()) is not None:
             served.append(subscription)
             due = min(share, subscription.room)
-            while due > 0 and left > 0:
-                wanted, cost = _cost(runtime, due, left)
-                granted = _grant(ctx, runtime, subscription, wanted)
-                left -= cost
-                if granted is None:
-                    break
-                due -= granted
+            while due > 0 and left > 0 and (granted := _grant(ctx, runtime, subscription, due, left)) is not None:
+                due -= granted[0]
+                left -= granted[1]
         for subscription in served:
             runtime.room.note(subscription)
     return left
-
-
-def _cost(runtime: QueueRuntime, wanted: int, left: int) -> tuple[int, int]:
-    """How many to grant at once, and what of ``GRANTS_MAX`` that takes: where keys are used each message is looked at."""
-    if not runtime.queue.log.keyed:
-        return wanted, 1
-    wanted = min(wanted, left)
-    return wanted, wanted
 
 
 def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> int:
@@ -111,24 +99,30 @@ def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> int:
         if allowed <= 0 or (subscription := runtime.room.pop()) is None:
             break
         share = -(-min(allowed, group.ready_count) // hungry)
-        wanted, cost = _cost(runtime, min(share, subscription.room, allowed), left)
-        runtime.spent += _grant(ctx, runtime, subscription, wanted) or 0
+        granted, cost = _grant(ctx, runtime, subscription, min(share, subscription.room, allowed), left) or (0, 1)
+        runtime.spent += granted
         runtime.room.note(subscription)
         left -= cost
     return left
 
 
-def _grant(ctx: Context, runtime: QueueRuntime, subscription: Subscription, count: int) -> int | None:
-    """Lease the next run of up to ``count`` ready messages; returns how many (those of keys in work are parked instead), or None: none is ready."""
+def _grant(
+    ctx: Context, runtime: QueueRuntime, subscription: Subscription, count: int, left: int
+) -> tuple[int, int] | None:
+    """Lease the next run of up to ``count`` ready messages. None: none is ready.
+
+    Returns how many (those of keys in work are parked instead), and what that takes of ``left``: where keys are used each message is
+    looked at.
+    """
     log, group = runtime.queue.log, runtime.queue.group
     ctx.changed = True
-    ready = group.take_ready(count)
+    ready = group.take_ready(min(count, left) if log.keyed else count)
     if ready is None:
         return None
     first, last, priority = ready
     if not log.keyed:
         _hand_over(ctx, runtime, subscription, first, last, priority)
-        return last - first + 1
+        return last - first + 1, 1
     granted, start = 0, first
     for sequence in range(first, last + 1):
         if not group.order.may_go(log.key_of(sequence), sequence):
@@ -138,7 +132,7 @@ def _grant(ctx: Context, runtime: QueueRuntime, subscription: Subscription, coun
             start = sequence + 1
     if start <= last:
         _hand_over(ctx, runtime, subscription, start, last, priority)
-    return granted + last + 1 - start
+    return granted + last + 1 - start, last - first + 1
 
 
 def _hand_over(
