@@ -61,6 +61,31 @@ def test_modules_that_are_named_exist(page: Path) -> None:
     assert missing == []
 
 
+def test_the_tree_in_architecture_has_a_line_for_each_file() -> None:
+    broker = ROOT / "broker" / "postroad" / "broker"
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    tree = text[text.index("```\ncore/\n") :].split("```")[1]
+    listed, folders = [], list[str]()
+    for line in tree.strip().splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders = folders[:depth]
+        if name.endswith("/"):
+            folders.append(name)
+        else:
+            assert len(line.split()) > 1, f"{name} has no line"
+            listed.append("".join(folders) + name)
+
+    present = [
+        path.relative_to(broker).as_posix()
+        for folder in ("core", "journal", "engine/embedded")
+        for path in (broker / folder).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+
+    assert sorted(listed) == sorted(present)
+
+
 def test_operations_lists_every_exit_code() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     table = text[text.index("| exit code |") :].split("\n\n")[0]
