@@ -314,7 +314,7 @@ def a_key_is_superseded(machine: Played) -> None:
     """All is acked, then compaction looks."""
     machine.begin(None, True)
     machine.append(KEYED * 2)
-    for worker in (2, 3, 2, 3):
+    for worker in (1, 2, 3, 1, 2, 3):
         machine.ack_all(worker)
     machine.wait(100)
     machine.wait(2500)
