@@ -34,8 +34,12 @@ NOT_YET = pytest.mark.xfail(strict=True, reason="a schedule is not checked befor
         pytest.param({"queue": "q", "message": {"body": 1, "priority": 10}}, id="priority-out-of-range"),
         pytest.param({"queue": "q", "message": {"body": 1, "key": "k" * 129}}, id="key-too-long"),
         pytest.param({"queue": "q", "message": {"body": 1, "expire_ms": 2**64 - 1}}, id="expiry-out-of-range"),
-        pytest.param({"queue": "tiny", "message": {"body": "x" * 200}}, id="larger-than-the-queue-may-hold", marks=NOT_YET),
-        pytest.param({"topic": "t", "message": {"body": 1, "priority": 3}}, id="priority-to-a-topic-of-streams", marks=NOT_YET),
+        pytest.param(
+            {"queue": "tiny", "message": {"body": "x" * 200}}, id="larger-than-the-queue-may-hold", marks=NOT_YET
+        ),
+        pytest.param(
+            {"topic": "t", "message": {"body": 1, "priority": 3}}, id="priority-to-a-topic-of-streams", marks=NOT_YET
+        ),
     ],
 )
 async def test_a_schedule_that_could_never_fire_is_refused(rig: Rig, args: dict[str, Any]) -> None:
