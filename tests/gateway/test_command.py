@@ -46,8 +46,8 @@ async def test_messages_are_published_listed_followed_and_consumed(running: Runn
     assert "emails" in listed[1]
     assert json.loads(as_json[1])["queues"][0]["ready"] == 4
     assert "published" in tailed[1]
-    assert looked[1] == '{"to": "a@b.c"}\n'
-    assert consumed[1].splitlines() == ['{"to": "a@b.c"}'] * 2 + ["hello"] * 2
+    assert looked[1] == '{"to":"a@b.c"}\n'
+    assert consumed[1].splitlines() == ['{"to":"a@b.c"}'] * 2 + ["hello"] * 2
     assert engine.queues["emails"].acked == 4
 
 

@@ -204,7 +204,7 @@ async def test_a_message_is_found_shown_followed_and_cancelled(real: Running) ->
     assert abs(due - 2_051_254_800_000) < 60_000
     assert "not a time" in undated
     assert listed.splitlines()[1].split()[0] == id
-    assert '{"to": "ada"}' in listed
+    assert '{"to":"ada"}' in listed
     assert none == "There are none.\n"
     assert {"state      dead", "reason     550", "key        ada", "header     trace=1"} <= set(shown.splitlines())
     assert [line.split()[1] for line in shown.splitlines() if line.startswith("  20")] == [

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
+
+import orjson
+from postroad.broker.users_json import fragment, is_json
 
 from .failure import CommandFailed, ExitCode
 from .remote import Conversation, Remote, path
-from .show import shown, table
+from .show import dumped, shown, table
 
 Print = Callable[[str], None]
 BATCH = 500
+BATCH_BYTES = 1024 * 1024
 _COLUMNS = {
     "name": "name", "ready": "ready", "parked": "parked", "delayed": "delayed", "retrying": "retrying",
     "leased": "leased", "consumers": "consumers", "paused": "paused", "published_total": "published",
@@ -28,11 +31,10 @@ def inline_body(data: bytes, kind: str | None) -> dict[str, Any]:
         CommandFailed: the body is not of the type asked for.
     """
     if kind in (None, "json"):
-        try:
-            return {"body": json.loads(data)}
-        except ValueError:
-            if kind == "json":
-                raise CommandFailed("The body is not JSON; give --type text or --type bytes.", ExitCode.USAGE) from None
+        if is_json(data):
+            return {"body": fragment(data)}
+        if kind == "json":
+            raise CommandFailed("The body is not JSON; give --type text or --type bytes.", ExitCode.USAGE)
     if kind in (None, "text"):
         try:
             return {"type": "text", "body": data.decode()}
@@ -49,12 +51,27 @@ def publish(
     """Publish all, in batches; tell the ids (one line a message) or, with ``as_json``, the answers."""
     total = 0
     frame = {"mandatory": True} if mandatory else {}
-    while batch := list(islice(messages, BATCH)):
+    for batch in _batches(messages):
         answer = remote.ask("POST", path(f"/v1/{kind}s", target, "messages"), {"messages": batch, **frame})
         total += len(answer["ids"])
-        out(json.dumps(answer) if as_json else "\n".join(answer["ids"]))
+        out(dumped(answer) if as_json else "\n".join(answer["ids"]))
     if not total:
         raise CommandFailed("There is nothing to publish.", ExitCode.USAGE)
+
+
+def _batches(messages: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Messages in requests that the server takes: of bounded length, and of bounded size unless one message is larger."""
+    batch: list[dict[str, Any]] = []
+    room = BATCH_BYTES
+    for message in messages:
+        size = len(orjson.dumps(message))
+        if batch and (len(batch) == BATCH or size > room):
+            yield batch
+            batch, room = [], BATCH_BYTES
+        batch.append(message)
+        room -= size
+    if batch:
+        yield batch
 
 
 def consume(
@@ -71,7 +88,7 @@ def consume(
                 continue
             messages = frame["messages"] if left is None else frame["messages"][:left]
             for message in messages:
-                out(json.dumps(message) if as_json else shown(message["body"]))
+                out(dumped(message) if as_json else shown(message["body"]))
             _settle(conversation, messages, ack=ack)
             if left is not None:
                 left -= len(messages)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from .options import DEFAULT_URL, AsJson, TokenFile, Url, out, run
+from .show import dumped
 
 app = typer.Typer(help="Messages: list, show, logs, cancel.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def list_messages(
         query = {"state": state, "limit": limit, "text": text, "key": key}
         answer = remote(url, token_file).ask("GET", path("/v1/queues", queue, "messages"), query=query)
         if as_json:
-            out(json.dumps(answer))
+            out(dumped(answer))
         elif not answer["messages"]:
             out("There are none.")
         else:
@@ -57,7 +57,7 @@ def show(id: Id, url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: 
 
         answer = remote(url, token_file).ask("GET", path("/v1/messages", id))
         if as_json:
-            out(json.dumps(answer))
+            out(dumped(answer))
             return
         message = answer["message"]
         for field in ("id", "topic", "queue", "state", "reason", "consumer", "key", "priority", "size"):
@@ -89,7 +89,7 @@ def logs(
 
     def tell(lines: list[dict[str, Any]]) -> None:
         for line in lines:
-            out(json.dumps(line) if as_json else _said(line))
+            out(dumped(line) if as_json else _said(line))
 
     def command() -> None:
         from .remote import path, remote
@@ -119,7 +119,7 @@ def cancel(id: Id, url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json
         from .remote import path, remote
 
         answer = remote(url, token_file).ask("POST", path("/v1/messages", id, "cancel"))
-        out(json.dumps(answer) if as_json else f"{id} is cancelled")
+        out(dumped(answer) if as_json else f"{id} is cancelled")
 
     run(command)
 

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import orjson
+
+from ..protocol.slices import parse
 from .failure import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
@@ -39,12 +42,12 @@ class Remote:
         """
         parts = {name: value for name, value in (query or {}).items() if value is not None}
         url = self.url.rstrip("/") + path + ("?" + urlencode(parts) if parts else "")
-        data = None if method == "GET" else json.dumps(body or {}).encode()
+        data = None if method == "GET" else orjson.dumps(body or {})
         request = urllib.request.Request(url, data, self._headers(), method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=TIMEOUT_S) as response:
-                return dict(json.load(response))
+                return dict(parse(response.read()))
         except urllib.error.HTTPError as error:
             raise CommandFailed(_told(error)) from None
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError):
@@ -94,7 +97,7 @@ class Conversation:
         self._pushed: list[dict[str, Any]] = []
 
     def send(self, frame: Mapping[str, Any]) -> None:
-        self._socket.send(json.dumps(frame))
+        self._socket.send(orjson.dumps(frame).decode())
 
     def ask(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and wait for its answer; what else comes meanwhile is kept for ``frames``.
@@ -128,7 +131,8 @@ class Conversation:
                 yield self._next(None)
 
     def _next(self, timeout: float | None) -> dict[str, Any]:
-        return dict(json.loads(self._socket.recv(timeout)))
+        frame = self._socket.recv(timeout)
+        return dict(parse(frame.encode() if isinstance(frame, str) else frame))
 
 
 def path(start: str, *names: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +20,7 @@ from .options import (
     run,
     target_of,
 )
+from .show import dumped
 
 app = typer.Typer(help="What is published at set times.", no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def list_schedules(url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json
 
         answer = remote(url, token_file).ask("GET", "/v1/schedules")
         if as_json:
-            out(json.dumps(answer))
+            out(dumped(answer))
             return
         if not answer["schedules"]:
             out("There are no schedules.")
@@ -91,7 +91,7 @@ def add(
         fields |= {"cron": cron, "zone": zone} if every is None else {"every_ms": duration_ms(every)}
         answer = remote(url, token_file).ask("PUT", path("/v1/schedules", name), fields)
         if as_json:
-            out(json.dumps(answer))
+            out(dumped(answer))
         else:
             out(f"{name} is paused" if paused else f"{name} fires next at {moment(answer['next_at'])}")
 
@@ -128,6 +128,6 @@ def _change(name: str, do: str, done: str, url: str, token_file: Path | None, *,
 
         target = path("/v1/schedules", name, *([do] if do else []))
         answer = remote(url, token_file).ask("POST" if do else "DELETE", target)
-        out(json.dumps(answer) if as_json else f"{name} {done}")
+        out(dumped(answer) if as_json else f"{name} {done}")
 
     run(command)

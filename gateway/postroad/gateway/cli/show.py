@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+from msgspec import Raw
+
 PIPE_WIDTH = 1000
 Columns = Mapping[str, str]
 """Field → heading."""
@@ -54,4 +57,21 @@ def duration(ms: int) -> str:
 
 
 def shown(body: Any) -> str:
+    """A body for people: a string as it is, other JSON as it was sent."""
+    if isinstance(body, Raw):
+        text = bytes(body)
+        if not text.startswith(b'"'):
+            return text.decode()
+        body = json.loads(text)
     return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+
+
+def dumped(value: Any) -> str:
+    """An answer as JSON for programs; users' JSON in it is as it was sent."""
+    return orjson.dumps(value, default=_raw).decode()
+
+
+def _raw(value: object) -> object:
+    if isinstance(value, Raw):
+        return orjson.Fragment(bytes(value))
+    raise TypeError

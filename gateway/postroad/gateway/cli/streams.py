@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from .options import DEFAULT_URL, AsJson, TokenFile, Url, out, run
 from .places import HELP, place_in_query
+from .show import dumped
 
 app = typer.Typer(help="Streams: list, show, read, replay.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def list_streams(url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: 
 
         answer = remote(url, token_file).ask("GET", "/v1/streams")
         if as_json:
-            out(json.dumps(answer))
+            out(dumped(answer))
         elif not answer["streams"]:
             out('There are no streams yet. Make one by publishing: postroad publish --stream clicks \'{"page":"/"}\'')
         else:
@@ -49,7 +49,7 @@ def show(stream: str, url: Url = DEFAULT_URL, token_file: TokenFile = None, as_j
 
         answer = remote(url, token_file).ask("GET", path("/v1/streams", stream))
         if as_json:
-            out(json.dumps(answer))
+            out(dumped(answer))
             return
         found = answer["stream"]
         for field in ("name", "earliest", "next", "messages", "bytes", "oldest_ms"):
@@ -81,7 +81,7 @@ def read(
             wanted = {"from": place, "limit": min(left, PAGE)}
             answer = server.ask("GET", path("/v1/streams", stream, "messages"), query=wanted)
             for message in answer["messages"]:
-                out(json.dumps(message) if as_json else f"{message['offset']}  {shown(message['body'])}")
+                out(dumped(message) if as_json else f"{message['offset']}  {shown(message['body'])}")
             left -= len(answer["messages"])
             if not answer["messages"]:
                 return
@@ -108,7 +108,7 @@ def replay(
         body = {name: value for name, value in fields.items() if value is not None}
         answer = remote(url, token_file).ask("POST", path("/v1/streams", stream, "replay"), body)
         if as_json:
-            out(json.dumps(answer))
+            out(dumped(answer))
         elif dry_run:
             where = f", offsets {answer['first']} to {answer['last']}" if answer["count"] and "first" in answer else ""
             out(f"{answer['count']} would be copied to {queue}{where}")
