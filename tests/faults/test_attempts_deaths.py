@@ -60,15 +60,17 @@ def one_life(
         Path(__file__).with_name("die.mjs"), broker.url, "q", how, json.dumps(options),
         log=tmp_path / "clients.log", options=SMALL_HEAP if how == "memory" else [],
     )  # fmt: skip
-    if is_last:
-        eventually(lambda: is_over(broker, program), 10, "the others are done")
-    elif how.endswith("loop"):
-        eventually(lambda: hangs(program), 5, "it hangs")
-    else:
-        assert program.wait(20) != 0
-    if not is_last:
-        eventually(lambda: broker.queues()["q"]["leased"] == 0, 10, "what it held is back")
-    program.kill()
+    try:
+        if is_last:
+            eventually(lambda: is_over(broker, program), 10, "the others are done")
+        elif how.endswith("loop"):
+            eventually(lambda: hangs(program), 5, "it hangs")
+        else:
+            assert program.wait(20) != 0
+        if not is_last:
+            eventually(lambda: broker.queues()["q"]["leased"] == 0, 10, "what it held is back")
+    finally:
+        program.kill()
     return [(begin["body"], begin["attempt"]) for begin in program.said("begin")]
 
 
