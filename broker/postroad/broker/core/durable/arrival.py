@@ -1,4 +1,4 @@
-"""What the attributes of published messages mean for the logs and groups they arrive in; worked out once a record."""
+"""Attributes of published messages, turned into what logs and groups store. Done once for each record."""
 
 from __future__ import annotations
 

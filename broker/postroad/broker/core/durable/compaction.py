@@ -1,6 +1,6 @@
-"""What a stream with compaction knows of its messages: the newest of each key, and what may go.
+"""The index of a stream with compaction: the newest message of each key, and which messages can be dropped.
 
-Compaction keeps the newest message of each key, and lets go of the older ones in the background. Messages without a key follow the
+Compaction keeps the newest message of each key, and drops the older ones in the background. Messages without a key follow the
 stream's other retention limits, which say nothing about those with one. A *tombstone* is a message with a key, an empty body and the
 header ``postroad-tombstone``: it is the newest of its key like any other, and after a grace time it goes, and the key with it.
 

@@ -1,4 +1,4 @@
-"""What is known of a schedule: what it publishes, where to, and when next."""
+"""State of a schedule: what it publishes, where to, and when next."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Stream:
         groups: By the group's own name.
         expiring: When messages kept expire, where they say so: for groups that begin later.
         compaction: None: not wanted.
-        trimmed_before: Retention has let go of something before this offset.
+        trimmed_before: Retention has dropped something before this offset.
     """
 
     __slots__ = (
@@ -58,7 +58,7 @@ class Stream:
             self.compaction = Compaction()
 
     def trimmed(self, offset: int) -> int | None:
-        """The earliest offset kept, if retention has let go of something between ``offset`` and it; what compaction took is no loss."""
+        """The earliest offset kept, if retention has dropped something between ``offset`` and it. Compaction does not count as loss."""
         first = self.log.first
         return first if offset < min(first, self.trimmed_before) else None
 

@@ -1,4 +1,4 @@
-"""A stream's log: retention lets go of its front, compaction of messages in its middle.
+"""A stream's log: retention drops messages at its front, compaction in its middle.
 
 What is gone from the middle stays in the arrays, noted in ``gone``, until more is gone than kept. Then the arrays are packed: each entry
 is a run of messages that are there, and the hashes of ordering keys stand in the order of the entries. So memory follows what is kept,
@@ -24,8 +24,8 @@ PACK_MIN = 1024
 class StreamLog(Log):
     """Attributes:
     count: Messages kept.
-    gone: Offsets that were let go from the middle since the arrays were packed last.
-    sparse: Something was let go from the middle at some time: offsets have gaps.
+    gone: Offsets dropped from the middle since the arrays were packed last.
+    sparse: Something was dropped from the middle at some time, so offsets have gaps.
     """
 
     __slots__ = ("_ranks", "count", "gone", "sparse")

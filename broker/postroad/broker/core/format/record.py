@@ -79,7 +79,7 @@ class Reset:
 
 @dataclass(slots=True)
 class Trim:
-    """A stream lets go of everything before offset ``first``."""
+    """A stream drops everything before offset ``first``."""
 
     tag: ClassVar[str] = "trim"
 

@@ -1,4 +1,4 @@
-"""What a stream may let go of: by age, by bytes, by count, whichever comes first, in whole batches; or by key (``compact.py``).
+"""Retention: what a stream drops by age, by bytes or by count, whichever comes first, in whole batches; or by key (``compact.py``).
 
 Retention ignores groups unless ``keep_until_acked``: a stuck group must not fill the disk of everyone. What a group lost to it is counted.
 """
@@ -15,7 +15,7 @@ from .dispatch import dispatch
 
 
 def look(ctx: Context, stream: Stream) -> None:
-    """Its time has come: let go of what the settings no longer keep."""
+    """Run retention or compaction."""
     if stream.compaction is not None:
         compact(ctx, stream, stream.compaction)
     else:
@@ -52,7 +52,7 @@ def retain(ctx: Context, stream: Stream) -> None:
 
 
 def _revoke_before(ctx: Context, group: Queue, first: int) -> None:
-    """Leases of what is let go end: their holders are told."""
+    """End the leases of messages that are dropped; their holders are told."""
     for holder, held in ctx.runtime_of(group).holdings.within(0, first - 1):
         subscription = ctx.subscriptions[holder]
         last = min(held.last, held.number + first - 1 - held.sequence)

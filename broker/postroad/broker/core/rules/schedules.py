@@ -67,7 +67,7 @@ def change_schedule(ctx: Context, command: c.ChangeSchedule) -> None:
 
 
 def fire(ctx: Context, name: str) -> None:
-    """Its time has come: publish, once, however many times were missed."""
+    """Publish a schedule that is due: once, however many times were missed."""
     schedule = ctx.state.schedules.get(name)
     if schedule is None or schedule.paused:
         return

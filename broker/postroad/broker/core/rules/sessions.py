@@ -32,7 +32,7 @@ def expect_end(ctx: Context, session: str) -> None:
 
 
 def end_session(ctx: Context, session: str) -> None:
-    """Its time has come: forget it, unless it is open."""
+    """Forget a session that was closed ``KEEP_MS`` ago, unless it is open again."""
     closed_at = ctx.closed_sessions.pop(session, None)
     if session in ctx.open_sessions or session not in ctx.state.producers or closed_at is None:
         return

@@ -1,4 +1,4 @@
-"""The volatile side of a queue or group: its consumers, and what of it they hold."""
+"""The volatile state of a queue or group: its consumers, and which of its messages they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is due and when: the core answers "when next?" and takes a tick; the shell does the waiting."""
+"""Timers: the core says when it wants the next tick; the engine waits, and sends the tick."""
 
 from __future__ import annotations
 

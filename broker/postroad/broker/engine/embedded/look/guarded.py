@@ -1,4 +1,4 @@
-"""Sinks of readers and watches, as the engine calls them: one that raises is logged, and harms nobody else."""
+"""Sinks of readers and watches, as the engine calls them: an exception in one is logged, and the others are served."""
 
 from __future__ import annotations
 
