@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import CO_GENERATOR
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,6 +18,7 @@ from engine_rig import Rig, Worker, turns
 from postroad.broker.core.durable import snapshot
 from postroad.broker.core.durable.state import State
 from postroad.broker.core.format.codec import decode
+from postroad.broker.core.machine import Machine
 from postroad.broker.core.rules.context import COMMAND_BYTES, Context
 from postroad.broker.engine.embedded.write.pipeline import CommitPipeline
 from postroad.broker.engine.engine import Completion, Confirm, PublishBatch
@@ -41,42 +43,51 @@ class Injector:
 
     Args:
         at: Raise at this call, counted from 1; 0: at none.
+        rules: See each call inside ``Machine.handle`` too: all that decides.
 
     Attributes:
         sites: Of all calls so far: file, line and what is called.
     """
 
-    def __init__(self, at: int = 0) -> None:
+    def __init__(self, at: int = 0, *, rules: bool = False) -> None:
         self.at = at
+        self.rules = rules
         self.sites: list[str] = []
         self.is_armed = False
         self.has_raised = False
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        commit, append = Context.commit, CommitPipeline._append
+        commit, append, handle = Context.commit, CommitPipeline._append, Machine.handle
         Context.commit = self._seen(commit)  # type: ignore[method-assign]
         CommitPipeline._append = self._seen(append)  # type: ignore[method-assign]
+        if self.rules:
+            Machine.handle = self._seen(handle)  # type: ignore[method-assign]
         try:
             yield
         finally:
             Context.commit, CommitPipeline._append = commit, append  # type: ignore[method-assign]
+            Machine.handle = handle  # type: ignore[method-assign]
 
     def _seen(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def seen(*args: Any) -> Any:
-            if not self.is_armed or self.has_raised:
-                return call(*args)
             before = sys.getprofile()
+            if not self.is_armed or self.has_raised or before is not None:
+                return call(*args)
             sys.setprofile(self._profile)
             try:
                 return call(*args)
             finally:
-                sys.setprofile(before)
+                sys.setprofile(None)
 
         return seen
 
     def _profile(self, frame: FrameType, event: str, called: Any) -> None:
         if event == "call":
+            if (
+                frame.f_code.co_flags & CO_GENERATOR
+            ):  # it may be its end that nobody waits for: what is raised there is lost
+                return
             caller, name = frame.f_back, frame.f_code.co_name
         elif event == "c_call" and called.__name__ not in _NEVER:
             caller, name = frame, called.__name__
@@ -94,7 +105,7 @@ class Run:
     """Some random commands on a broker of its own.
 
     Attributes:
-        known: Ids whose publish was confirmed. done: ids whose ack was.
+        known: Ids whose publish was confirmed. done: ids whose ack was. copied: ids that more than one queue has.
         before: The durable state before each command, as a snapshot.
         refused: The command in which it was raised did not end the broker. is_intact: The state after it was that before it.
     """
@@ -104,6 +115,7 @@ class Run:
     rig: Rig = field(default_factory=lambda: Rig(MemoryFiles(), FakeClock(), segment_bytes=SEGMENT_BYTES))
     known: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    copied: set[str] = field(default_factory=set)
     before: list[bytes] = field(default_factory=list)
     refused: bool = False
     is_intact: bool = True
@@ -143,12 +155,16 @@ class Run:
                 return execute(pipeline, *args, **more)
             raised = self.injector.has_raised
             self.before.append(state_of(pipeline._machine))
+            held = volatile(pipeline._machine)
             try:
                 return execute(pipeline, *args, **more)
             finally:
                 if self.injector.has_raised and not raised:
                     self.refused = pipeline.failed is None
-                    self.is_intact = half_done(pipeline._machine, self.rig.clock.now_ms()) == self.before[-1:]
+                    self.is_intact = (
+                        half_done(pipeline._machine, self.rig.clock.now_ms()) == self.before[-1:]
+                        and volatile(pipeline._machine) == held
+                    )
 
         CommitPipeline.execute = watched  # type: ignore[method-assign]
         try:
@@ -194,7 +210,10 @@ class Run:
         confirm = await self._answered(self.rig.send(bodies, queue, **more))
         if isinstance(confirm, Confirm):
             duplicates = confirm.duplicates or {}
-            self.known += [f"{confirm.id_prefix}{index}" for index in range(confirm.count) if index not in duplicates]
+            ids = [f"{confirm.id_prefix}{index}" for index in range(confirm.count) if index not in duplicates]
+            self.known += ids
+            if more.get("kind") == "topic":
+                self.copied.update(ids)
 
     async def _answered(self, outcome: list[Any]) -> Any:
         await self.rig.changed.until(lambda: outcome or not self.rig.engine.healthy)
@@ -271,11 +290,26 @@ class Run:
         async with asyncio.timeout(CLOSE_S):
             for id in self.known:
                 await again.message(id)
-            for id in self.done:
+            for id in set(self.done) - self.copied:
                 assert (await again.message(id))["state"] == "done", id
             await again.publish([b"it serves"], "fresh")
             await again.engine.close()
         return files
+
+
+def volatile(machine: Any) -> str:
+    """Who consumes, and what each holds."""
+    return repr([
+        (sub.id, [getattr(sub, name) for name in VOLATILE], [repr(lease) for lease in sub.leases], list(sub.settled))
+        for _, sub in sorted(machine.subscriptions.items())
+    ] + [
+        (number, sorted(runtime.consumers), runtime.leased, runtime.held_until)
+        for number, runtime in sorted(machine.runtimes.items())
+        if runtime.consumers or runtime.leased
+    ])  # fmt: skip
+
+
+VOLATILE = ("begun", "prefetch", "stalled", "ended", "detached_at", "next_number", "is_silent")
 
 
 def state_of(machine: Any) -> bytes:
@@ -319,9 +353,9 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-async def run_with(seed: int, at: int) -> tuple[Run, MemoryFiles]:
+async def run_with(seed: int, at: int, *, rules: bool = False) -> tuple[Run, MemoryFiles]:
     """One run that raises at its ``at``-th call (0: at none), checked."""
-    injector = Injector(at)
+    injector = Injector(at, rules=rules)
     run = Run(seed, injector)
     with injector.installed():
         await run.carry_out()

@@ -65,6 +65,21 @@ async def test_whatever_raises_wherever_the_next_start_has_a_state_that_its_reco
     assert len(seen) > 150
 
 
+@pytest.mark.timeout(3600 if LONG else 120)
+async def test_whatever_raises_while_a_rule_decides_is_a_refusal_of_all_or_the_end() -> None:
+    """What a refusal leaves behind is checked for what consumers hold, too, which no record says."""
+    rng, ended, refused = random.Random(2), 0, 0
+    for seed in range(20, 20 + SEEDS):
+        plain, _ = await run_with(seed, 0, rules=True)
+        for at in calls_of(plain.injector.sites, -(-RUNS // SEEDS), rng):
+            run, _ = await run_with(seed, at, rules=True)
+            ended += not run.refused and run.injector.has_raised
+            refused += run.refused
+
+    print(f"{ended} ended the broker, {refused} were refused")
+    assert ended and refused
+
+
 def compared_with_a_fresh_process(stores: list[tuple[str, str, MemoryFiles]], tmp_path: Path) -> None:
     """Under another hash seed, the same records must give the same state."""
     if not stores:
