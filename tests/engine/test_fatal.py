@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from engine_rig import Rig, turns
 from postroad.broker.core.durable.state import State
 from postroad.broker.core.format.record import Publish, Settle
 from postroad.broker.engine.embedded.write.fatal import KEPT_MAX, NAME, FatalCommands
-from postroad.broker.engine.engine import Completion, Confirm, PublishBatch
+from postroad.broker.engine.engine import Completion, Confirm, DeliveryBatch, PublishBatch, ReadSpec
 from postroad.broker.errors import Internal, PostroadError, Unavailable
 from postroad.broker.testing import MemoryFiles
 
@@ -65,6 +66,44 @@ async def test_the_same_publish_is_refused_at_the_next_start_and_others_are_stor
     assert all(isinstance(other, Confirm) for other in others)
     assert rig.failures == 0
     await rig.engine.close()
+
+
+async def test_after_the_end_every_entry_says_that_the_broker_stops() -> None:
+    rig = await Rig(MemoryFiles()).start()
+    await rig.publish([b"1"])
+    worker = await rig.consume()
+    await rig.got(worker, 1)
+    await outcome(rig, [b"1"], headers={"poison": "1"})
+    engine = rig.engine
+    entries = [
+        outcome(rig, [b"1"]),
+        rig.consume(),
+        engine.declare("new", {}),
+        engine.delete("q"),
+        engine.query("queues", {}),
+        engine.operate("pause", {"queue": "q"}),
+        rig.watch(queue="q"),
+        engine.read(ReadSpec(stream="s"), Reader()),
+        rig.settle(worker, acks=[(1, 1)]),
+    ]
+    for entry in entries:
+        answer = (await asyncio.gather(entry, return_exceptions=True))[0]
+        assert isinstance(answer, Unavailable)
+    with pytest.raises(Unavailable):
+        engine.session_opened("p")
+    worker.subscription.pause()
+    worker.subscription.detach()
+
+    assert engine.unready == engine._pipeline.why
+    assert "could not be carried out whole" in engine._pipeline.why
+    assert engine._journal.position == 3
+    await engine.close()
+
+
+class Reader:
+    def messages(self, batch: DeliveryBatch, trimmed: int | None) -> None: ...
+
+    def ended(self, error: PostroadError) -> None: ...
 
 
 async def test_a_numbered_frame_is_known_by_its_number() -> None:

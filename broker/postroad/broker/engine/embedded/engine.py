@@ -228,7 +228,14 @@ class EmbeddedEngine:
         )  # fmt: skip
 
     def _refused(self) -> PostroadError | None:
-        return Unavailable("The broker is stopping.") if self._is_closing or self._has_failed else None
+        if self._has_failed:
+            return Unavailable(self._pipeline.why)
+        return Unavailable("The broker is stopping.") if self._is_closing else None
+
+    def _check_failed(self) -> None:
+        """Raises: Unavailable: what is in memory may be half of a command, and is looked at no more."""
+        if self._has_failed:
+            raise Unavailable(self._pipeline.why)
 
     async def consume(self, spec: ConsumeSpec, sink: ConsumerSink) -> EmbeddedSubscription:
         if (refused := self._refused()) is not None:
@@ -268,12 +275,13 @@ class EmbeddedEngine:
         return name
 
     async def read(self, spec: ReadSpec, sink: ReadSink) -> EmbeddedReader:
-        if self._is_closing:
-            raise Unavailable("The broker is stopping.")
+        if (refused := self._refused()) is not None:
+            raise refused
         check_start(spec.start)
         return await self._readers.open(spec, GuardedReadSink(sink))
 
     async def watch(self, spec: WatchSpec, sink: WatchSink) -> EmbeddedWatch:
+        self._check_failed()
         sources = Sources(
             machine=self._machine, watching=self._watching, history=self._history, queries=self._queries,
             durable=self._pipeline.durable,
@@ -317,6 +325,7 @@ class EmbeddedEngine:
         return found.settings if found else None
 
     async def query(self, what: str, args: Mapping[str, Any]) -> Json:
+        self._check_failed()
         answer = await self._queries.answer(what, args, self._pipeline.gate.durable)
         await self._pipeline.all_durable()  # as of now: the answer may have looked at the core last
         if what == "overview":
@@ -324,6 +333,7 @@ class EmbeddedEngine:
         return answer | {"position": self.position}
 
     async def operate(self, do: str, args: Mapping[str, Any]) -> Json:
+        self._check_failed()
         return await self._operations.carry_out(do, args) | {"position": self.position}
 
     # Machinery
