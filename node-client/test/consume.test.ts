@@ -125,6 +125,21 @@ describe("a handler", () => {
     expect(settled(gateway, "nack")).toEqual([{ number: 1, reason: "smtp 421" }]);
   });
 
+  it("cuts a long reason between characters, since half of one would cost the whole frame", async () => {
+    const gateway = new FakeGateway();
+    const mq = client(gateway);
+    await mq.queue("q").publish(1);
+    const twice = deferred();
+
+    mq.queue("q").consume((m) => {
+      if (m.attempt === 1) throw new Error(`${"x".repeat(499)}😀 and more`);
+      twice.resolve();
+    });
+    await twice.promise;
+
+    expect(settled(gateway, "nack")).toEqual([{ number: 1, reason: `${"x".repeat(499)}\ufffd` }]);
+  });
+
   it("says of neighbours that fail alike in one tick that they do, in one entry", async () => {
     const gateway = new FakeGateway();
     const mq = client(gateway);

@@ -1,4 +1,5 @@
 /** Log lines of a subscription's handlers on their way: gathered for a moment, and bounded while there is no connection. */
+import { cut } from "../protocol/text.js";
 import type { LogLevel } from "./message.js";
 
 export interface SaidLine {
@@ -34,7 +35,7 @@ export class Said {
   }
 
   add({ number, text, level }: SaidLine): void {
-    this.#lines.push({ number, text: text.slice(0, TEXT_MAX), level });
+    this.#lines.push({ number, text: cut(text, TEXT_MAX), level });
     if (this.#lines.length > WAITING_MAX) this.#lines.splice(0, this.#lines.length - WAITING_MAX);
     if (this.#lines.length === MANY) this.#send();
     else this.#timer ??= setTimeout(() => this.#send(), GATHER_MS);

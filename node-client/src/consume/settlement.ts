@@ -1,7 +1,9 @@
 /** What is settled in one tick, on its way into one `settle` frame. */
+import { platform } from "#platform";
 import { InvalidRequest, type PostroadError } from "../errors.js";
 import type { Header } from "../protocol/frame.js";
 import { Ranges, toRanges } from "../protocol/ranges.js";
+import { cut, isWritable } from "../protocol/text.js";
 import { inlineMessage } from "../publish/inline.js";
 import type { Delivery, Settlement } from "./delivery.js";
 import type { BatchDone, Done, Follower, NackOptions } from "./message.js";
@@ -110,7 +112,12 @@ interface Nack {
 
 function encodeNack(number: number, { delayMs, reason, dead }: NackOptions): Nack {
   const delay = delayMs === undefined || !Number.isFinite(delayMs) ? undefined : Math.max(0, Math.round(delayMs));
-  return { number, delay_ms: delay, reason: reason?.slice(0, REASON_MAX), dead: dead === true ? true : undefined };
+  return {
+    number,
+    delay_ms: delay,
+    reason: reason === undefined ? undefined : cut(reason, REASON_MAX),
+    dead: dead === true ? true : undefined,
+  };
 }
 
 /** @throws InvalidRequest or LimitExceeded if it could not be carried out, before anything is sent. */
@@ -133,11 +140,12 @@ export function encodeBatchDone(
   };
 }
 
-/** @throws InvalidRequest if it is too large. */
+/** @throws InvalidRequest if it is too large, or cannot be written: the frame would be refused with all that is in it. */
 function isStored(result: unknown): boolean {
   const text = result === undefined ? undefined : (JSON.stringify(result) as string | undefined);
-  if (text !== undefined && text.length > RESULT_BYTES_MAX)
+  if (text !== undefined && platform.byteLength(text) > RESULT_BYTES_MAX)
     throw new InvalidRequest(`A result has at most ${RESULT_BYTES_MAX} bytes.`);
+  if (text !== undefined && !isWritable(text)) throw new InvalidRequest("A result has half of a surrogate pair.");
   return text !== undefined;
 }
 

@@ -8,6 +8,7 @@ import { AlreadySettled, asPostroadError, LeaseLost, type PostroadError } from "
 import type { Link } from "../link.js";
 import type { Header } from "../protocol/frame.js";
 import { parseRanges, within } from "../protocol/ranges.js";
+import { cut } from "../protocol/text.js";
 import { Begun } from "./begun.js";
 import { type Delivery, leaseLost, type Settlement } from "./delivery.js";
 import type { BatchDone, LogLevel } from "./message.js";
@@ -137,7 +138,7 @@ export class Settler {
     this.#progress.set(number, {
       number,
       ...(Number.isFinite(bounded) ? { percent: bounded } : {}),
-      ...(note === undefined ? {} : { note: note.slice(0, 200) }),
+      ...(note === undefined ? {} : { note: cut(note, 200) }),
     });
     this.#schedule();
   }

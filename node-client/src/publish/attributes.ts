@@ -67,6 +67,8 @@ function checkHeaders(headers: Readonly<Record<string, string>>, limits: Limits)
   const entries = Object.entries(headers);
   if (entries.some(([, value]) => typeof value !== "string"))
     throw invalid("headers", "Message headers are flat pairs of strings.");
+  if (entries.some(([name, value]) => !name.isWellFormed() || !value.isWellFormed()))
+    throw invalid("headers", "A header has half of a surrogate pair.");
   if (entries.length > limits.headersMax) throw exceeded("headers_max", limits.headersMax);
   const size = entries.reduce((sum, [name, value]) => sum + platform.byteLength(name) + platform.byteLength(value), 0);
   if (size > limits.headersBytesMax) throw exceeded("headers_bytes_max", limits.headersBytesMax);
@@ -80,7 +82,8 @@ function integer(field: string, value: number | undefined, min: number, max: num
 function bytes(field: string, value: string | undefined, max: number): void {
   if (value === undefined) return;
   const size = typeof value === "string" ? platform.byteLength(value) : 0;
-  if (size < 1 || size > max) throw invalid(field, `${field} must be a string of 1 to ${max} bytes.`);
+  if (size < 1 || size > max || !value.isWellFormed())
+    throw invalid(field, `${field} must be a string of 1 to ${max} bytes.`);
 }
 
 const invalid = (field: string, message: string): InvalidRequest => new InvalidRequest(message, { details: { field } });

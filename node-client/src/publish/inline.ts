@@ -1,5 +1,6 @@
 /** A message inside a JSON header, as text frames, schedules and edits carry it. */
 import { InvalidRequest } from "../errors.js";
+import { isWritable } from "../protocol/text.js";
 import { DEFAULT_LIMITS } from "../protocol/types.js";
 import { checkAttributes, type PublishOptions } from "./attributes.js";
 
@@ -11,7 +12,8 @@ export function inlineMessage(body: unknown, options: Omit<PublishOptions, "sign
   const attributes = checkAttributes(options, DEFAULT_LIMITS);
   const isBytes = body instanceof Uint8Array;
   const type = isBytes ? "bytes" : options.type === "text" ? "text" : undefined;
-  if ((JSON.stringify(body) as string | undefined) === undefined)
+  const text = JSON.stringify(body) as string | undefined;
+  if (text === undefined || !isWritable(text))
     throw new InvalidRequest("The body is not JSON.", { details: { field: "body" } });
   return { ...attributes, type, body: isBytes ? toBase64(body) : body };
 }
