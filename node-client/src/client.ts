@@ -193,6 +193,16 @@ export class Client {
     return fromWire<Overview>(await this.query("overview"));
   }
 
+  /**
+   * Says that the server's clock is right, where it was far ahead at a start and nothing is deleted for its age (see
+   * `clockHeld` of the overview). Needs the right to manage everything.
+   *
+   * @returns Whether anything was held.
+   */
+  async confirmClock(): Promise<boolean> {
+    return (await this.operate("confirm_clock", {}, { repeat: true }))["confirmed"] === true;
+  }
+
   async queues(): Promise<readonly QueueStats[]> {
     return fromWire<{ queues: QueueStats[] }>(await this.query("queues")).queues;
   }

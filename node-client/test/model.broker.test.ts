@@ -49,6 +49,11 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
     expect(info).toMatchObject({ fired: 0, lastError: { code: "queue-full", at: expect.any(Number) as number } });
   });
 
+  it("confirms the server's clock, and knows that nothing was held", async () => {
+    expect(await mq.confirmClock()).toBe(false);
+    expect(await mq.overview()).toMatchObject({ clockHeld: null, clockSkewMs: expect.any(Number) as number });
+  });
+
   it("tells how many messages wait for an earlier one of their key, and which", async () => {
     const q = mq.queue<number>("keyed");
     await q.publishMany([1, 2, 3], { key: "k" });

@@ -208,7 +208,7 @@ class Rig:
 
     def pass_time(self, ms: int) -> None:
         self.clock.advance(ms)
-        self.engine.execute(c.Tick())
+        self.engine._ticker.tick()
 
     async def stats(self, queue: str = "q") -> dict[str, Any]:
         answer: dict[str, Any] = (await self.engine.query("queue", {"queue": queue}))["queue"]

@@ -121,7 +121,6 @@ async def test_a_lower_bound_lets_messages_go_a_step_at_a_time_and_needs_no_publ
     assert (await rig.stats())["ready"] == 1
 
 
-@red
 async def test_leases_that_end_together_are_counted_a_step_at_a_time(rig: Rig) -> None:
     await rig.engine.declare("q", {"lease_ms": 1000})
     await filled(rig)
@@ -136,7 +135,6 @@ async def test_leases_that_end_together_are_counted_a_step_at_a_time(rig: Rig) -
     assert max(counts(watcher, "retrying")) <= STEP_ITEMS
 
 
-@red
 async def test_what_expires_together_is_settled_a_step_at_a_time(rig: Rig) -> None:
     await filled(rig, expire_ms=1000)
     watcher = await rig.watch(queue="q")
@@ -166,7 +164,6 @@ async def test_a_stream_lets_go_of_a_step_of_records_at_a_time(rig: Rig) -> None
     assert max(after - before for before, after in zip(ends, ends[1:], strict=False)) <= STEP_ITEMS
 
 
-@red
 async def test_schedules_that_are_due_together_never_make_a_unit_that_no_segment_holds() -> None:
     rig = await Rig(segment_bytes=256 * 1024).start()
     for number in range(10):  # of 62 KB each: together more than a segment

@@ -20,6 +20,7 @@ START_MS = 1_700_000_000_000
 class Core:
     """Attributes:
     at: The time, milliseconds; moves by ``wait`` only.
+    starts_with: Further fields of the next ``Start``.
     journal: ``(position, header bytes)`` of everything so far.
     records: The same as records. ``effects``: everything so far.
     got: Subscription → delivery number → sequence.
@@ -30,6 +31,7 @@ class Core:
         self.limits = limits
         self.at = at
         self.epoch = 0
+        self.starts_with: dict[str, Any] = {}
         self.journal: list[tuple[int, bytes]] = []
         self.records: list[Record] = []
         self.effects: list[Effect] = []
@@ -40,7 +42,7 @@ class Core:
 
     def start(self) -> None:
         self.epoch += 1
-        self.run(c.Start(epoch=self.epoch))
+        self.run(c.Start(epoch=self.epoch, **self.starts_with))
 
     def restart(self, *, from_snapshot: bool = False) -> None:
         """As a crash and a recovery: the journal, or a snapshot, is all that is left."""

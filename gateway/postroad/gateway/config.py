@@ -56,6 +56,12 @@ class Config:
     )
     body_bytes_max: int = _setting(1_048_576, "Largest message body, bytes.", low=1, high=134_217_728)
     grace_ms: int = _setting(5_000, "At a stop, how long settles are taken, milliseconds.", low=0, high=60_000)
+    clock_ahead_max_ms: int = _setting(
+        86_400_000,
+        "A start whose clock is further than this past the last record deletes nothing for its age until that clock is confirmed, or an hour has passed, milliseconds.",
+        low=60_000,
+        high=366 * 86_400_000,
+    )
     log_level: str = _setting("info", "What is logged at least.", choices=LOG_LEVELS)
     log_format: str = _setting("auto", "`json`, `console`, or `auto`: console on a terminal.", choices=LOG_FORMATS)
 

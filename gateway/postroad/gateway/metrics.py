@@ -26,6 +26,8 @@ Sample = tuple[str, Labels, object]
 HELP: dict[str, tuple[str, str]] = {
     "postroad_info": ("gauge", "Version, engine and durability of this server."),
     "postroad_uptime_seconds": ("gauge", "Since this server has started."),
+    "postroad_clock_skew_seconds": ("gauge", "How far the wall clock is ahead of the engine's time; less than 0: behind."),
+    "postroad_clock_held": ("gauge", "1 while nothing is deleted for its age, because the clock was far ahead at the start."),
     "postroad_connections": ("gauge", "Open WebSocket connections."),
     "postroad_names_omitted": ("gauge", "Queues, streams and groups beyond the limit, which are not here."),
     "postroad_queue_messages": ("gauge", "Messages that are not settled, by state; dead letters are ready in their queue."),
@@ -75,6 +77,9 @@ def samples(overview: dict[str, Any], *, version: str) -> Iterator[Sample]:
     info = {"version": version, "engine": str(overview["engine"]), "durability": str(overview["durability"])}
     yield "postroad_info", info, 1
     yield "postroad_uptime_seconds", {}, _seconds(overview["uptime_ms"])
+    if (skew_ms := overview.get("clock_skew_ms")) is not None:
+        yield "postroad_clock_skew_seconds", {}, _seconds(skew_ms)
+        yield "postroad_clock_held", {}, overview["clock_held"] is not None
     yield "postroad_connections", {}, overview["connections"]
     queues, streams = overview["queues"], overview.get("streams", [])
     groups = [group for stream in streams for group in stream["groups"]]

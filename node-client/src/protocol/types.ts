@@ -310,4 +310,8 @@ export interface Overview {
   readonly capabilities?: Welcome["capabilities"];
   readonly reasons?: Welcome["reasons"];
   readonly uptimeMs: number;
+  /** How far the server's wall clock is ahead of the time that its records, delays and leases go by. */
+  readonly clockSkewMs?: number;
+  /** Not null while nothing is deleted for its age, because the clock was `aheadMs` past the last record at the start. */
+  readonly clockHeld?: { readonly aheadMs: number; readonly until: number } | null;
 }

@@ -36,7 +36,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .format import command as c
-from .rules import consume, declare, operate, publish, schedules, sessions, settle, streams, tick
+from .rules import consume, declare, operate, publish, schedules, sessions, settle, streams, tick, wall_clock
 from .rules.context import UNBOUNDED, Context
 
 Handler = Callable[[Context, Any], Any]
@@ -68,6 +68,8 @@ HANDLERS: dict[type, Handler] = {
     c.SessionClosed: sessions.session_closed,
     c.Start: tick.start,
     c.Tick: tick.tick,
+    c.SetSkew: wall_clock.set_skew,
+    c.ConfirmClock: wall_clock.confirm_clock,
 }
 
 

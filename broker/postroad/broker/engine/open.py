@@ -10,6 +10,7 @@ from ..clock import Clock
 from ..errors import InvalidRequest, Unsupported
 from ..journal import JournalOptions, RealFiles
 from ..journal.options import Durability
+from ..settings import DAY_MS
 from .embedded import EmbeddedEngine
 from .engine import Engine
 
@@ -24,7 +25,10 @@ _BACKENDS = {
 """Scheme → module, class, the extra that brings its client library, and that library."""
 
 
-def open_engine(url: str = "embedded:", *, data: str, durability: str = "sync", clock: Clock | None = None) -> Engine:
+def open_engine(
+    url: str = "embedded:", *, data: str, durability: str = "sync", clock: Clock | None = None,
+    clock_ahead_max_ms: int = DAY_MS,
+) -> Engine:  # fmt: skip
     """Make the engine that ``url`` names; ``start`` opens it.
 
     Args:
@@ -32,6 +36,8 @@ def open_engine(url: str = "embedded:", *, data: str, durability: str = "sync", 
         data: Folder of the embedded engine's journal; made if it does not exist.
         durability: ``sync``, ``os`` or ``memory``: what a confirm of the embedded engine promises. The others promise what their server does.
         clock: Another clock than the system's, for tests.
+        clock_ahead_max_ms: How far past the journal's last record the clock may be at a start of the embedded engine, milliseconds,
+            before nothing is deleted for its age until an operator has confirmed that clock, or an hour has passed.
 
     Raises:
         InvalidRequest: unknown scheme or durability.
@@ -47,7 +53,7 @@ def open_engine(url: str = "embedded:", *, data: str, durability: str = "sync", 
     if durability not in ("sync", "os", "memory"):
         raise InvalidRequest("durability must be sync, os or memory.", field="durability")
     options = JournalOptions(durability=cast(Durability, durability))  # checked just above
-    return cast(Engine, EmbeddedEngine(RealFiles(data), options, clock=clock))
+    return cast(Engine, EmbeddedEngine(RealFiles(data), options, clock=clock, clock_ahead_max_ms=clock_ahead_max_ms))
 
 
 def _external(url: str, scheme: str, clock: Clock | None) -> Engine:

@@ -124,7 +124,12 @@ async def _open(config: Config) -> Engine:
 
     try:
         Path(config.data).mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine: Engine = open_engine(config.engine, data=config.data, durability=config.durability)
+        engine: Engine = open_engine(
+            config.engine,
+            data=config.data,
+            durability=config.durability,
+            clock_ahead_max_ms=config.clock_ahead_max_ms,
+        )
         engine.on_failure = lambda: _end(engine)
         await engine.start()
     except Corrupt as error:

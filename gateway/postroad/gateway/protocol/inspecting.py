@@ -27,6 +27,7 @@ OPERATIONS: dict[str, Verb] = {
     "redrive": "redrive", "discard": "redrive", "purge": "manage", "cancel": "manage", "pause": "manage",
     "resume": "manage", "edit": "redrive", "reset": "manage", "replay": "manage", "schedule": "manage",
     "schedule_delete": "manage", "schedule_pause": "manage", "schedule_resume": "manage", "schedule_run": "manage",
+    "confirm_clock": "manage",
 }  # fmt: skip
 """Operation → the right it needs."""
 
@@ -67,6 +68,8 @@ def operate_args(do: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
     """Raises: InvalidRequest, InvalidName."""
     if not isinstance(do, str) or do not in OPERATIONS:
         raise invalid("do", "one of " + ", ".join(OPERATIONS))
+    if do == "confirm_clock":
+        return do, {}
     if do == "cancel":
         return do, {"message": message_id(request, "message")}
     if do.startswith("schedule"):

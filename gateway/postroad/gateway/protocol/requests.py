@@ -245,6 +245,8 @@ async def order(context: SessionContext, principal: Principal, do: object, reque
     names = [args[kind] for kind in ("queue", "stream", "topic", "schedule") if kind in args]
     for name in names:
         principal.need(verb, name)
+    if checked == "confirm_clock" and not principal.may_all(verb):
+        raise NotAllowed(f"This needs the right to {verb} on everything.")
     if not names and not principal.may_all(verb):
         found = await context.engine.query("message", {"message": args["message"]})
         principal.need(verb, found["message"]["queue"])

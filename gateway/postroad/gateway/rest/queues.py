@@ -25,6 +25,13 @@ async def overview(request: Request) -> Response:
 
 
 @api
+async def confirm_clock(request: Request) -> Response:
+    context, principal = server_of(request).context, principal_of(request)
+    refuse_while_stopping(request)
+    return Json(await order(context, principal, "confirm_clock", {}))
+
+
+@api
 async def list_queues(request: Request) -> Response:
     return Json(await ask(server_of(request).context, principal_of(request), "queues", {}))
 

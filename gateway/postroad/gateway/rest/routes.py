@@ -59,6 +59,7 @@ ROUTES = (
     ApiRoute("GET", "/livez", health.live, "Whether the process runs"),
     ApiRoute("GET", "/readyz", health.ready, "Whether it serves"),
     ApiRoute("GET", "/v1/overview", queues.overview, "Queues, connections, engine"),
+    ApiRoute("POST", "/v1/clock/confirm", queues.confirm_clock, "Say that the clock is right", {}, "empty"),
     ApiRoute("GET", "/v1/queues", queues.list_queues, "All queues"),
     ApiRoute("GET", "/v1/queues/{queue}", queues.show_queue, "One queue, its settings and consumers"),
     ApiRoute("PUT", "/v1/queues/{queue}", queues.declare_queue, "Declare", {"update": "change settings"}, "settings"),

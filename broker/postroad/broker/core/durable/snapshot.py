@@ -62,6 +62,7 @@ def take(state: State, leased: Mapping[int, list[Leased]]) -> tuple[int, bytes]:
     streams = [_stream_json(stream, leased, parts) for _, stream in sorted(state.stream_logs.items())]
     header = orjson.dumps({
         "version": VERSION, "position": state.position, "at": state.at, "epochs": state.epochs,
+        "ahead_ms": state.ahead_ms, "held_until": state.held_until,
         "next_log": state.next_log, "names": list(state.names.items()), "former": list(state.names.former), "queues": queues, "streams": streams,
         "bindings": [[b.pattern, b.target, b.headers, b.any_header] for b in state.bindings.all],
         "schedules": [_schedule_json(schedule) for _, schedule in sorted(state.schedules.items())],
@@ -120,6 +121,7 @@ def restore(data: bytes | memoryview) -> State:
     state = State()
     state.position, state.at, state.next_log = header["position"], header["at"], header["next_log"]
     state.epochs = [(position, epoch) for position, epoch in header["epochs"]]
+    state.ahead_ms, state.held_until = header.get("ahead_ms", 0), header.get("held_until", 0)
     state.names = Names(header["names"], header.get("former", ()))
     state.bindings = Bindings()
     for pattern, target, headers, any_header in header["bindings"]:

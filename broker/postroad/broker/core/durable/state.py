@@ -33,6 +33,7 @@ from ..format.record import (
     Return,
     Settle,
     Trim,
+    Trust,
     Undefine,
     UndefineSchedule,
 )  # fmt: skip
@@ -52,6 +53,7 @@ class State:
     position: Of the last applied record.
     at: Time of the last applied record, milliseconds.
     epochs: ``(position, epoch)`` of each start, oldest first.
+    ahead_ms, held_until: As in the last ``Boot``; 0 after ``Trust``.
     queues: Queues, and groups as ``<stream>/<group>``, by name. ``logs``: the same by number.
     streams: By name. ``stream_logs``: the same by number.
     names: Of what exists, and of what was deleted lately.
@@ -64,6 +66,8 @@ class State:
         self.position = 0
         self.at = 0
         self.epochs: list[tuple[int, int]] = []
+        self.ahead_ms = 0
+        self.held_until = 0
         self.queues: dict[str, Queue] = {}
         self.logs: dict[int, Queue] = {}
         self.streams: dict[str, Stream] = {}
@@ -299,3 +303,7 @@ class State:
 
     def _boot(self, record: Boot, position: int) -> None:
         self.epochs.append((position, record.epoch))
+        self.ahead_ms, self.held_until = record.ahead_ms, record.held_until
+
+    def _trust(self, record: Trust, position: int) -> None:
+        self.ahead_ms = self.held_until = 0

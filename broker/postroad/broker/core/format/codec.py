@@ -33,7 +33,8 @@ _NAMES: dict[str, str] = {
     "refuse": "at name target next_at code message",
     "unschedule": "at name",
     "forget": "at ids=sessions",
-    "boot": "at epoch",
+    "boot": "at epoch ahead=ahead_ms until=held_until",
+    "trust": "at",
 }
 """Kind → its fields in order, as ``name in the header=attribute``, or one word if that is the same.
 
@@ -59,7 +60,7 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ROWS = frozenset(("entries", "runs", "headers"))
 """Attributes that are lists of tuples."""
 
-_ADDED = frozenset(("priorities", "keys", "last_error"))
+_ADDED = frozenset(("priorities", "keys", "last_error", "ahead_ms", "held_until"))
 """Fields that older journals do not have; left out while they say nothing."""
 
 

@@ -289,9 +289,28 @@ class SessionClosed:
 
 @dataclass(slots=True, kw_only=True)
 class Start:
-    """The broker starts, in a new epoch."""
+    """The broker starts, in a new epoch.
+
+    Attributes:
+        skew_ms: As in ``SetSkew``.
+        ahead_max_ms: How far past the last record this start may be before it is not believed; None: as far as it likes.
+    """
 
     epoch: int
+    skew_ms: int = 0
+    ahead_max_ms: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SetSkew:
+    """The wall clock is ``skew_ms`` ahead of the time of commands; less than 0: behind."""
+
+    skew_ms: int
+
+
+@dataclass(slots=True, kw_only=True)
+class ConfirmClock:
+    """The clock is right: what has an age may go. Reply: True if something was held."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,12 +19,28 @@ PLACES_MAX = 20
 
 @dataclass(slots=True)
 class Boot:
-    """The broker started. Leases of before are gone; ids from here on carry ``epoch``."""
+    """The broker started. Leases of before are gone; ids from here on carry ``epoch``.
+
+    Attributes:
+        ahead_ms: Not 0: the clock was so far past the last record that nothing is deleted for its age, until ``Trust``.
+        held_until: When that is over at the latest, if the clock stays as it is.
+    """
 
     tag: ClassVar[str] = "boot"
 
     at: int
     epoch: int
+    ahead_ms: int = 0
+    held_until: int = 0
+
+
+@dataclass(slots=True)
+class Trust:
+    """The clock of the last start is taken to be right: what has an age may go."""
+
+    tag: ClassVar[str] = "trust"
+
+    at: int
 
 
 @dataclass(slots=True)
@@ -312,6 +328,7 @@ class Forget:
 
 Record = (
     Boot
+    | Trust
     | Define
     | DefineStream
     | DefineGroup

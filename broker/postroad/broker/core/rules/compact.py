@@ -39,7 +39,7 @@ def compact(ctx: Context, stream: Stream, index: Compaction) -> None:
             break
         for a, b in gaps(first, min(last, end - 1), held.within(first, last)):
             gone.add(a, b)
-    for key, offset in index.over(now - settings.tombstone_ms):
+    for key, offset in index.over(ctx.aging - settings.tombstone_ms):
         if len(keys) == TOMBSTONES_MAX:
             break
         if offset < end and offset not in held:
@@ -50,7 +50,7 @@ def compact(ctx: Context, stream: Stream, index: Compaction) -> None:
         ctx.commit(Compact(now, stream.number, "compacted", list(gone), keys))
 
     trimmed: list[Range] = []
-    for first, last, _, _ in _excess(stream, index, now):
+    for first, last, _, _ in _excess(stream, index, ctx.aging):
         if last < end and not held.within(first, last):
             trimmed.append((first, last))
         if len(trimmed) == RUNS_MAX // 2:
@@ -74,7 +74,7 @@ def watch(ctx: Context, stream: Stream, index: Compaction, *, at_once: bool = Fa
         dues.append(soon)
     if (published := next(iter(index.tombstones.values()), None)) is not None:
         dues.append(max(published + settings.tombstone_ms, soon))
-    if next(_excess(stream, index, now), None) is not None:
+    if next(_excess(stream, index, ctx.aging), None) is not None:
         dues.append(soon)
     elif index.frames and settings.retention_ms is not None:
         dues.append(max(index.frames[0][3] + settings.retention_ms + 1, soon))

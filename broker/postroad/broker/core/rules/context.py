@@ -15,6 +15,8 @@ along with them. Why core and journal cannot come apart:
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...errors import LimitExceeded, PostroadError, QueueNotFound, StorageFull
 from ...limits import Limits
 from ..durable.queue import Queue
@@ -45,6 +47,7 @@ STEP_BYTES = 192 * 1024
 class Context:
     """Attributes:
     now: Time of the command being handled, milliseconds; never goes backwards.
+    skew_ms: How far the wall clock is ahead of ``now``.
     records: ``(position, record)`` since the caller last took them. headers: The same, encoded.
     unit: Bytes that one command may add to the journal at most, ever.
     room: Bytes that this one may still add. reserve: of these, what only settles may take.
@@ -56,6 +59,8 @@ class Context:
     is_short: Something due was put off for lack of room, and nothing was done instead.
     fired: Bodies of what schedules published, by position, for the caller to journal.
     delivering: False once the broker is stopping: nothing is granted any more.
+    refusals: Schedules whose last firing was refused: name → (next time, error).
+    rechecked: Names of schedules, and numbers of queues and streams, that a change of the clock makes worth a look.
     effects: Since the caller last took them, each paired by order with the records before it.
     """
 
@@ -63,6 +68,7 @@ class Context:
         self.limits = limits or Limits()
         self.state = State()
         self.now = 0
+        self.skew_ms = 0
         self.records: list[tuple[int, Record]] = []
         self.headers: list[bytes] = []
         self.room = self.unit = UNBOUNDED
@@ -79,6 +85,8 @@ class Context:
         self.next_subscription = 1
         self.delivering = True
         self.fired: dict[int, bytes] = {}
+        self.refusals: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.rechecked: list[str | int] = []
 
     def commit(self, record: Record) -> int:
         """Encode a record, take room for it, apply it and collect it for the journal; returns its position.
@@ -171,6 +179,11 @@ class Context:
         del self.subscriptions[subscription.id]
         self.effects.append(End(subscription.id, None))
 
+    @property
+    def aging(self) -> int:
+        """The time by which whatever has an age is deleted: ``now``, or 0 while the clock of this start is not believed."""
+        return 0 if self.state.ahead_ms else self.now
+
     def take(self) -> tuple[list[tuple[int, Record]], list[Effect]]:
         """Records and effects since the last call; the caller's from now on."""
         taken = self.records, self.effects
@@ -203,5 +216,5 @@ class Context:
         due = queue.group.next_due()
         if due is not None:
             self.timers.at("due", queue.number, due)
-        if (expires := queue.group.next_expiry(queue.log)) is not None:
+        if not self.state.ahead_ms and (expires := queue.group.next_expiry(queue.log)) is not None:
             self.timers.at("expiry", queue.number, max(expires, self.now))

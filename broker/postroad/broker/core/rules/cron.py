@@ -15,6 +15,9 @@ from ...errors import InvalidRequest
 
 EVERY_MS_MIN = 1000
 
+LATEST_MS = 250_000_000_000_000
+"""In the year 9892: calendars end a little later, and a wall clock may say anything."""
+
 
 def check_schedule(cron: object, every_ms: object, zone: object) -> None:
     """Raises: InvalidRequest: not exactly one of ``cron`` and ``every_ms``, or one that never fires, or an unknown zone."""

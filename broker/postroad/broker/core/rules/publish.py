@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import Conflict, InvalidRequest, OutcomeUnknown, QueueFull, QueueNotFound, Unroutable
+from ...errors import Conflict, InvalidRequest, LimitExceeded, OutcomeUnknown, QueueFull, QueueNotFound, Unroutable
 from ..durable.queue import Queue
 from ..durable.stream import Stream
 from ..format.command import Published, PublishMessages
@@ -39,10 +39,9 @@ def check(ctx: Context, commands: Sequence[PublishMessages]) -> None:
     created: dict[str, str] = {}
     keys: dict[tuple[str, str], dict[str, int]] = {}
     for command in commands:
-        attributes = command.attributes
-        if ("key" in attributes or "keys" in attributes) and _WAITING.intersection(attributes):
-            raise InvalidRequest("A message with an ordering key can have neither delay nor priority.", field="key")
         routes = _routes(ctx, command)
+        if command.attributes:
+            _check_order(command, routes)
         if not routes and command.kind != "topic":
             if created.setdefault(command.queue, command.kind) != command.kind:
                 raise Conflict(f'"{command.queue}" cannot be both queue and stream.', queue=command.queue)
@@ -54,8 +53,30 @@ def check(ctx: Context, commands: Sequence[PublishMessages]) -> None:
         for target, only in routes:
             if isinstance(target, Queue):
                 _check_room(ctx, target, command, only, again, added)
-            elif _WAITING.intersection(attributes):
-                raise InvalidRequest("A stream keeps the order of publishing: no delay, no priority.", field="delay_ms")
+
+
+def check_possible(ctx: Context, command: PublishMessages) -> None:
+    """Raise what this command would be refused for at any time, as the queues, streams and bindings are now; a queue that is full is not."""
+    routes = _routes(ctx, command)
+    _check_order(command, routes)
+    size = max(command.sizes, default=0)
+    if size > ctx.limits.body_bytes_max:
+        raise LimitExceeded("The body is too large.", limit="body_bytes_max", value=ctx.limits.body_bytes_max)
+    for target, _ in routes:
+        bytes_max = target.settings.bytes_max if isinstance(target, Queue) else None
+        if bytes_max is not None and size > bytes_max:
+            raise LimitExceeded(f'"{target.name}" may hold {bytes_max:,} bytes.', limit="bytes_max", value=bytes_max)
+
+
+def _check_order(command: PublishMessages, routes: Routes) -> None:
+    """Raises: InvalidRequest: a delay or a priority where order is kept: with a key, or in a stream."""
+    attributes = command.attributes
+    if ("key" in attributes or "keys" in attributes) and _WAITING.intersection(attributes):
+        raise InvalidRequest("A message with an ordering key can have neither delay nor priority.", field="key")
+    if (command.kind == "stream" or any(isinstance(target, Stream) for target, _ in routes)) and _WAITING.intersection(
+        attributes
+    ):
+        raise InvalidRequest("A stream keeps the order of publishing: no delay, no priority.", field="delay_ms")
 
 
 def store(ctx: Context, command: PublishMessages) -> Published:
@@ -103,6 +124,8 @@ def _routes(ctx: Context, command: PublishMessages) -> Routes:
         return [(state.target(number), only) for number, only in routes.items()]
     target: Queue | Stream | None = state.queues.get(name) if command.kind == "queue" else state.streams.get(name)
     if target is not None:
+        if isinstance(target, Queue) and target.stream is not None:
+            raise InvalidRequest(f'"{name}" is a group: publish to its stream.', field="queue")
         return [(target, None)]
     if name in (state.streams if command.kind == "queue" else state.queues):
         raise Conflict(f'"{name}" is not a {command.kind}.', queue=name)

@@ -34,7 +34,7 @@ def retain(ctx: Context, stream: Stream) -> None:
     if settings.retention_bytes is not None and log.bytes > settings.retention_bytes:
         first = max(first, log.boundary_by_bytes(settings.retention_bytes))
     if settings.retention_ms is not None:
-        first = max(first, log.boundary_by_time(ctx.now - settings.retention_ms))
+        first = max(first, log.boundary_by_time(ctx.aging - settings.retention_ms))
     if settings.keep_until_acked:
         for group in stream.groups.values():
             first = min(first, log.boundary(group.group.floor))

@@ -14,6 +14,7 @@ from .overflow import make_room
 from .retention import look, retain
 from .schedules import bytes_of, fire, watch
 from .sessions import end_session, expect_end
+from .wall_clock import end_hold, held, recheck, recheck_some, take_skew, watch_hold
 
 LEASE_GRAIN_MS = 20
 
@@ -29,7 +30,9 @@ SET_ASIDE = "Firing it ended the broker, so it is paused: the log of that moment
 def start(ctx: Context, command: Start) -> None:
     """After recovery: a new epoch. What was leased is ready, but each queue waits for its holders to come back."""
     ctx.now = max(ctx.now, ctx.state.at)
-    ctx.commit(Boot(ctx.now, command.epoch))
+    take_skew(ctx, command.skew_ms)
+    ctx.commit(Boot(ctx.now, command.epoch, *held(ctx, command.ahead_max_ms)))
+    watch_hold(ctx)
     for queue in ctx.state.queues.values():
         queue.group.come_due(ctx.now, DUE_MAX)
         ctx.watch_due(queue)
@@ -42,12 +45,14 @@ def start(ctx: Context, command: Start) -> None:
         retain(ctx, stream)
     for name in ctx.state.schedules:
         watch(ctx, name)
+    recheck(ctx, ctx.state.schedules)
     for session in ctx.state.producers:
         expect_end(ctx, session)
 
 
 def tick(ctx: Context, command: Tick) -> None:
     """Carry out what has come due, as far as the journal has room for it at once; the rest comes in the next tick."""
+    began = ctx.room
     for kind, key in ctx.timers.take_due(ctx.now):
         if not _has_room(ctx, kind, key):
             ctx.timers.at(kind, key, ctx.now)
@@ -60,7 +65,11 @@ def tick(ctx: Context, command: Tick) -> None:
         if kind == "session":
             end_session(ctx, str(key))
         elif kind == "schedule":
-            fire(ctx, str(key))
+            fire(ctx, str(key), began)
+        elif kind == "clock":
+            end_hold(ctx)
+        elif kind == "recheck":
+            recheck_some(ctx)
         elif kind == "leases" or kind == "detached":
             subscription = ctx.subscriptions.get(int(key))
             if subscription is None:
@@ -109,6 +118,8 @@ def _has_room(ctx: Context, kind: str, key: int | str) -> bool:
         schedule = ctx.state.schedules.get(str(key))
         if schedule is not None and (kind, key) in ctx.barred:
             return ctx.has_spare(bytes_of(ctx, schedule) + len(schedule.body))  # its record has the body as hexadecimal
+        if not ctx.commits:  # it is refused rather than put off: so its times go on, and it says why
+            return True
         return schedule is None or schedule.paused or ctx.has_spare_to_publish(bytes_of(ctx, schedule))
     return ctx.has_spare(STEP_BYTES if kind in ("expiry", "overflow", "retention") else COMMAND_BYTES)
 

@@ -24,7 +24,7 @@ from ...errors import PostroadError, Unavailable
 from ...journal import Files, JournalOptions
 from ...limits import Limits
 from ...names import queue_name
-from ...settings import QueueSettings
+from ...settings import DAY_MS, QueueSettings
 from ..bounds import check_batch, check_consume, check_settle, check_start
 from ..engine import (
     Buffer,
@@ -55,6 +55,7 @@ from .look.watching import Watching
 from .operations import Operations
 from .recovery import recover, take_up
 from .subscription import EmbeddedSubscription
+from .timekeeping import Timekeeping
 from .write.bodies import Bodies
 from .write.fatal import FatalCommands
 from .write.outlet import Outlet
@@ -75,6 +76,7 @@ class EmbeddedEngine:
         files: Where the journal lives.
         options: The journal's.
         clock: Another clock than the system's.
+        clock_ahead_max_ms: A start whose clock is further past the last record is not believed at once (``core/rules/wall_clock.py``).
 
     Attributes:
         on_failure: Called once, at once, when the process must end: the journal has failed, or a command could not be carried out
@@ -86,15 +88,17 @@ class EmbeddedEngine:
     reasons: Mapping[str, str] = {}
 
     def __init__(
-        self, files: Files, options: JournalOptions, *, clock: Clock | None = None, limits: Limits | None = None
-    ) -> None:
+        self, files: Files, options: JournalOptions, *, clock: Clock | None = None, limits: Limits | None = None,
+        clock_ahead_max_ms: int = DAY_MS,
+    ) -> None:  # fmt: skip
         self.durability = options.durability
         self.store = ""
         self.epoch = 0
         self.on_failure: Callable[[], None] | None = None
         self._files = files
         self._options = options
-        self._clock = clock
+        self._clock: Clock = clock or SystemClock()
+        self._clock_ahead_max_ms = clock_ahead_max_ms
         self._limits = limits or Limits()
         self._is_open = False
         self._is_closing = False
@@ -109,10 +113,11 @@ class EmbeddedEngine:
             Unavailable: another broker holds the folder.
         """
         loop = self._loop = asyncio.get_running_loop()
-        journal, machine, recovered = recover(self._files, self._options, self._limits, self._post)
+        journal, machine, recovered = recover(self._files, self._options, self._limits, self._post, self._clock)
         self._journal, self._machine = journal, machine
         self.store, self.epoch = recovered.store, recovered.epoch
-        self._clock = self._clock or SystemClock(machine.state.at)
+        self._clock.not_before(machine.state.at)
+        self._timekeeping = Timekeeping(self._clock, machine, self.execute)
         self._bodies = Bodies(journal, machine.state.id_prefix)
         fatal = FatalCommands(self._files)
         fatal.load(self._now())
@@ -139,7 +144,9 @@ class EmbeddedEngine:
         self._operations = Operations(machine, self._history, self.run, self.carry_out)
         self._is_open = True
         self._second = loop.call_later(1, self._every_second)
-        await self.run(c.Start(epoch=recovered.epoch))
+        skew_ms = self._timekeeping.told_ms
+        await self.run(c.Start(epoch=recovered.epoch, skew_ms=skew_ms, ahead_max_ms=self._clock_ahead_max_ms))
+        self._timekeeping.look()
 
     async def close(self, drain_ms: int = 0) -> None:
         if not self._is_open:
@@ -330,6 +337,7 @@ class EmbeddedEngine:
         await self._pipeline.all_durable()  # as of now: the answer may have looked at the core last
         if what == "overview":
             answer |= {"engine": self.name, "durability": self.durability, "journal": self._journal.stats()}
+            answer |= self._timekeeping.numbers()
         return answer | {"position": self.position}
 
     async def operate(self, do: str, args: Mapping[str, Any]) -> Json:
@@ -344,7 +352,9 @@ class EmbeddedEngine:
         Raises:
             PostroadError: the core refuses it. Unavailable: the broker has stopped meanwhile.
         """
-        return await self._run(command, needed(command, len(self._machine.state.logs)))
+        # A schedule keeps its body in the journal, and leaves the reserve of settles alone as messages do.
+        publishes = isinstance(command, c.DeclareSchedule)
+        return await self._run(command, needed(command, len(self._machine.state.logs)), publishes=publishes)
 
     async def carry_out(self, command: object, publish: c.PublishMessages, body: Buffer) -> c.Published:
         """Carry out a command that publishes one message with this body.
@@ -436,11 +446,11 @@ class EmbeddedEngine:
         self._loop.call_soon_threadsafe(callback)
 
     def _now(self) -> int:
-        assert self._clock is not None
         return self._clock.now_ms()
 
     def _every_second(self) -> None:
         self._second = self._loop.call_later(1, self._every_second)
+        self._timekeeping.look()
         self._observers.every_second(self._now())
         self._logbook.trim(self._journal.earliest)
         if self._machine.state.dropping and self._pipeline.failed is None:

@@ -43,6 +43,8 @@ class Operations:
             return await self._schedule(do, args)
         if do == "edit":
             return await self._edit(args)
+        if do == "confirm_clock":
+            return {"confirmed": await self._run(c.ConfirmClock())}
         if do in ("bind", "unbind", "reset", "replay"):
             return await self._stream_operation(do, args)
         if do not in ("redrive", "discard", "purge", "pause", "resume"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ...clock import Clock
 from ...core.durable import snapshot
 from ...core.format.codec import decode
 from ...core.machine import Machine
@@ -27,14 +28,16 @@ ADVICE = (
 )
 
 
-def recover(files: Files, options: JournalOptions, limits: Limits, post: Post) -> tuple[Journal, Machine, Recovered]:
+def recover(
+    files: Files, options: JournalOptions, limits: Limits, post: Post, clock: Clock
+) -> tuple[Journal, Machine, Recovered]:
     """A journal that is open for reading, and the core as its records say. ``take_up`` comes next.
 
     Raises:
         Corrupt: the journal is damaged before its torn tail, or says what does not fit; says where, and nothing is changed.
         Unavailable: another broker holds the folder.
     """
-    journal = Journal(files, options, post=post)
+    journal = Journal(files, options, post=post, clock=clock)
     recovered = journal.open()
     try:
         machine = _replay(journal, recovered, limits)

@@ -13,6 +13,7 @@ from ....core.durable.topic.bindings import Binding
 from ....core.machine import Machine
 from ....core.rules.dead_letters import dead_letter_name
 from ....core.rules.declare import offset_of
+from ....core.rules.schedules import last_error, next_at
 from ....errors import InvalidRequest, QueueNotFound
 from ....settings import FOREVER
 from ...arguments import integer_of, shown_body, text_of
@@ -146,9 +147,8 @@ class Queries:
         return offset_of(self._stream(name), ("at", at))
 
     async def schedules(self) -> list[Json]:
-        return await in_slices(
-            [schedule for _, schedule in sorted(self._machine.state.schedules.items())], schedule_json
-        )
+        schedules = [schedule for _, schedule in sorted(self._machine.state.schedules.items())]
+        return await in_slices(schedules, lambda schedule: schedule_json(self._machine, schedule))
 
     async def bindings(self) -> list[Json]:
         state = self._machine.state
@@ -214,7 +214,7 @@ class Queries:
                 story.progressed(*latest)
 
 
-def schedule_json(schedule: Schedule) -> Json:
+def schedule_json(machine: Machine, schedule: Schedule) -> Json:
     return {
         "name": schedule.name,
         "cron": schedule.cron,
@@ -222,9 +222,9 @@ def schedule_json(schedule: Schedule) -> Json:
         "zone": schedule.zone,
         schedule.kind: schedule.target,
         "paused": schedule.paused,
-        "next_at": None if schedule.paused else schedule.next_at,
+        "next_at": None if schedule.paused else next_at(machine, schedule),
         "last_at": schedule.last_at or None,
         "fired": schedule.fired,
-        "last_error": schedule.last_error,
+        "last_error": last_error(machine, schedule),
         **shown_body(schedule.attributes.get("type", "json"), schedule.body),
     }

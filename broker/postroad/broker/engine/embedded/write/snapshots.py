@@ -126,7 +126,7 @@ class Snapshots:
     async def _collect(self) -> None:
         try:
             freed = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._journal.collect, self._machine.now
+                self._thread, self._journal.collect, self._machine.aging
             )
         except (PostroadError, OSError) as error:
             log.error("dead segments were kept: %s", error)
