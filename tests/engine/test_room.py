@@ -150,3 +150,20 @@ async def test_a_firing_leaves_the_reserve_of_settles_alone(queue: str) -> None:
     worker.subscription.settle(SettleBatch(acks=[(1, 1)]), outcome.append)
     await rig.changed.until(lambda: outcome or not rig.engine.healthy)
     await rig.engine.close()
+
+
+async def test_schedules_that_do_not_fit_into_one_unit_fire_in_several() -> None:
+    rig = await Rig(MemoryFiles(), segment_bytes=256 * 1024).start()
+    message = {"body": "x" * 62_000}
+    for n in range(9):
+        await rig.engine.operate(
+            "schedule", {"schedule": f"s{n}", "queue": "fired", "message": message, "every_ms": 60_000}
+        )
+    rig.pass_time(60_001)
+    worker = await rig.consume("fired")
+    await rig.got(worker, 9)
+    await rig.got(worker, 9)
+
+    assert rig.engine.healthy
+    assert all(len(body) == 62_002 for body in worker.bodies.values())
+    await rig.engine.close()

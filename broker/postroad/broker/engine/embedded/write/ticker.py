@@ -27,14 +27,19 @@ class Ticker:
         self._timer: asyncio.TimerHandle | None = None
         self._due: int | None = None
         self._is_stopped = False
+        self._is_short = False
         pipeline.arm = self.arm
 
     def arm(self) -> None:
         """See that the next tick comes in time."""
-        due = self._machine.next_due()
-        if due is None or (self._due is not None and self._due <= due) or self._is_stopped:
+        due, set_to = self._machine.next_due(), self._due
+        if due is None or self._is_stopped or self._is_short:
             return
-        self._wait(due, max(due - self._now(), 0) / 1000)
+        if set_to is not None and (set_to == due or (set_to < due and due > self._machine.now)):
+            return
+        self._wait(
+            due, max(due - self._now(), 0) / 1000
+        )  # also if an earlier timer is late: what is left of a tick is due at once
 
     def stop(self) -> None:
         self._is_stopped = True
@@ -43,13 +48,15 @@ class Ticker:
 
     def tick(self) -> None:
         self._timer = self._due = None
+        self._is_short = False
         if self._is_stopped or self._pipeline.failed is not None:
             return
         try:
             self._pipeline.execute(c.Tick(), 0)
         except Unavailable:  # the broker ends
             return
-        if self._machine.is_short:
+        if self._machine.is_short and not self._is_stopped:
+            self._is_short = True
             # What is due has no room in the journal, and nothing else was done: it waits for space.
             self._wait(self._machine.now, FULL_RETRY_S)
 
