@@ -54,6 +54,7 @@ from .look.watches import EmbeddedWatch, Sources, open_watch
 from .look.watching import Watching
 from .operations import Operations
 from .recovery import recover, take_up
+from .settle_slices import SLICE_ITEMS
 from .subscription import EmbeddedSubscription
 from .timekeeping import Timekeeping
 from .write.bodies import Bodies
@@ -414,6 +415,13 @@ class EmbeddedEngine:
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was changed, and the caller is told
             self._pipeline.refuse(done, refusal(error, command))
+
+    def extent(self, subscription: int) -> tuple[int, bool]:
+        """The highest delivery number that a subscription was given, and whether each of its messages is looked at when it is settled."""
+        known = self._machine.subscriptions.get(subscription)
+        if known is None:
+            return 0, False
+        return known.next_number - 1, known.queue.log.keyed or known.leases.pieces > SLICE_ITEMS
 
     def note_log(self, subscription: int, lines: Sequence[LogLine]) -> None:
         """Log lines of a consumer's handlers: nothing of them is journaled."""

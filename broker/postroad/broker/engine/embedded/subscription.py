@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from ...core.format import command as c
 from ...errors import PostroadError
 from ..engine import ConsumerSink, Done, LogLine, PublishBatch, SettleBatch, Settled
+from .settle_slices import Answers, Turns, slices
 from .write.translate import settle_command
 
 
@@ -30,6 +33,10 @@ class Host(Protocol):
         done: Callable[[c.SettleReply | PostroadError], None],
     ) -> None: ...
 
+    def extent(self, subscription: int) -> tuple[int, bool]:
+        """The highest delivery number it was given, and whether each of its messages is looked at when it is settled."""
+        ...
+
     def note_log(self, subscription: int, lines: Sequence[LogLine]) -> None: ...
 
     def owns(self, subscription: int, sink: ConsumerSink) -> bool: ...
@@ -48,6 +55,7 @@ class EmbeddedSubscription:
         self.lease_ms = consuming.lease_ms
         self.lost = consuming.lost
         self.position = position
+        self._turns = Turns(asyncio.get_running_loop().call_soon)
 
     @property
     def _is_mine(self) -> bool:
@@ -67,23 +75,33 @@ class EmbeddedSubscription:
             self._engine.execute(c.Stall(subscription=self._id, stalled=False))
 
     def settle(self, batch: SettleBatch, done: Done[Settled]) -> None:
+        try:
+            self._engine.check(batch)
+        except PostroadError as error:
+            done(error)
+            return
+        last, one_by_one = self._engine.extent(self._id)
+        parts = slices(batch, last, one_by_one=one_by_one)
+        answer = done if len(parts) == 1 else Answers(len(parts), done).take
+        self._turns.do([partial(self._settle, part, answer) for part in parts])
+
+    def _settle(self, batch: SettleBatch, done: Done[Settled]) -> None:
         def reply(answer: c.SettleReply | PostroadError) -> None:
             if isinstance(answer, PostroadError):
                 done(answer)
             else:
                 done(Settled(position=self._engine.position, lost=answer.lost, settled=answer.settled))
 
-        try:
-            self._engine.check(batch)
-        except PostroadError as error:
-            done(error)
-            return
         if batch.log:  # first: what a handler says last comes in one frame with its ack
             self._engine.note_log(self._id, batch.log)
         publishes = [publish for completion in batch.completions for publish in completion.publishes]
         self._engine.settle(settle_command(self._id, batch), publishes, reply)
 
     def cancel(self) -> None:
+        """What was settled before counts before."""
+        self._turns.do([self._cancel])
+
+    def _cancel(self) -> None:
         if self._is_mine:
             self._engine.execute(c.CancelConsumer(subscription=self._id))
 
