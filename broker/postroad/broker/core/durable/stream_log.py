@@ -162,7 +162,7 @@ class StreamLog(Log):
         if self.gone.count <= self.count + PACK_MIN:
             return []
         needed: list[int] = []
-        rows: list[tuple[int, int, int, int, int, int]] = []
+        kept = StreamLog()
         keys = array("I")
         gone, gap = self.gone.to_array(), 0
         starts, ends = gone[0::2], gone[1::2]
@@ -175,7 +175,7 @@ class StreamLog(Log):
             while gap < len(ends) and ends[gap] < first:
                 gap += 1
             if left == count:
-                rows.append((first, position, index, count, size, time))
+                kept._keep(first, position, index, count, size, time)
                 keys.extend(self._keys_of(at, first, count))
                 continue
             run, following, is_split = first, gap, False
@@ -187,27 +187,30 @@ class StreamLog(Log):
                 if run < end:
                     part = size * (end - run) // left
                     left, size = left - (end - run), size - part
-                    rows.append((run, position, index + run - first, end - run, part, time))
+                    kept._keep(run, position, index + run - first, end - run, part, time)
                     keys.extend(self._keys_of(at, run, end - run))
                     if is_split:
                         needed.append(position)
                     is_split = True
                 run = after
-        self._take_over(rows)
+        kept.live, kept.strides = kept.counts[:], array("I", bytes(4 * len(kept.counts)))
+        for name in ARRAYS:
+            setattr(self, name, getattr(kept, name))
+        self.head = 0
+        self.gone = Runs()
         if self.keyed:
             self.keys, self.keys_from = keys, 0
             self._ranks = _ranks(self.counts)
         return needed
 
-    def _take_over(self, rows: list[tuple[int, int, int, int, int, int]]) -> None:
-        """These are the entries now: ``(first, position, index, count, bytes, time)``; all of them is kept."""
-        columns = [*zip(*rows, strict=True)] or [()] * 6
-        self.firsts, self.positions = array("Q", columns[0]), array("Q", columns[1])
-        self.indexes, self.counts = array("I", columns[2]), array("I", columns[3])
-        self.live, self.sizes, self.times = self.counts[:], array("Q", columns[4]), array("Q", columns[5])
-        self.strides = array("I", bytes(4 * len(rows)))
-        self.head = 0
-        self.gone = Runs()
+    def _keep(self, first: int, position: int, index: int, count: int, size: int, time: int) -> None:
+        """Add an entry, all of which is kept; ``live`` and ``strides`` come at the end."""
+        self.firsts.append(first)
+        self.positions.append(position)
+        self.indexes.append(index)
+        self.counts.append(count)
+        self.sizes.append(size)
+        self.times.append(time)
 
     def _keys_of(self, at: int, first: int, count: int) -> Sequence[int]:
         """Hashes of the keys of ``count`` messages of an entry."""
