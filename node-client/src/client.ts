@@ -9,7 +9,16 @@ import { checkName } from "./names.js";
 import { type ConnectOptions, resolveOptions } from "./options.js";
 import type { RequestOptions } from "./pending.js";
 import { fromWire, toWire } from "./protocol/case.js";
-import type { LogLine, MessageInfo, Overview, QueueEvent, QueueStats, StreamStats, Welcome } from "./protocol/types.js";
+import type {
+  LogLine,
+  MessageInfo,
+  OperationInfo,
+  Overview,
+  QueueEvent,
+  QueueStats,
+  StreamStats,
+  Welcome,
+} from "./protocol/types.js";
 import { Publisher } from "./publish/publisher.js";
 import { Queue, type QueueOptions } from "./queue.js";
 import { type ScheduleSpec, Schedules } from "./schedules.js";
@@ -201,6 +210,16 @@ export class Client {
    */
   async confirmClock(): Promise<boolean> {
     return (await this.operate("confirm_clock", {}, { repeat: true }))["confirmed"] === true;
+  }
+
+  /** Long operations that go on: redriving, discarding, purging, replaying. */
+  async operations(): Promise<readonly OperationInfo[]> {
+    return fromWire<{ operations: OperationInfo[] }>(await this.query("operations")).operations;
+  }
+
+  /** Ends one of them after the step that it is at. @throws InvalidState if it has ended. */
+  async stopOperation(id: string): Promise<void> {
+    await this.operate("stop", { operation: id });
   }
 
   async queues(): Promise<readonly QueueStats[]> {

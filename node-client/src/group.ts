@@ -4,7 +4,8 @@ import type { Messages, MessagesOptions } from "./consume/iterator.js";
 import { Receiver } from "./consume/receiver.js";
 import type { ConsumeOptions } from "./consume/worker.js";
 import { QueueNotFound } from "./errors.js";
-import { countOf, type Internals } from "./internals.js";
+import type { Internals } from "./internals.js";
+import { operateLong, type RedriveOptions } from "./operation.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { GroupStats, QueueSettings, StartFrom, StreamStats } from "./protocol/types.js";
 import type { BodyCheck } from "./schema/check.js";
@@ -87,10 +88,9 @@ export class Group<T = unknown> {
   }
 
   /** Makes messages of the group's dead-letter queue, `<stream>.<group>.dead`, ready again for this group alone, if the stream still has them. */
-  async redrive(
-    options: { readonly messages?: readonly string[]; readonly limit?: number } = {},
-  ): Promise<{ count: number }> {
-    return countOf(await this.#internals.operate("redrive", { queue: `${this.stream}.${this.name}.dead`, ...options }));
+  redrive({ signal, onProgress, ...chosen }: RedriveOptions = {}): Promise<{ count: number }> {
+    const args = { queue: `${this.stream}.${this.name}.dead`, ...chosen };
+    return operateLong(this.#internals, "redrive", args, { signal, onProgress });
   }
 }
 

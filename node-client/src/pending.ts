@@ -8,6 +8,8 @@ export interface RequestOptions {
   readonly timeoutMs?: number | undefined;
   /** Whether the request may be sent again when the connection is lost before its answer. */
   readonly repeat?: boolean;
+  /** Whether the answer may take any time once the request is sent: `timeoutMs` bounds the wait for a connection only. */
+  readonly isLong?: boolean;
 }
 
 interface Pending {
@@ -15,6 +17,8 @@ interface Pending {
   readonly repeat: boolean;
   sent: boolean;
   fail(error: PostroadError): void;
+  /** The request is sent. */
+  begun(): void;
 }
 
 export class PendingRequests {
@@ -35,7 +39,10 @@ export class PendingRequests {
   }
 
   /** Sends a request now or as soon as the connection is open, and gives back the fields of its `ok`. */
-  ask(header: Header, { signal, timeoutMs = this.#timeoutMs, repeat = true }: RequestOptions): Promise<Header> {
+  ask(
+    header: Header,
+    { signal, timeoutMs = this.#timeoutMs, repeat = true, isLong = false }: RequestOptions,
+  ): Promise<Header> {
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       const id = this.#requests.nextId();
@@ -64,12 +71,25 @@ export class PendingRequests {
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#requests.expect(id, { ok, failed: fail });
       const request = { ...header, id };
-      this.#pending.set(id, { header: request, repeat, sent: this.#send(request), fail });
+      const pending: Pending = {
+        header: request,
+        repeat,
+        sent: false,
+        fail,
+        begun: () => isLong && clearTimeout(timer),
+      };
+      this.#pending.set(id, pending);
+      this.#begin(pending);
     });
   }
 
   opened(): void {
-    for (const pending of this.#pending.values()) if (!pending.sent) pending.sent = this.#send(pending.header);
+    for (const pending of this.#pending.values()) if (!pending.sent) this.#begin(pending);
+  }
+
+  #begin(pending: Pending): void {
+    pending.sent = this.#send(pending.header);
+    if (pending.sent) pending.begun();
   }
 
   lost(cause: PostroadError | undefined): void {

@@ -4,7 +4,8 @@ import type { Consumer, Handler } from "./consume/consumer.js";
 import type { Messages, MessagesOptions } from "./consume/iterator.js";
 import { Receiver } from "./consume/receiver.js";
 import type { ConsumeOptions } from "./consume/worker.js";
-import { countOf, type Internals } from "./internals.js";
+import type { Internals } from "./internals.js";
+import { type OperationOptions, operateLong, type RedriveOptions } from "./operation.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { ConsumerInfo, MessageInfo, QueueSettings, QueueStats } from "./protocol/types.js";
 import type { PublishOptions } from "./publish/attributes.js";
@@ -151,25 +152,23 @@ export class Queue<T = unknown, In = T> extends Destination<In, PublishOptions, 
     }
   }
 
-  /** Gives up all messages that are ready or delayed. */
-  purge(): Promise<{ count: number }> {
-    return this.#operate("purge");
+  /** Gives up all messages that are ready or delayed, as of now. */
+  purge(options: OperationOptions = {}): Promise<{ count: number }> {
+    return this.#operateLong("purge", {}, options);
   }
 
   /** No deliveries until {@link Queue.resume}. */
   async pause(reason?: string): Promise<void> {
-    await this.#operate("pause", reason === undefined ? {} : { reason });
+    await this.#internals.operate("pause", { queue: this.name, ...(reason === undefined ? {} : { reason }) });
   }
 
   async resume(): Promise<void> {
-    await this.#operate("resume");
+    await this.#internals.operate("resume", { queue: this.name });
   }
 
   /** Of a dead-letter queue: sends messages back to the queue they came from. */
-  redrive(
-    options: { readonly messages?: readonly string[]; readonly limit?: number } = {},
-  ): Promise<{ count: number }> {
-    return this.#operate("redrive", options);
+  redrive({ signal, onProgress, ...chosen }: RedriveOptions = {}): Promise<{ count: number }> {
+    return this.#operateLong("redrive", chosen, { signal, onProgress });
   }
 
   /**
@@ -186,11 +185,11 @@ export class Queue<T = unknown, In = T> extends Destination<In, PublishOptions, 
   }
 
   /** Gives up these messages. */
-  discard(messages: readonly string[]): Promise<{ count: number }> {
-    return this.#operate("discard", { messages });
+  discard(messages: readonly string[], options: OperationOptions = {}): Promise<{ count: number }> {
+    return this.#operateLong("discard", { messages }, options);
   }
 
-  async #operate(what: string, args: object = {}): Promise<{ count: number }> {
-    return countOf(await this.#internals.operate(what, { queue: this.name, ...args }));
+  #operateLong(what: string, args: object, options: OperationOptions): Promise<{ count: number }> {
+    return operateLong(this.#internals, what, { queue: this.name, ...args }, options);
   }
 }

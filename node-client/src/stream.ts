@@ -1,7 +1,8 @@
 import { TOMBSTONE } from "./consume/parse.js";
 import { Group } from "./group.js";
-import { countOf, type Internals } from "./internals.js";
+import type { Internals } from "./internals.js";
 import { checkName } from "./names.js";
+import { type OperationOptions, operateLong } from "./operation.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { StreamSettings, StreamStats } from "./protocol/types.js";
 import type { PublishOptions } from "./publish/attributes.js";
@@ -19,7 +20,7 @@ export interface StreamOptions {
   readonly declare?: boolean;
 }
 
-export interface ReplayOptions {
+export interface ReplayOptions extends OperationOptions {
   /** Offsets, both included. */
   readonly first: number;
   readonly last: number;
@@ -106,7 +107,8 @@ export class Stream<T = unknown, In = T> extends Destination<In, StreamPublishOp
   }
 
   /** Copies messages `first` to `last` to a queue, as if they were published again. */
-  async replay({ queue, ...range }: ReplayOptions): Promise<{ count: number }> {
-    return countOf(await this.#internals.operate("replay", { stream: this.name, ...range, queue: nameOf(queue) }));
+  replay({ queue, signal, onProgress, ...range }: ReplayOptions): Promise<{ count: number }> {
+    const args = { stream: this.name, ...range, queue: nameOf(queue) };
+    return operateLong(this.#internals, "replay", args, { signal, onProgress });
   }
 }

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from postroad.broker.core.format import command as c
 from postroad.broker.engine.embedded import EmbeddedEngine
 from postroad.broker.engine.embedded.subscription import EmbeddedSubscription
 from postroad.broker.engine.engine import (
@@ -207,8 +206,12 @@ class Rig:
         return watcher
 
     def pass_time(self, ms: int) -> None:
+        """Let time pass, and carry out what is due then, in as many ticks as it takes."""
         self.clock.advance(ms)
-        self.engine._ticker.tick()
+        ticker, machine = self.engine._ticker, self.engine._machine
+        ticker.tick()
+        while self.engine.healthy and not machine.is_short and (machine.next_due() or 1 << 62) <= self.clock.now_ms():
+            ticker.tick()
 
     async def stats(self, queue: str = "q") -> dict[str, Any]:
         answer: dict[str, Any] = (await self.engine.query("queue", {"queue": queue}))["queue"]

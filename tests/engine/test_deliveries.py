@@ -226,7 +226,7 @@ async def test_an_id_of_another_epoch_is_nobodys(rig: Rig) -> None:
 
 
 async def test_redriving_everything_passes_over_what_lost_its_queue(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postroad.broker.engine.embedded.operations.CHUNK", 2)
+    monkeypatch.setattr("postroad.broker.engine.embedded.long_operations.MOVE_ITEMS", 2)
     for name in ("gone", "here"):
         await rig.engine.declare(name, {"dead_letter": "morgue"})
         await rig.publish([b"1", b"2", b"3", b"4"], name)

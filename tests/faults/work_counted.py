@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
@@ -22,6 +22,24 @@ def lines_run(work: Callable[[], object]) -> int:
     sys.settrace(trace)
     try:
         work()
+    finally:
+        sys.settrace(before)
+    return lines
+
+
+async def lines_run_until(work: Awaitable[object]) -> int:
+    """As ``lines_run``, of all that runs on the loop until ``work`` is done."""
+    lines = 0
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        await work
     finally:
         sys.settrace(before)
     return lines

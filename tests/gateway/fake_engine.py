@@ -249,6 +249,8 @@ class FakeEngine:
         self.held: list[tuple[Any, Any]] = []
         self.position = 0
         self.closed_with: int | None = None
+        self.operations: dict[str, Json] = {}
+        """Those that go on, as they are listed, by id."""
 
     @property
     def unready(self) -> str | None:
@@ -380,6 +382,8 @@ class FakeEngine:
             messages = list(queue.dead if args["state"] == "dead" else queue.ready)
             messages = [message for message in messages if message.sequence > args.get("after", -1)][: args["limit"]]
             answer |= {"messages": [message.to_json() for message in messages], "next": None}
+        elif what == "operations":
+            answer["operations"] = list(self.operations.values())
         elif what == "logs":
             answer["logs"] = self._message(args["message"]).logs
         elif what == "message":
@@ -399,6 +403,10 @@ class FakeEngine:
                 raise InvalidState("It is done already.")
             message.state = "cancelled"
             return answer | {"state": "cancelled"}
+        if do == "stop":
+            if self.operations.pop(args["operation"], None) is None:
+                raise InvalidState("It has ended.")
+            return answer | {"stopped": True}
         queue = self.find(args["queue"])
         if do in ("pause", "resume"):
             queue.paused = do == "pause"

@@ -51,6 +51,22 @@ async def test_messages_are_published_listed_followed_and_consumed(running: Runn
     assert engine.queues["emails"].acked == 4
 
 
+async def test_operations_that_go_on_are_listed_and_stopped(running: Running, engine: FakeEngine) -> None:
+    url = ("--url", running.url)
+    row = {"id": "o-1", "kind": "purge", "queue": "a", "done": 1000, "total": 5000, "state": "running", "started_at": 1}
+    engine.operations["o-1"] = row
+
+    listed = await command("operations", "list", *url)
+    stopped = await command("operations", "stop", "o-1", *url)
+    again = await command("operations", "stop", "o-1", *url)
+    none = await command("operations", "list", *url)
+
+    assert "1,000" in listed[1] and "purge" in listed[1]
+    assert stopped[:2] == (0, "o-1 is stopped\n")
+    assert again[0] == 1
+    assert none[1] == "No operation goes on.\n"
+
+
 async def test_bodies_come_from_standard_input(running: Running, engine: FakeEngine) -> None:
     url = ("--url", running.url)
 

@@ -476,3 +476,56 @@ async def test_more_subscriptions_than_allowed_are_refused(alone: Alone) -> None
     (error,) = await alone.text(op="watch", id=1, sub=999)
 
     assert (error["code"], error["limit"], error["value"]) == ("limit-exceeded", "subscriptions_max", 256)
+
+
+async def test_a_long_operation_acts_before_what_is_asked_behind_it(alone: Alone) -> None:
+    await alone.text(op="publish", id=1, queue="q", messages=[{"body": 1}])
+
+    alone.session.receive_text('{"op":"operate","id":2,"do":"purge","queue":"q"}')
+    alone.session.receive_text('{"op":"publish","id":3,"queue":"q","messages":[{"body":2}]}')
+    await alone.settle()
+
+    assert [message.body for message in alone.engine.queues["q"].ready] == [b"2"]
+
+
+async def test_a_connection_has_a_bounded_number_of_long_operations(alone: Alone, engine: FakeEngine) -> None:
+    go_on = asyncio.Event()
+
+    async def operate(do: str, args: Any) -> dict[str, Any]:
+        await go_on.wait()
+        return {"count": 1, "position": 1}
+
+    engine.operate = operate  # type: ignore[method-assign]
+    for number in range(16):
+        await alone.text(op="operate", id=number, do="purge", queue="q")
+
+    (refused,) = await alone.text(op="operate", id=16, do="purge", queue="q")
+    (answer,) = await alone.text(op="query", id=17, what="queues")
+    go_on.set()
+    await alone.settle()
+    (again,) = await alone.text(op="operate", id=18, do="purge", queue="q")
+
+    assert (refused["code"], refused["limit"], refused["value"]) == ("limit-exceeded", "operations_max", 16)
+    assert answer["id"] == 17
+    assert again["count"] == 1
+
+
+ROW = {"kind": "redrive", "queue": "a.dead", "done": 0, "total": 9, "state": "running", "started_at": 1}
+
+
+async def test_operations_are_listed_to_who_may_peek_and_stopped_by_who_may_do_them(engine: FakeEngine) -> None:
+    engine.operations = {"o-1": {"id": "o-1", **ROW}, "o-2": {"id": "o-2", **ROW, "queue": "b.dead", "stream": "s"}}
+    grants = {"peek": ("a.#", "b.#"), "redrive": ("a.#",)}
+    alone = Alone(engine, principal=Principal(subject="ada", grants=grants))
+
+    (listed,) = await alone.text(op="query", id=1, what="operations")
+    (overview,) = await alone.text(op="query", id=2, what="overview")
+    (refused,) = await alone.text(op="operate", id=3, do="stop", operation="o-2")
+    (stopped,) = await alone.text(op="operate", id=4, do="stop", operation="o-1")
+    (ended,) = await alone.text(op="operate", id=5, do="stop", operation="o-1")
+
+    assert [row["id"] for row in listed["operations"]] == ["o-1"]
+    assert overview["operations"] == []
+    assert refused["code"] == "not-allowed"
+    assert stopped["stopped"] is True
+    assert ended["code"] == "invalid-state"

@@ -181,7 +181,7 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(first=st.integers(0, 9), last=st.integers(0, 12))
     def replay(self, first: int, last: int) -> None:
         log = self._box("s/a").log
-        count, _ = self.core.run(c.Replay(stream="s", first=first, last=last, queue="q"))
+        count = self.core.run(c.Replay(stream="s", first=first, last=last, queue="q")).count
         assert count == len([o for o in log.kept() if first <= o <= last])
 
     @rule(box=boxes, picks=picks)

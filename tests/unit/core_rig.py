@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from postroad.broker.core.durable import snapshot
@@ -122,6 +123,14 @@ class Core:
         reply: c.Consuming = self.run(c.Consume(queue=queue, prefetch=prefetch, **more))
         self.got.setdefault(reply.subscription, {})
         return reply
+
+    def all_steps(self, command: Any) -> int:
+        """A long operation from its first step to its last; returns how many messages it moved or settled."""
+        count, following = 0, command.first
+        while following is not None:
+            reply: c.Stepped = self.run(replace(command, first=following))
+            count, following = count + reply.count, reply.next
+        return count
 
     def settle(self, subscription: int, **parts: Any) -> c.SettleReply:
         reply: c.SettleReply = self.run(c.SettleDeliveries(subscription=subscription, **parts))

@@ -206,8 +206,7 @@ def test_a_dead_letter_whose_message_was_compacted_away_stays_dead() -> None:
     core.wait(1000)
     assert kept(core) == [1]
 
-    with pytest.raises(InvalidState):
-        core.run(c.Redrive(queue="s.g.dead"))
+    assert core.run(c.Redrive(queue="s.g.dead")).count == 0
 
     assert core.counts("s.g.dead") == {"ready": 1}
 
@@ -229,9 +228,9 @@ def test_replaying_a_range_passes_over_gaps() -> None:
     put(core, "a", "b", "a")
     core.wait(1000)
 
-    count, following = core.run(c.Replay(stream="s", first=0, last=9, queue="copy"))
+    reply = core.run(c.Replay(stream="s", first=0, last=9, queue="copy"))
 
-    assert (count, following) == (2, 3)
+    assert (reply.count, reply.next) == (2, None)
     assert core.counts("copy") == {"ready": 2}
 
 

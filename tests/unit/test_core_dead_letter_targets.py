@@ -58,7 +58,7 @@ def test_what_came_from_elsewhere_is_redriven_to_where_it_died_last() -> None:
     die(core, "a")
     finish_off(core, "b")
 
-    assert core.run(c.Redrive(queue="b.dead")) == 1
+    assert core.run(c.Redrive(queue="b.dead")).count == 1
     assert ready(core) == {"b": 1}
 
 
@@ -145,7 +145,7 @@ def test_in_a_circle_each_queue_keeps_its_dead_letters_in_one_of_its_own() -> No
     die(core, "b")
 
     assert ready(core) == {"a.dead": 3, "b.dead": 1}
-    assert core.run(c.Redrive(queue="a.dead")) == 3
+    assert core.run(c.Redrive(queue="a.dead")).count == 3
 
 
 def test_who_leads_into_a_circle_is_not_in_it() -> None:

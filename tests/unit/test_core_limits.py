@@ -53,7 +53,7 @@ def test_dead_letters_of_an_overflow_say_why() -> None:
     assert core.counts("q.dead") == {"ready": 1}
     assert [r.reason for r in core.records if type(r).__name__ == "Move"] == ["overflow"]
     core.run(c.Purge(queue="q"))
-    assert core.run(c.Redrive(queue="q.dead")) == 1
+    assert core.run(c.Redrive(queue="q.dead")).count == 1
     assert core.counts() == {"ready": 1, "dead": 1, "purged": 1}
 
 

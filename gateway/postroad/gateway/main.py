@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli import bindings, clock, groups, messages, schedules, streams
+from .cli import bindings, clock, groups, messages, operations, schedules, streams
 from .cli.failure import CommandFailed, ExitCode
 from .cli.options import DEFAULT_URL, AsJson, TokenFile, Url, fail, headers_of, out, run
 
@@ -30,6 +30,7 @@ app.add_typer(groups.app, name="groups")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(messages.app, name="messages")
 app.add_typer(clock.app, name="clock")
+app.add_typer(operations.app, name="operations")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", envvar="POSTROAD_CONFIG", help="A TOML file.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")]

@@ -302,6 +302,22 @@ export interface DeliveryNotice {
   readonly at: number;
 }
 
+/** A long operation that goes on. */
+export interface OperationInfo {
+  readonly id: string;
+  readonly kind: "redrive" | "discard" | "purge" | "replay";
+  /** What it works on; of a replay, where the messages are copied to. */
+  readonly queue: string;
+  /** Of a replay. */
+  readonly stream?: string;
+  /** Messages moved or settled so far. */
+  readonly done: number;
+  /** What it may come to at most; null if that is not known. */
+  readonly total: number | null;
+  readonly state: "running" | "waiting";
+  readonly startedAt: number;
+}
+
 export interface Overview {
   readonly queues: readonly QueueStats[];
   readonly connections: number;
@@ -314,4 +330,5 @@ export interface Overview {
   readonly clockSkewMs?: number;
   /** Not null while nothing is deleted for its age, because the clock was `aheadMs` past the last record at the start. */
   readonly clockHeld?: { readonly aheadMs: number; readonly until: number } | null;
+  readonly operations?: readonly OperationInfo[];
 }

@@ -125,7 +125,7 @@ def queues(remote: Remote, out: Print, *, as_json: bool) -> None:
 
 def redrive(remote: Remote, queue: str, limit: int | None, out: Print, *, as_json: bool) -> None:
     body = {} if limit is None else {"limit": limit}
-    answer = remote.ask("POST", path("/v1/queues", queue, "redrive"), body)
+    answer = remote.ask("POST", path("/v1/queues", queue, "redrive"), body, timeout_s=None)
     out(json.dumps(answer) if as_json else f"{answer['count']} redriven")
 
 

@@ -33,9 +33,10 @@ class Remote:
     token: str | None = None
 
     def ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """One request; its JSON.
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None,
+        *, timeout_s: float | None = TIMEOUT_S,
+    ) -> dict[str, Any]:  # fmt: skip
+        """One request; its JSON. ``timeout_s`` None: the answer may take any time.
 
         Raises:
             CommandFailed: no server there, or it refused.
@@ -46,7 +47,7 @@ class Remote:
         request = urllib.request.Request(url, data, self._headers(), method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=TIMEOUT_S) as response:
+            with opener.open(request, timeout=timeout_s) as response:
                 return dict(parse(response.read()))
         except urllib.error.HTTPError as error:
             raise CommandFailed(_told(error)) from None

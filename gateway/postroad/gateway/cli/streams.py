@@ -106,7 +106,7 @@ def replay(
 
         fields: dict[str, Any] = {"queue": queue, "first": first, "last": last, "dry_run": dry_run}
         body = {name: value for name, value in fields.items() if value is not None}
-        answer = remote(url, token_file).ask("POST", path("/v1/streams", stream, "replay"), body)
+        answer = remote(url, token_file).ask("POST", path("/v1/streams", stream, "replay"), body, timeout_s=None)
         if as_json:
             out(dumped(answer))
         elif dry_run:

@@ -21,17 +21,25 @@ SEARCH_BYTES_MAX = 800
 
 QUERIES = (
     "overview", "queues", "queue", "messages", "message", "logs", "events", "streams", "stream", "offset", "schedules",
-    "bindings",
+    "bindings", "operations",
 )  # fmt: skip
 OPERATIONS: dict[str, Verb] = {
     "redrive": "redrive", "discard": "redrive", "purge": "manage", "cancel": "manage", "pause": "manage",
     "resume": "manage", "edit": "redrive", "reset": "manage", "replay": "manage", "schedule": "manage",
     "schedule_delete": "manage", "schedule_pause": "manage", "schedule_resume": "manage", "schedule_run": "manage",
     "confirm_clock": "manage",
+    "stop": "manage",
 }  # fmt: skip
-"""Operation → the right it needs."""
+"""Operation → the right it needs; ``stop`` needs that of the operation that is to stop."""
+
+LONG = frozenset(("redrive", "discard", "purge", "replay"))
+"""Operations on many messages: they are listed while they go on, can be stopped, and hold up nobody."""
 
 STATES = ("ready", "parked", "delayed", "leased", "dead")
+
+
+def is_long(do: object) -> bool:
+    return isinstance(do, str) and do in LONG
 
 
 def query_args(what: object, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -72,11 +80,16 @@ def operate_args(do: object, request: Mapping[str, Any]) -> tuple[str, dict[str,
         return do, {}
     if do == "cancel":
         return do, {"message": message_id(request, "message")}
+    if do == "stop":
+        return do, {"operation": queue_of(request, "operation")}
     if do.startswith("schedule"):
         return do, _schedule(do, request)
+    own: dict[str, Any] = {}
+    if do in LONG and request.get("operation") is not None:
+        own["operation"] = queue_of(request, "operation")
     if do in ("reset", "replay"):
-        return do, _stream_args(do, request)
-    args: dict[str, Any] = {"queue": queue_of(request)}
+        return do, _stream_args(do, request) | own
+    args: dict[str, Any] = {"queue": queue_of(request), **own}
     if do == "edit":
         given = request.get("with")
         if type(given) is not dict:

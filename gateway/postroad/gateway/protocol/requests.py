@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -195,7 +195,7 @@ def unwatch(session: Session, request: Mapping[str, Any]) -> Json:
 AT_ONCE: dict[str, Callable[[Session, Mapping[str, Any]], Json]] = {
     "prefetch": prefetch, "cancel": cancel, "unwatch": unwatch,
 }  # fmt: skip
-WAITING: dict[str, Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]] = {
+WAITING: dict[str, Callable[[Session, Mapping[str, Any]], Coroutine[Any, Any, Answer]]] = {
     "declare": declare, "delete": delete, "consume": consume, "watch": watch, "query": query, "operate": operate,
     "read": read, "bind": bind, "unbind": unbind,
 }  # fmt: skip
@@ -232,6 +232,9 @@ async def ask(context: SessionContext, principal: Principal, what: object, reque
         answer = visible_state(answer, principal)
         if checked == "overview":
             answer = {**answer, "connections": context.connections(), **context.able()}
+            answer["operations"] = visible_operations(answer.get("operations", []), principal)
+    elif checked == "operations":
+        answer = {**answer, "operations": visible_operations(answer["operations"], principal)}
     elif checked == "events" and not principal.may_all("peek"):
         visible = [event for event in answer["events"] if principal.may("peek", event.get("queue") or "")]
         answer = {**answer, "events": visible}
@@ -241,6 +244,8 @@ async def ask(context: SessionContext, principal: Principal, what: object, reque
 async def order(context: SessionContext, principal: Principal, do: object, request: Mapping[str, Any]) -> Json:
     """Carry out an operation within the caller's rights; shared with HTTP."""
     checked, args = operate_args(do, request)
+    if checked == "stop":
+        return await _stop(context, principal, args)
     verb = OPERATIONS[checked]
     names = [args[kind] for kind in ("queue", "stream", "topic", "schedule") if kind in args]
     for name in names:
@@ -251,6 +256,29 @@ async def order(context: SessionContext, principal: Principal, do: object, reque
         found = await context.engine.query("message", {"message": args["message"]})
         principal.need(verb, found["message"]["queue"])
     return await context.engine.operate(checked, args)
+
+
+async def _stop(context: SessionContext, principal: Principal, args: Json) -> Json:
+    """Stop an operation that goes on; it takes the right that the operation took.
+
+    Raises:
+        InvalidState: it has ended, or never was.
+    """
+    listed = (await context.engine.query("operations", {}))["operations"]
+    for row in listed:
+        if row["id"] == args["operation"]:
+            for name in names_of(row):
+                principal.need(OPERATIONS[row["kind"]], name)
+    return await context.engine.operate("stop", args)
+
+
+def names_of(row: Json) -> list[str]:
+    """The queue and the stream that an operation, as it is listed, is about."""
+    return [row[kind] for kind in ("queue", "stream") if row.get(kind) is not None]
+
+
+def visible_operations(rows: list[Json], principal: Principal) -> list[Json]:
+    return [row for row in rows if all(principal.may("peek", name) for name in names_of(row))]
 
 
 def check_capability(keys: WatchKeys, message: str | None, capability: str | None) -> bool:

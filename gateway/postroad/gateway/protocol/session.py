@@ -6,14 +6,15 @@ is asked for. Draining is ready without publishes and deliveries.
 Order: requests are carried out as they arrive. Publishing and settling are carried out at once and answered when
 durable; a request that the engine must wait for (declare, consume, …) holds the ones behind it in ``_backlog`` until it
 is done, so that ``declare`` then ``publish`` means what it says. Queries change nothing, so they hold nobody, up to
-``QUERIES_MAX`` at a time.
+``QUERIES_MAX`` at a time. An operation on many messages (``inspecting.LONG``) acts on what exists when the engine has been
+asked for it; it holds the requests behind it only until then, and is answered when it has ended.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -40,7 +41,7 @@ from .errors import error_frame
 from .fields import integer
 from .frame import Header, Unreadable, decode_binary, decode_text, encode_binary
 from .hello import Hello, parse_hello
-from .inspecting import sub_of
+from .inspecting import is_long, sub_of
 from .opcodes import NOT_AUTHENTICATED, Violation
 from .port import Port
 from .publishing import frame_number, publish_batch
@@ -48,6 +49,9 @@ from .reader import StreamReader
 from .watcher import Watcher
 
 QUERIES_MAX = 16
+OPERATIONS_MAX = 16
+"""Operations on many messages that one connection may have going on."""
+
 OWED_BYTES_MAX = 32 * 1024 * 1024
 """Bytes published and not yet confirmed beyond which the connection is not read."""
 
@@ -90,6 +94,7 @@ class Session:
         self._backlog: deque[tuple[Header, Buffer]] | None = None  # made when needed: an empty one has 600 bytes
         self._is_held = False
         self._queries = 0
+        self._operations = 0
         self._owed_bytes = 0
 
     @property
@@ -269,12 +274,44 @@ class Session:
             raise InvalidRequest(
                 f"There is no op {ascii(op)[:80]}." if op is not None else "op is missing.", field="op"
             )
+        if op == "operate" and is_long(header.get("do")):
+            self._begin_operation(handler(self, header), request_id)
+            return
         is_query = op == "query"
         if is_query:
             self._queries += 1
         else:
             self._is_held = True
         self.port.spawn(self._wait_for(handler(self, header), request_id, is_query))
+
+    def _begin_operation(self, work: Coroutine[Any, Any, requests.Answer], request_id: int | None) -> None:
+        """Raises: LimitExceeded: too many go on."""
+        if self._operations >= OPERATIONS_MAX:
+            work.close()
+            raise LimitExceeded(
+                f"A connection may have {OPERATIONS_MAX} operations going on.",
+                limit="operations_max",
+                value=OPERATIONS_MAX,
+            )
+        self._operations += 1
+        self._is_held = True
+        self.port.spawn(self._wait_for_operation(work, request_id))
+        # What is spawned begins in order: this one runs when the operation has been asked for.
+        self.port.spawn(self._go_on())
+
+    async def _go_on(self) -> None:
+        self._is_held = False
+        self._catch_up()
+
+    async def _wait_for_operation(self, work: Awaitable[requests.Answer], request_id: int | None) -> None:
+        try:
+            self.answer(request_id, (await work).fields)
+        except PostroadError as error:
+            self.fail(request_id, error)
+        except Exception as error:  # noqa: BLE001  # see _carry_out
+            self.fail(request_id, self.internal(error))
+        finally:
+            self._operations -= 1
 
     async def _wait_for(self, work: Awaitable[requests.Answer], request_id: int | None, is_query: bool) -> None:
         try:

@@ -62,6 +62,13 @@ async def delete_queue(request: Request) -> Response:
     return Json(await server_of(request).context.engine.delete(queue))
 
 
+@api
+async def stop(request: Request) -> Response:
+    """End an operation after the step that it is at; whoever asked for it is told how far it came."""
+    args = {"operation": request.path_params["operation"]}
+    return Json(await order(server_of(request).context, principal_of(request), "stop", args))
+
+
 def operation(do: str) -> Endpoint:
     """The endpoint of an operation on a queue; the body has its further fields."""
 

@@ -101,5 +101,7 @@ ROUTES = (
     ApiRoute("POST", f"{_SCHEDULE}/run", bindings.schedule("schedule_run"), "Fire it now", {}, "empty"),
     ApiRoute("POST", f"{_SCHEDULE}/pause", bindings.schedule("schedule_pause"), "Pause it", {}, "empty"),
     ApiRoute("POST", f"{_SCHEDULE}/resume", bindings.schedule("schedule_resume"), "Resume it", {}, "empty"),
+    ApiRoute("GET", "/v1/operations", bindings.listing("operations"), "Operations that go on"),
+    ApiRoute("POST", "/v1/operations/{operation}/stop", queues.stop, "Stop one of them", {}, "empty"),
     ApiRoute("GET", "/v1/events", sse.events, "Events as JSON, or live as text/event-stream", _EVENTS),
 )

@@ -50,6 +50,8 @@ export class Inspector {
         return { bindings: store.bindings };
       case "schedules":
         return { schedules: [] };
+      case "operations":
+        return { operations: [] };
       case "events":
         return { events: [] };
       default:

@@ -92,6 +92,9 @@ export function operate(store: TestStore, header: Header, revoke: (entry: Entry,
         }
       return { count: messages.length };
     }
+    case "stop":
+      // Here an operation has ended before anything else is received.
+      throw new InvalidState(`No operation "${String(header["operation"])}" goes on.`);
     default:
       throw new Unsupported(`The test broker cannot do "${String(header["do"])}".`);
   }

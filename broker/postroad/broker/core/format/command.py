@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...settings import FOREVER
+
 Range = tuple[int, int]
+
+STEP_ITEMS = 1000
+"""Messages that one command acts on at most, beside those that its own frame names."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -191,14 +196,29 @@ class BindTopic:
 
 
 @dataclass(slots=True, kw_only=True)
+class Stepped:
+    """What one step of a long operation came to.
+
+    Attributes:
+        count: Messages that were moved or settled.
+        seen: Messages that were looked at.
+        next: Where the next step begins; None: there is nothing left.
+    """
+
+    count: int
+    seen: int
+    next: int | None
+
+
+@dataclass(slots=True, kw_only=True)
 class Replay:
-    """Copy a range of a stream to a queue, by reference. Reply: how many, and the offset to go on from."""
+    """Copy the next messages of a range of a stream to a queue, by reference. Reply: ``Stepped``."""
 
     stream: str
     first: int
     last: int
     queue: str
-    limit: int = 1000
+    limit: int = STEP_ITEMS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -210,16 +230,23 @@ class Delete:
 
 @dataclass(slots=True, kw_only=True)
 class Redrive:
-    """Reply: how many went back. ``sequences`` None: the first ``limit`` of all that are ready."""
+    """Send the next dead messages back. Reply: ``Stepped``.
+
+    Attributes:
+        sequences: These, at most ``STEP_ITEMS``; None: what waits from ``first`` on, before ``until``.
+        limit: So many at most.
+    """
 
     queue: str
     sequences: list[int] | None = None
-    limit: int = 1000
+    first: int = 0
+    until: int = FOREVER
+    limit: int = STEP_ITEMS
 
 
 @dataclass(slots=True, kw_only=True)
 class Discard:
-    """Reply: how many."""
+    """Settle these, at most ``STEP_ITEMS``. Reply: how many."""
 
     queue: str
     sequences: list[int]
@@ -227,9 +254,12 @@ class Discard:
 
 @dataclass(slots=True, kw_only=True)
 class Purge:
-    """Reply: how many."""
+    """Settle the next of what waits from ``first`` on, before ``until``. Reply: ``Stepped``."""
 
     queue: str
+    first: int = 0
+    until: int = FOREVER
+    limit: int = STEP_ITEMS
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ..durable.compaction import Compaction, Frame
 from ..durable.runs import Runs, gaps
 from ..durable.stream import Stream
+from ..format.command import STEP_ITEMS
 from ..format.record import Compact, Range
 from .context import Context
 from .dispatch import dispatch
@@ -35,23 +36,28 @@ def compact(ctx: Context, stream: Stream, index: Compaction) -> None:
 
     gone, keys = Runs(), list[str]()
     for first, last in index.superseded:
-        if first >= end or len(gone) >= RUNS_MAX // 2:
+        if first >= end or _is_full(gone):
             break
         for a, b in gaps(first, min(last, end - 1), held.within(first, last)):
-            gone.add(a, b)
+            if not _is_full(gone):
+                gone.add(a, min(b, a + STEP_ITEMS - gone.count - 1))
     for key, offset in index.over(ctx.aging - settings.tombstone_ms):
         if len(keys) == TOMBSTONES_MAX:
             break
-        if offset < end and offset not in held:
+        if offset >= end:  # the later ones are behind it
+            break
+        if offset not in held:
             gone.add(offset, offset)
             keys.append(key)
-    is_cut = len(gone) >= RUNS_MAX // 2 or len(keys) == TOMBSTONES_MAX
+    is_cut = _is_full(gone) or len(keys) == TOMBSTONES_MAX
     if gone:
         ctx.commit(Compact(now, stream.number, "compacted", list(gone), keys))
 
     trimmed: list[Range] = []
     for first, last, _, _ in _excess(stream, index, ctx.aging):
-        if last < end and not held.within(first, last):
+        if last >= end:
+            break
+        if not held.within(first, last):
             trimmed.append((first, last))
         if len(trimmed) == RUNS_MAX // 2:
             is_cut = True
@@ -63,6 +69,11 @@ def compact(ctx: Context, stream: Stream, index: Compaction) -> None:
     if gone or trimmed:
         for group in stream.groups.values():  # an ordering key may be free
             dispatch(ctx, group)
+
+
+def _is_full(gone: Runs) -> bool:
+    """Whether it is enough for one record."""
+    return len(gone) >= RUNS_MAX // 2 or gone.count >= STEP_ITEMS
 
 
 def watch(ctx: Context, stream: Stream, index: Compaction, *, at_once: bool = False) -> None:

@@ -41,6 +41,7 @@ def _update(ctx: Context, queue: Queue, given: Mapping[str, object], update: boo
         if settings.dead_letter != queue.settings.dead_letter:
             check_target(ctx, queue.name, settings)
         ctx.commit(Define(ctx.now, queue.name, queue.number, settings.to_json(), queue.dead_letter_of))
+        ctx.timers.at("overflow", queue.number, ctx.now)  # if a limit is lower now, room is made at once
         dispatch(ctx, queue)
     return False
 

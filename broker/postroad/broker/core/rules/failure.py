@@ -77,4 +77,5 @@ def bury(ctx: Context, queue: Queue, dead: list[Dead], reason: str, consumer: st
     if target.settings.overflow != "reject":
         # Not here: what makes room there may be dead letters for the next queue, and so on.
         ctx.timers.at("overflow", target.number, ctx.now)
+    ctx.watch_due(target)
     dispatch(ctx, target)

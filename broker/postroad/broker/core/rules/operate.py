@@ -1,15 +1,27 @@
-"""What operators do to messages: redrive, discard, purge, cancel."""
+"""What operators do to messages: redrive, discard, purge, cancel.
+
+Each command acts on a step's messages at most; whoever asks for more goes on where it ended, up to what existed when it was asked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 
 from ...errors import InvalidState, MessageNotFound
 from ..durable.queue import Queue
 from ..durable.runs import Runs
 from ..durable.stream_log import StreamLog
-from ..format.command import CancelMessage, Discard, Published, Purge, Redrive, RedriveEdited
+from ..format.command import (
+    STEP_ITEMS,
+    CancelMessage,
+    Discard,
+    Published,
+    Purge,
+    Range,
+    Redrive,
+    RedriveEdited,
+    Stepped,
+)
 from ..format.effect import Revoke
 from ..format.record import Move
 from .context import Context
@@ -17,21 +29,29 @@ from .dispatch import dispatch
 from .publish import check, store
 
 
-def redrive(ctx: Context, command: Redrive) -> int:
-    """Put dead messages back where they came from, with attempts from 0. Those whose queue is gone stay.
-
-    Raises:
-        InvalidState: nothing in it came from another queue.
-    """
+def redrive(ctx: Context, command: Redrive) -> Stepped:
+    """Put dead messages back where they came from, with attempts from 0. Those whose queue is gone stay."""
     queue = ctx.queue(command.queue)
-    ready, placed_at = queue.group.waiting(), queue.log.placed_at
-    chosen = dict.fromkeys(command.sequences) if command.sequences is not None else None
-    wanted = (s for s in chosen if s in ready) if chosen is not None else (s for a, b in ready for s in range(a, b + 1))
-    movable = (s for s in wanted if (came := placed_at(s)) and _takes_back(ctx, came[1], *queue.log.locate(s)))
+    following: int | None = None
+    if command.sequences is not None:
+        assert len(command.sequences) <= STEP_ITEMS, "more than a step"
+        wanted = [s for s in dict.fromkeys(command.sequences) if queue.group.is_waiting(s)]
+    else:
+        runs, following = _next(queue, command.first, command.until, command.limit)
+        wanted = [s for first, last in runs for s in range(first, last + 1)]
+    count = _redrive(ctx, queue, wanted)
+    return Stepped(count=count, seen=len(wanted), next=following)
+
+
+def _redrive(ctx: Context, queue: Queue, sequences: list[int]) -> int:
+    """Send those of these that can go back; returns how many."""
     by_origin: dict[int, list[int]] = {}
     reopened: set[tuple[int, int]] = set()
-    for sequence in movable if chosen is not None else islice(movable, command.limit):
-        _, origin = placed_at(sequence) or (0, 0)
+    for sequence in sequences:
+        came = queue.log.placed_at(sequence)
+        if came is None or not _takes_back(ctx, came[1], *queue.log.locate(sequence)):
+            continue
+        origin = came[1]
         target = ctx.state.logs[origin]
         if target.stream is not None:
             offset = _offset(target, *queue.log.locate(sequence))
@@ -39,22 +59,21 @@ def redrive(ctx: Context, command: Redrive) -> int:
                 continue
             reopened.add((origin, offset))
         by_origin.setdefault(origin, []).append(sequence)
-    if not by_origin and (ready if chosen is None else any(s in ready for s in chosen)):
-        raise InvalidState(f'Nothing chosen in "{queue.name}" came from a queue that still exists.', queue=queue.name)
     count = 0
-    for origin, sequences in by_origin.items():
+    for origin, chosen in by_origin.items():
         target = ctx.state.logs[origin]
         entries = []
-        for offset, sequence in enumerate(sequences):
+        for offset, sequence in enumerate(chosen):
             place = queue.log.locate(sequence)
             at = target.log.next + offset if target.stream is None else _offset(target, *place)
             entries.append((at, *place, queue.log.size_of(sequence), sequence, 0, 0))
-        known = queue.group.priorities_of(sequences)
-        priorities = [known.get(sequence, 0) for sequence in sequences] if known else None
+        known = queue.group.priorities_of(chosen)
+        priorities = [known.get(sequence, 0) for sequence in chosen] if known else None
         ctx.commit(Move(ctx.now, target.number, "redriven", queue.number, entries, priorities=priorities))
-        ctx.settle(queue, "redriven", _runs(sequences))
+        ctx.settle(queue, "redriven", _runs(chosen))
+        ctx.watch_due(target)
         dispatch(ctx, target)
-        count += len(sequences)
+        count += len(chosen)
     dispatch(ctx, queue)  # what was taken out may have held an ordering key
     return count
 
@@ -67,7 +86,7 @@ def redrive_edited(ctx: Context, command: RedriveEdited) -> Published:
         InvalidState: its queue is gone; or it came from a group, which has no messages of its own: all groups would get it.
     """
     queue = ctx.queue(command.queue)
-    if command.sequence not in queue.group.waiting():
+    if not queue.group.is_waiting(command.sequence):
         raise MessageNotFound(f'The message is not waiting in "{queue.name}".', queue=queue.name)
     placed = queue.log.placed_at(command.sequence)
     target = ctx.state.logs.get(placed[1]) if placed else None
@@ -103,22 +122,24 @@ def _offset(group: Queue, position: int, index: int) -> int:
 
 def discard(ctx: Context, command: Discard) -> int:
     """Settle chosen messages that nobody holds, as purged."""
+    assert len(command.sequences) <= STEP_ITEMS, "more than a step"
     queue = ctx.queue(command.queue)
-    waiting = queue.group.waiting()
-    chosen = sorted({sequence for sequence in command.sequences if sequence in waiting})
+    chosen = sorted({sequence for sequence in command.sequences if queue.group.is_waiting(sequence)})
     if chosen:
         ctx.settle(queue, "purged", _runs(chosen))
         dispatch(ctx, queue)
     return len(chosen)
 
 
-def purge(ctx: Context, command: Purge) -> int:
-    """Settle all that is ready, delayed or retrying."""
+def purge(ctx: Context, command: Purge) -> Stepped:
+    """Settle what is ready, parked, delayed or retrying."""
     queue = ctx.queue(command.queue)
-    waiting = queue.group.waiting()
-    if waiting:
-        ctx.settle(queue, "purged", [(first, last, 0) for first, last in waiting])
-    return waiting.count
+    runs, following = _next(queue, command.first, command.until, command.limit)
+    if runs:
+        ctx.settle(queue, "purged", [(first, last, 0) for first, last in runs])
+        dispatch(ctx, queue)  # what was taken out may have held an ordering key
+    count = sum(last - first + 1 for first, last in runs)
+    return Stepped(count=count, seen=count, next=following)
 
 
 def cancel_message(ctx: Context, command: CancelMessage) -> None:
@@ -143,6 +164,19 @@ def cancel_message(ctx: Context, command: CancelMessage) -> None:
         if subscription.ended and not subscription.leases.count:
             ctx.end(subscription)
     dispatch(ctx, queue)
+
+
+def _next(queue: Queue, first: int, until: int, limit: int) -> tuple[list[Range], int | None]:
+    """What waits from ``first`` on, before ``until``, a step at most; and where the following step begins."""
+    limit = min(limit, STEP_ITEMS)
+    runs = queue.group.waiting_from(first, limit)
+    while runs and runs[-1][1] >= until:
+        a, _ = runs.pop()
+        if a < until:
+            runs.append((a, until - 1))
+    if sum(b - a + 1 for a, b in runs) < limit or runs[-1][1] + 1 >= until:
+        return runs, None
+    return runs, runs[-1][1] + 1
 
 
 def _runs(sequences: Iterable[int]) -> list[tuple[int, int, int]]:

@@ -1,38 +1,75 @@
-"""A queue over its limits makes room: the oldest messages that nobody holds are dropped or dead-lettered."""
+"""A queue over its limits makes room: the oldest messages that nobody holds are dropped or dead-lettered, a step at a time."""
 
 from __future__ import annotations
 
 from ..durable.queue import Queue
 from ..durable.runs import Runs
-from .context import Context
+from ..format.command import STEP_ITEMS
+from .context import COMMAND_BYTES, ITEM_BYTES, Context
 from .failure import bury
 
+LOOK_ITEMS = 64
+"""How many messages to look at next where their sizes decide how many must go."""
 
-def make_room(ctx: Context, queue: Queue) -> None:
-    """Let the oldest go until the limits are kept; what is leased counts, but stays."""
-    settings = queue.settings
-    if settings.overflow == "reject" or (settings.length_max is None and settings.bytes_max is None):
-        return
-    if not ctx.has_spare():
+
+def make_room(ctx: Context, queue: Queue, named: int = 0) -> int:
+    """Let the oldest go until the limits are kept; what is leased counts, but stays.
+
+    At most a step's messages go, or as many as the ``named`` ones of the frame that made it too many, and no more than the journal has
+    room for in this command; the others at once, but in further ones. Returns how many went.
+    """
+    excess, bytes_over = _over(ctx, queue)
+    if not excess and bytes_over <= 0:
+        return 0
+    most = max((ctx.room - ctx.owed - COMMAND_BYTES) // ITEM_BYTES, 0)
+    gone, is_cut = _oldest(queue, excess, bytes_over, min(max(STEP_ITEMS, named), most))
+    if is_cut:
         ctx.timers.at("overflow", queue.number, ctx.now)
-        return
-    group, log = queue.group, queue.log
-    excess = 0
-    if settings.length_max is not None:
-        excess = max(group.waiting_count + ctx.runtime_of(queue).leased - settings.length_max, 0)
-    spare = log.bytes - settings.bytes_max if settings.bytes_max is not None else 0
-    if not excess and spare <= 0:
-        return
-    waiting = group.waiting()
-    gone: list[int] = []
-    for sequence in waiting.after(-1, waiting.count):
-        if len(gone) >= excess and spare <= 0:
-            break
-        gone.append(sequence)
-        spare -= log.size_of(sequence)
-    if settings.overflow == "drop_oldest":
+    if not gone:
+        return 0
+    if queue.settings.overflow == "drop_oldest":
         ctx.settle(queue, "dropped", [(a, b, 0) for a, b in Runs((s, s) for s in gone)], reason="overflow")
-    elif gone:
+    else:
+        group = queue.group
         priorities = group.priorities_of(gone)
         dead = [(sequence, group.attempts.get(sequence, 0), 0, priorities.get(sequence, 0)) for sequence in gone]
         bury(ctx, queue, dead, "overflow", None)
+    return len(gone)
+
+
+def watch_room(ctx: Context, queue: Queue) -> None:
+    """Its limits or what it holds changed in another way than by a publish: make room at once, but in commands of their own."""
+    excess, bytes_over = _over(ctx, queue)
+    if excess or bytes_over > 0:
+        ctx.timers.at("overflow", queue.number, ctx.now)
+
+
+def _over(ctx: Context, queue: Queue) -> tuple[int, int]:
+    """Messages and bytes beyond the limits, where they make room."""
+    settings = queue.settings
+    excess, bytes_over = 0, 0
+    if settings.overflow != "reject":
+        if settings.length_max is not None:
+            excess = max(queue.group.waiting_count + ctx.runtime_of(queue).leased - settings.length_max, 0)
+        if settings.bytes_max is not None:
+            bytes_over = queue.log.bytes - settings.bytes_max
+    return excess, bytes_over
+
+
+def _oldest(queue: Queue, excess: int, bytes_over: int, limit: int) -> tuple[list[int], bool]:
+    """The oldest that must go, ``limit`` at most; and whether there are more of them. Visits only these."""
+    gone: list[int] = []
+    first = 0
+    while len(gone) < limit and (len(gone) < excess or bytes_over > 0):
+        wanted = max(excess - len(gone), LOOK_ITEMS if bytes_over > 0 else 0)
+        runs = queue.group.waiting_from(first, min(wanted, limit - len(gone)))
+        if not runs:
+            return gone, False
+        first = runs[-1][1] + 1
+        for sequence in (s for a, b in runs for s in range(a, b + 1)):
+            if len(gone) >= excess and bytes_over <= 0:
+                break
+            gone.append(sequence)
+            if bytes_over > 0:
+                bytes_over -= queue.log.size_of(sequence)
+    return gone, len(gone) < excess or bytes_over > 0

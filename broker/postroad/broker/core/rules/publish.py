@@ -88,7 +88,7 @@ def store(ctx: Context, command: PublishMessages) -> Published:
         if isinstance(target, Queue):
             if command.attributes or target.settings.expire_ms is not None:
                 ctx.watch_due(target)
-            make_room(ctx, target)
+            make_room(ctx, target, len(command.sizes))
             dispatch(ctx, target)
         else:
             for group in target.groups.values():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..durable.queue import Queue
 from ..durable.stream import Stream
+from ..format.command import STEP_ITEMS
 from ..format.effect import Revoke
 from ..format.record import Trim
 from .compact import LOOK_MS, compact, watch
@@ -15,7 +16,7 @@ from .dispatch import dispatch
 
 
 def look(ctx: Context, stream: Stream) -> None:
-    """Run retention or compaction."""
+    """Run retention or compaction, a step of it."""
     if stream.compaction is not None:
         compact(ctx, stream, stream.compaction)
     else:
@@ -23,7 +24,7 @@ def look(ctx: Context, stream: Stream) -> None:
 
 
 def retain(ctx: Context, stream: Stream) -> None:
-    """Trim what the settings no longer keep, and see to the next look. Compaction waits for that look."""
+    """Trim what the settings no longer keep, a step of it, and see to the next look. Compaction waits for that look."""
     if stream.compaction is not None:
         watch(ctx, stream, stream.compaction)
         return
@@ -45,10 +46,22 @@ def retain(ctx: Context, stream: Stream) -> None:
     if not ctx.has_spare(COMMAND_BYTES):
         ctx.timers.at("retention", stream.number, ctx.now)
         return
+    step = _step_end(stream)
+    if step < first:
+        first = step
+        ctx.timers.at("retention", stream.number, ctx.now)
     ctx.commit(Trim(ctx.now, stream.number, first))
     for group in stream.groups.values():
         _revoke_before(ctx, group, first)
         dispatch(ctx, group)  # consumers may have room again, and ordering keys be free
+
+
+def _step_end(stream: Stream) -> int:
+    """Where a step's oldest messages end: whole entries, and one at least."""
+    log, span = stream.log, STEP_ITEMS
+    while (end := log.boundary(log.first + span)) <= log.first:
+        span *= 2
+    return end
 
 
 def _revoke_before(ctx: Context, group: Queue, first: int) -> None:

@@ -90,21 +90,21 @@ def change_schedule(ctx: Context, command: c.ChangeSchedule) -> None:
         watch(ctx, command.name)
 
 
-def fire(ctx: Context, name: str, began: int) -> None:
+def fire(ctx: Context, name: str, began: int) -> bool:
     """Publish a schedule that is due: once, however many times were missed; ``began``: the room at the begin of the tick.
 
-    What the tick has done before may have taken the room; then it fires in the next one.
+    What the tick has done before may have taken the room; then it fires in the next one. Returns False in that case.
     """
     schedule = ctx.state.schedules.get(name)
     if schedule is None or schedule.paused:
-        return
+        return True
     at_ms = _clock(ctx, schedule.cron)
     if next_at(ctx, schedule) <= at_ms:
         size = bytes_of(ctx, schedule)
         has_room = ctx.has_spare_to_publish(size)
         if ctx.commits and (not has_room or began - ctx.room + size > FIRED_BYTES_MAX):
             ctx.timers.at("schedule", name, ctx.now)
-            return
+            return False
         error: PostroadError | None = None
         try:
             following = next_time(schedule.cron, schedule.every_ms, schedule.zone, at_ms)
@@ -116,6 +116,7 @@ def fire(ctx: Context, name: str, began: int) -> None:
         if error is not None:
             _refuse(ctx, schedule, following, error)
     watch(ctx, name)
+    return True
 
 
 def _refuse(ctx: Context, schedule: Schedule, following: int, error: PostroadError) -> None:

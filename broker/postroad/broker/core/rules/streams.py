@@ -7,7 +7,7 @@ from ..durable.queue import Queue
 from ..durable.stream import Stream
 from ..durable.topic.bindings import Binding, check_filter
 from ..durable.topic.pattern import check_pattern
-from ..format.command import BindTopic, Replay, ResetGroup
+from ..format.command import STEP_ITEMS, BindTopic, Replay, ResetGroup, Stepped
 from ..format.effect import Revoke
 from ..format.record import Bind, Move, Reset
 from .context import Context
@@ -38,8 +38,8 @@ def reset_group(ctx: Context, command: ResetGroup) -> int:
     return start
 
 
-def replay(ctx: Context, command: Replay) -> tuple[int, int]:
-    """Copy messages of a stream to a queue, by reference; returns how many, and the offset to go on from.
+def replay(ctx: Context, command: Replay) -> Stepped:
+    """Copy messages of a stream to a queue, by reference.
 
     Raises:
         QueueNotFound: no such stream. Conflict: the target is a stream.
@@ -50,7 +50,7 @@ def replay(ctx: Context, command: Replay) -> tuple[int, int]:
         raise InvalidRequest("The target of a replay must be a queue.", field="queue")
     log = stream.log
     first = max(command.first, log.first)
-    last = min(command.last, log.next - 1, first + command.limit - 1)
+    last = min(command.last, log.next - 1, first + min(command.limit, STEP_ITEMS) - 1)
     kept = [sequence for a, b in log.kept(first, last) for sequence in range(a, b + 1)]
     entries = [
         (at, *log.locate(sequence), log.size_of(sequence), sequence, 0, 0)
@@ -58,8 +58,10 @@ def replay(ctx: Context, command: Replay) -> tuple[int, int]:
     ]
     if entries:
         ctx.commit(Move(ctx.now, queue.number, "replayed", stream.number, entries))
+        ctx.watch_due(queue)
         dispatch(ctx, queue)
-    return len(entries), last + 1
+    is_last = last >= min(command.last, log.next - 1)
+    return Stepped(count=len(entries), seen=max(last - first + 1, 0), next=None if is_last else last + 1)
 
 
 def bind_topic(ctx: Context, command: BindTopic) -> bool:

@@ -1,16 +1,23 @@
-"""Starting, and time passing."""
+"""Starting, and time passing.
+
+One ``Tick`` does about a step of what is due. What is left stays due, so that the caller comes back as soon as others had their
+turn. Timers are set again at a start, so that none is lost by whatever ended the process.
+"""
 
 from __future__ import annotations
 
-from ..format.command import Start, Tick
+from collections.abc import Callable
+
+from ..format.command import STEP_ITEMS, Start, Tick
 from ..format.record import Boot
-from ..volatile.lease import split
+from ..volatile.lease import Lease, split
 from ..volatile.subscription import Subscription
+from ..volatile.timers import Key
 from .consume import RESUME_MS, end_detached, return_free
-from .context import COMMAND_BYTES, ITEM_BYTES, STEP_BYTES, Context
+from .context import COMMAND_BYTES, ITEM_BYTES, STEP_BYTES, UNBOUNDED, Context
 from .dispatch import dispatch
 from .failure import Failed, fail
-from .overflow import make_room
+from .overflow import make_room, watch_room
 from .retention import look, retain
 from .schedules import bytes_of, fire, watch
 from .sessions import end_session, expect_end
@@ -18,11 +25,14 @@ from .wall_clock import end_hold, held, recheck, recheck_some, take_skew, watch_
 
 LEASE_GRAIN_MS = 20
 
-LEASES_MAX = 1_000
-"""Messages whose leases end in one step; the rest is due at once."""
-
 DUE_MAX = 500
 """Rows of a queue that come due in one step; more do at once, but in further ones."""
+
+RECORD_ITEMS = 10
+"""What a timer counts for in a step that changes no message, or few: it may bring a record."""
+
+FIRING_ITEMS = 50
+"""What a firing counts for beside that; its body counts as bytes (``schedules.FIRED_BYTES_MAX``)."""
 
 SET_ASIDE = "Firing it ended the broker, so it is paused: the log of that moment says what was raised. Change it before it goes on."
 
@@ -36,6 +46,7 @@ def start(ctx: Context, command: Start) -> None:
     for queue in ctx.state.queues.values():
         queue.group.come_due(ctx.now, DUE_MAX)
         ctx.watch_due(queue)
+        watch_room(ctx, queue)
         for first, last, *_ in queue.group.retrying if queue.log.keyed else ():
             for sequence in range(first, last + 1):
                 queue.group.order.hold(queue.log.key_of(sequence), sequence)
@@ -51,69 +62,30 @@ def start(ctx: Context, command: Start) -> None:
 
 
 def tick(ctx: Context, command: Tick) -> None:
-    """Carry out what has come due, as far as the journal has room for it at once; the rest comes in the next tick."""
-    began = ctx.room
-    for kind, key in ctx.timers.take_due(ctx.now):
+    """Carry out what has come due, about a step of it, as far as the journal has room for it at once; the rest stays due."""
+    left, began = STEP_ITEMS, ctx.room
+    short: list[Key] = []
+    while left > 0 and (due := ctx.timers.pop_due(ctx.now)) is not None:
+        left -= RECORD_ITEMS
+        kind, key = due
         if not _has_room(ctx, kind, key):
-            ctx.timers.at(kind, key, ctx.now)
-            ctx.is_short = True
-            continue
-        if (kind, key) in ctx.barred:
+            short.append(due)
+        elif due in ctx.barred:
             _set_aside(ctx, kind, key)
-            continue
-        ctx.doing = kind, key
-        if kind == "session":
-            end_session(ctx, str(key))
-        elif kind == "schedule":
-            fire(ctx, str(key), began)
-        elif kind == "clock":
-            end_hold(ctx)
-        elif kind == "recheck":
-            recheck_some(ctx)
-        elif kind == "leases" or kind == "detached":
-            subscription = ctx.subscriptions.get(int(key))
-            if subscription is None:
-                continue
-            if kind == "leases":
-                _expire(ctx, subscription)
-            elif subscription.detached_at is not None:
-                if subscription.detached_at + RESUME_MS <= ctx.now:
-                    end_detached(ctx, subscription)
-                else:
-                    ctx.timers.at("detached", subscription.id, subscription.detached_at + RESUME_MS)
-        elif kind == "expiry":
-            if (queue := ctx.state.logs.get(int(key))) is not None:
-                dispatch(ctx, queue)
-        elif kind == "overflow":
-            if (queue := ctx.state.logs.get(int(key))) is not None:
-                make_room(ctx, queue)
-        elif kind == "retention":
-            if (stream := ctx.state.stream_logs.get(int(key))) is not None:
-                look(ctx, stream)
-        elif kind in ("rate", "dispatch"):
-            if (queue := ctx.state.logs.get(int(key))) is not None:
-                dispatch(ctx, queue)
-        elif kind == "held":
-            runtime = ctx.runtimes.get(int(key))
-            if runtime is not None:
-                runtime.held_until = 0
-                dispatch(ctx, runtime.queue)
         else:
-            queue = ctx.state.logs.get(int(key))
-            if queue is not None:
-                queue.group.come_due(ctx.now, DUE_MAX)
-                ctx.watch_due(queue)
-                dispatch(ctx, queue)
-    ctx.is_short = ctx.is_short and not ctx.commits
+            ctx.doing = due
+            left -= DUE[kind](ctx, key) if kind != "schedule" else _schedule(ctx, str(key), began)
+    for kind, key in short:
+        ctx.timers.at(kind, key, ctx.now)
+    ctx.is_short = (ctx.is_short or bool(short)) and not ctx.commits
 
 
 def _has_room(ctx: Context, kind: str, key: int | str) -> bool:
     """Whether this timer's work has its place in the journal now."""
     if kind in ("leases", "detached"):
         subscription = ctx.subscriptions.get(int(key))
-        return ctx.has_spare(
-            COMMAND_BYTES + ITEM_BYTES * (subscription.leases.count if subscription is not None else 0)
-        )
+        count = subscription.leases.count if subscription is not None else 0
+        return ctx.has_spare(COMMAND_BYTES + ITEM_BYTES * min(count, STEP_ITEMS))
     if kind == "schedule":
         schedule = ctx.state.schedules.get(str(key))
         if schedule is not None and (kind, key) in ctx.barred:
@@ -135,17 +107,40 @@ def _set_aside(ctx: Context, kind: str, key: int | str) -> None:
         ctx.commit(record)
 
 
-def _expire(ctx: Context, subscription: Subscription) -> None:
-    """Leases ran out: what was tried counts an attempt, the rest returns free."""
+def _session(ctx: Context, key: int | str) -> int:
+    end_session(ctx, str(key))
+    return 0
+
+
+def _schedule(ctx: Context, name: str, began: int) -> int:
+    return FIRING_ITEMS if fire(ctx, name, began) else STEP_ITEMS
+
+
+def _clock(ctx: Context, key: int | str) -> int:
+    end_hold(ctx)
+    return 0
+
+
+def _recheck(ctx: Context, key: int | str) -> int:
+    recheck_some(ctx)
+    return STEP_ITEMS
+
+
+def _leases(ctx: Context, key: int | str) -> int:
+    """Leases ran out: what was tried counts an attempt, a step of it; the rest returns free."""
+    subscription = ctx.subscriptions.get(int(key))
+    if subscription is None:
+        return 0
     queue, tried = subscription.queue, subscription.tried
-    expired = subscription.leases.expired(ctx.now, LEASES_MAX)
+    expired = subscription.leases.expired(ctx.now, UNBOUNDED)
+    count = 0
     if expired:
         runtime = ctx.runtime_of(queue)
         failed, free = split(expired, tried)
+        failed = _step_of(subscription, failed)
+        count = sum(lease.count for lease in failed)
         if failed:
-            fail(ctx, queue, [Failed(lease, 0) for lease in failed], "lease expired", subscription.consumer)
-        for lease in failed:
-            subscription.leases.take(lease.number, lease.last)
+            _fail(ctx, subscription, failed, "lease expired")
         return_free(
             ctx, runtime, [part for lease in free for part in subscription.leases.take(lease.number, lease.last)]
         )
@@ -155,5 +150,108 @@ def _expire(ctx: Context, subscription: Subscription) -> None:
         dispatch(ctx, queue)
     deadline = subscription.leases.next_deadline()
     if deadline is not None:
-        soon = ctx.now if expired and deadline <= ctx.now else ctx.now + LEASE_GRAIN_MS
+        soon = ctx.now if count >= STEP_ITEMS else ctx.now + LEASE_GRAIN_MS
         ctx.timers.at("leases", subscription.id, max(deadline, soon))
+    return count
+
+
+def _fail(ctx: Context, subscription: Subscription, failed: list[Lease], reason: str) -> None:
+    """These end, and an attempt is counted for each message of them."""
+    queue = subscription.queue
+    fail(ctx, queue, [Failed(lease, 0) for lease in failed], reason, subscription.consumer)
+    for lease in failed:
+        subscription.leases.take(lease.number, lease.last)
+
+
+def _step_of(subscription: Subscription, failed: list[Lease]) -> list[Lease]:
+    """The first of these leases, a step's messages at most; the last one is cut. The others wait for the next step."""
+    step, left = list[Lease](), STEP_ITEMS
+    for lease in failed:
+        if not left:
+            break
+        step += subscription.leases.held(lease.number, min(lease.last, lease.number + left - 1))
+        left -= step[-1].count
+    return step
+
+
+def _detached(ctx: Context, key: int | str) -> int:
+    subscription = ctx.subscriptions.get(int(key))
+    if subscription is None or subscription.detached_at is None:
+        return 0
+    if subscription.detached_at + RESUME_MS > ctx.now:
+        ctx.timers.at("detached", subscription.id, subscription.detached_at + RESUME_MS)
+        return 0
+    failed = subscription.leases.held(1, subscription.tried)
+    step = _step_of(subscription, failed)
+    count = sum(lease.count for lease in step)
+    if count < sum(lease.count for lease in failed):
+        _fail(ctx, subscription, step, "connection lost")
+        ctx.timers.at("detached", subscription.id, ctx.now)
+        dispatch(ctx, subscription.queue)
+    else:
+        end_detached(ctx, subscription)
+    return count
+
+
+def _due(ctx: Context, key: int | str) -> int:
+    """What waited for its time is ready."""
+    queue = ctx.state.logs.get(int(key))
+    if queue is None:
+        return 0
+    before = queue.group.ready_count
+    queue.group.come_due(ctx.now, DUE_MAX)
+    count = queue.group.ready_count - before
+    ctx.watch_due(queue)
+    dispatch(ctx, queue)
+    return count
+
+
+def _expiry(ctx: Context, key: int | str) -> int:
+    queue = ctx.state.logs.get(int(key))
+    if queue is None:
+        return 0
+    before = queue.group.waiting_count
+    dispatch(ctx, queue)  # which looks first at what has expired
+    ctx.watch_due(queue)
+    return before - queue.group.waiting_count
+
+
+def _overflow(ctx: Context, key: int | str) -> int:
+    queue = ctx.state.logs.get(int(key))
+    if queue is None:
+        return 0
+    count = make_room(ctx, queue)
+    dispatch(ctx, queue)  # what was taken out may have held an ordering key
+    return count
+
+
+def _retention(ctx: Context, key: int | str) -> int:
+    stream = ctx.state.stream_logs.get(int(key))
+    if stream is None:
+        return 0
+    before = stream.log.count
+    look(ctx, stream)
+    return before - stream.log.count
+
+
+def _dispatch(ctx: Context, key: int | str) -> int:
+    if (queue := ctx.state.logs.get(int(key))) is not None:
+        dispatch(ctx, queue)
+    return 0
+
+
+def _held(ctx: Context, key: int | str) -> int:
+    """After a restart: whoever wanted to come back has had the time."""
+    runtime = ctx.runtimes.get(int(key))
+    if runtime is not None:
+        runtime.held_until = 0
+        dispatch(ctx, runtime.queue)
+    return 0
+
+
+DUE: dict[str, Callable[[Context, int | str], int]] = {
+    "session": _session, "leases": _leases, "detached": _detached, "due": _due,
+    "expiry": _expiry, "overflow": _overflow, "retention": _retention, "rate": _dispatch, "dispatch": _dispatch, "held": _held,
+    "clock": _clock, "recheck": _recheck,
+}  # fmt: skip
+"""Kind of timer → its work; returns how many messages it was about."""

@@ -29,11 +29,11 @@ class Timers:
             heappop(heap)
         return heap[0][0] if heap else None
 
-    def take_due(self, at_ms: int) -> list[Key]:
-        """Remove and return the keys whose time has come, earliest first."""
-        due = []
-        while (when := self.next_due()) is not None and when <= at_ms:
-            _, kind, key = heappop(self._heap)
-            del self._due[kind, key]
-            due.append((kind, key))
-        return due
+    def pop_due(self, at_ms: int) -> Key | None:
+        """Remove and return the key that is due longest; None: nothing is due. If its work fails, set it again."""
+        due = self.next_due()
+        if due is None or due > at_ms:
+            return None
+        _, kind, key = heappop(self._heap)
+        del self._due[kind, key]
+        return kind, key

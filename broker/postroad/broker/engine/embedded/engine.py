@@ -63,6 +63,7 @@ from .write.outlet import Outlet
 from .write.pipeline import DISK_FULL, DROPPED_A_SECOND, JOURNAL_FAILED, NO_ROOM, CommitPipeline, refusal
 from .write.ticker import Ticker
 from .write.translate import PUBLISH_BYTES, kept_bodies, needed, settle_size, size_of, to_command
+from .write.work import Work
 
 log = logging.getLogger("postroad.engine")
 
@@ -142,7 +143,8 @@ class EmbeddedEngine:
         progress, logs = self._watching.progress, self._watching.logs
         browsing = Browsing(machine, journal, self._bodies, progress)
         self._queries = Queries(machine, browsing, self._bodies, self._stats, self._history, progress, logs)
-        self._operations = Operations(machine, self._history, self.run, self.carry_out)
+        self._work = Work(loop, pipeline.once_durable, self._now)
+        self._operations = Operations(machine, self._history, self.run, self.carry_out, self._step, self._work)
         self._is_open = True
         self._second = loop.call_later(1, self._every_second)
         skew_ms = self._timekeeping.told_ms
@@ -153,6 +155,7 @@ class EmbeddedEngine:
         if not self._is_open:
             return
         self._is_closing = True
+        self._work.close()
         self._machine.delivering = False
         until = self._loop.time() + drain_ms / 1000
         while self._loop.time() < until and any(sub.leases.count for sub in self._machine.subscriptions.values()):
@@ -334,9 +337,13 @@ class EmbeddedEngine:
 
     async def query(self, what: str, args: Mapping[str, Any]) -> Json:
         self._check_failed()
-        answer = await self._queries.answer(what, args, self._pipeline.gate.durable)
+        if what == "operations":
+            answer: Json = {"operations": self._work.rows()}
+        else:
+            answer = await self._queries.answer(what, args, self._pipeline.gate.durable)
         await self._pipeline.all_durable()  # as of now: the answer may have looked at the core last
         if what == "overview":
+            answer["operations"] = self._work.rows()
             answer |= {"engine": self.name, "durability": self.durability, "journal": self._journal.stats()}
             answer |= self._timekeeping.numbers()
         return answer | {"position": self.position}
@@ -356,6 +363,16 @@ class EmbeddedEngine:
         # A schedule keeps its body in the journal, and leaves the reserve of settles alone as messages do.
         publishes = isinstance(command, c.DeclareSchedule)
         return await self._run(command, needed(command, len(self._machine.state.logs)), publishes=publishes)
+
+    def _step(self, command: object, *, adds: bool = False) -> Any:
+        """Carry out one command of a long operation; returns its reply, which may rest on what is not durable yet.
+
+        Raises:
+            PostroadError: the core refuses it, or there is no room for what it adds.
+        """
+        if not self.healthy or self._is_closing:
+            raise Unavailable(self._pipeline.why or "The broker is stopping.")
+        return self._pipeline.execute(command, needed(command, len(self._machine.state.logs)), publishes=adds)
 
     async def carry_out(self, command: object, publish: c.PublishMessages, body: Buffer) -> c.Published:
         """Carry out a command that publishes one message with this body.
@@ -441,6 +458,7 @@ class EmbeddedEngine:
         self.execute(c.Detach(subscription=subscription))
 
     def _failed(self) -> None:
+        self._work.close()
         if self.on_failure is not None:
             self.on_failure()
 

@@ -9,36 +9,43 @@ from ...checks import checked_start, exceeded
 from ...core.durable.queue import Queue
 from ...core.durable.stream import GROUP_SEPARATOR
 from ...core.format import command as c
-from ...core.format.ids import parse_id
 from ...core.machine import Machine
-from ...errors import InvalidRequest, InvalidState, MessageNotFound, PostroadError, QueueNotFound
+from ...errors import InvalidRequest, InvalidState, MessageNotFound, QueueNotFound
 from ...names import queue_name, topic_name
 from ...settings import FOREVER
 from ..arguments import text_of
 from ..bounds import check_operation
 from ..engine import Json
+from .long_operations import LongOperations, Step
 from .look.history import History
+from .places import Places
 from .write.one_message import one_message
-
-CHUNK = 1000
-"""Messages moved in one command: a large redrive gives way to others between chunks."""
+from .write.work import Steps, Work
 
 Run = Callable[[object], Awaitable[Any]]
 RunPublish = Callable[[object, c.PublishMessages, bytes], Awaitable[c.Published]]
 
 
 class Operations:
-    def __init__(self, machine: Machine, history: History, run: Run, publish: RunPublish) -> None:
+    def __init__(
+        self, machine: Machine, history: History, run: Run, publish: RunPublish, step: Step, work: Work
+    ) -> None:
         self._machine = machine
         self._history = history
+        self._places = Places(machine, history)
         self._run = run
         self._publish = publish
+        self._long = LongOperations(machine, self._places, step)
+        self._work = work
 
     async def carry_out(self, do: str, args: Mapping[str, Any]) -> Json:
         """Raises: InvalidRequest, LimitExceeded, InvalidState, QueueNotFound, MessageNotFound, StorageFull."""
         check_operation(args, self._machine.limits)
         if do == "cancel":
             return await self._cancel(text_of(args, "message"))
+        if do == "stop":
+            self._work.stop(text_of(args, "operation"))
+            return {"stopped": True}
         if do in ("schedule", "schedule_delete", "schedule_pause", "schedule_resume", "schedule_run"):
             return await self._schedule(do, args)
         if do == "edit":
@@ -51,12 +58,15 @@ class Operations:
             raise InvalidRequest(f'There is no operation "{do[:40]}".', field="do")
         queue = self._machine.queue(text_of(args, "queue"))
         if do == "redrive":
-            return {"count": await self._redrive(queue, args)}
+            return await self._redrive(queue, args)
         if do == "discard":
-            sequences = self._sequences(queue, args.get("messages"))
-            return {"count": await self._run(c.Discard(queue=queue.name, sequences=sequences))}
+            ids = _ids(args.get("messages"))
+            return await self._carry_out_long(
+                "discard", queue.name, self._long.discard(queue, ids), args, total=len(ids)
+            )
         if do == "purge":
-            return {"count": await self._run(c.Purge(queue=queue.name))}
+            steps = self._long.purge(queue, until=queue.log.next)
+            return await self._carry_out_long("purge", queue.name, steps, args, total=queue.group.waiting_count)
         await self._run(c.SetPaused(queue=queue.name, paused=do == "pause", reason=args.get("reason")))
         return {"paused": do == "pause"}
 
@@ -74,23 +84,27 @@ class Operations:
         first, last = args.get("first") or 0, args.get("last")
         last = FOREVER if last is None else last
         queue = queue_name(text_of(args, "queue"))
-        if args.get("dry_run") is True:
-            found = self._machine.state.streams.get(stream)
-            if found is None:
-                raise QueueNotFound(f'There is no stream named "{stream[:75]}".', stream=stream[:75])
-            first, last = max(first, found.log.first), min(last, found.log.next - 1)
-            count = sum(b - a + 1 for a, b in found.log.kept(first, last))
-            return {"count": count, "first": first, "last": last}
-        last = min(last, max(self._end_of(stream) - 1, 0))
-        count = 0
-        while True:
-            moved, following = await self._run(
-                c.Replay(stream=stream, first=first, last=last, queue=queue, limit=CHUNK)
-            )
-            count += moved
-            if following > last or following <= first:  # the end; or there is nothing, as in an empty stream
-                return {"count": count}
-            first = following
+        found = self._machine.state.streams.get(stream)
+        if found is None:
+            raise QueueNotFound(f'There is no stream named "{stream[:75]}".', stream=stream[:75])
+        first, last = max(first, found.log.first), min(last, found.log.next - 1)
+        is_dry = args.get("dry_run") is True
+        steps = self._long.count(found, first, last) if is_dry else self._long.replay(found, first, last, queue)
+        total = min(max(last - first + 1, 0), found.log.count)
+        return await self._carry_out_long("replay", queue, steps, args, total=total, stream=stream)
+
+    async def _carry_out_long(
+        self,
+        kind: str,
+        queue: str,
+        steps: Steps,
+        args: Mapping[str, Any],
+        *,
+        total: int | None,
+        stream: str | None = None,
+    ) -> Json:
+        id = queue_name(text_of(args, "operation")) if args.get("operation") is not None else None
+        return await self._work.carry_out(kind, queue, steps, total=total, stream=stream, id=id)
 
     async def _schedule(self, do: str, args: Mapping[str, Any]) -> Json:
         name = queue_name(text_of(args, "schedule"))
@@ -119,7 +133,7 @@ class Operations:
         """
         queue = self._machine.queue(text_of(args, "queue"))
         message = text_of(args, "message")
-        found = self._sequences(queue, [message])
+        found = self._places.sequences(queue, [message])
         if not found:
             raise MessageNotFound(f'The message is not in "{queue.name}".', message_id=message[:64])
         given = args.get("with") or {}
@@ -137,33 +151,19 @@ class Operations:
         reply = await self._publish(command, publish, body)
         return {"message": f"{self._machine.state.id_prefix(reply.position)}0"}
 
-    def _end_of(self, stream: str) -> int:
-        """The end as of now: what is published during a replay is not part of it."""
-        found = self._machine.state.streams.get(stream)
-        return found.log.next if found else 0
-
-    async def _redrive(self, queue: Queue, args: Mapping[str, Any]) -> int:
+    async def _redrive(self, queue: Queue, args: Mapping[str, Any]) -> Json:
         if args.get("messages") is not None:
-            sequences = self._sequences(queue, args["messages"])
-            return int(await self._run(c.Redrive(queue=queue.name, sequences=sequences)))
+            ids = _ids(args["messages"])
+            steps = self._long.redrive_chosen(queue, ids)
+            return await self._carry_out_long("redrive", queue.name, steps, args, total=len(ids))
         limit = args.get("limit")
-        count = 0
-        while limit is None or count < limit:
-            step = CHUNK if limit is None else min(CHUNK, limit - count)
-            try:
-                moved = await self._run(c.Redrive(queue=queue.name, limit=step))
-            except InvalidState:  # what is left has lost its queue
-                if not count:
-                    raise
-                break
-            count += moved
-            if moved < step:
-                break
-        return count
+        total = queue.group.waiting_count if limit is None else min(limit, queue.group.waiting_count)
+        steps = self._long.redrive(queue, queue.log.next, FOREVER if limit is None else limit)
+        return await self._carry_out_long("redrive", queue.name, steps, args, total=total)
 
     async def _cancel(self, message: str) -> Json:
         cancelled = 0
-        for log, sequence in self._places(message):
+        for log, sequence in self._places.of(message):
             queue = self._machine.state.logs.get(log)
             if queue is not None and not queue.group.is_settled(sequence):
                 await self._run(c.CancelMessage(queue=queue.name, sequence=sequence))
@@ -172,36 +172,9 @@ class Operations:
             raise InvalidState("The message is settled already.", message_id=message[:64])
         return {"state": "cancelled"}
 
-    def _sequences(self, queue: Queue, messages: object) -> list[int]:
-        """Sequences in ``queue`` of these ids; ids of messages that are elsewhere are passed over."""
-        if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
-            raise InvalidRequest("messages must be an array of message ids.", field="messages")
-        sequences = []
-        for message in messages:
-            try:
-                places = self._places(message)
-            except MessageNotFound:
-                continue
-            sequences += [sequence for log, sequence in places if log == queue.number]
-        return sequences
 
-    def _places(self, message: str) -> list[tuple[int, int]]:
-        """``(log, sequence)`` of each queue a message is in now.
-
-        Raises:
-            MessageNotFound.
-        """
-        _, position, index = parse_id(message)
-        placed = self._machine.state.placements.of(position, index)
-        try:
-            position, index, publish = self._history.find(message)
-        except MessageNotFound:
-            raise
-        except PostroadError as error:
-            raise MessageNotFound(error.message, message_id=message[:64]) from error
-        streams = self._machine.state.stream_logs
-        found = list(placed)
-        for log, sequence in publish.sequences_of(index):
-            groups = streams[log].groups.values() if log in streams else ()
-            found += [(group.number, sequence) for group in groups] or [(log, sequence)]
-        return found
+def _ids(messages: object) -> list[str]:
+    """Raises: InvalidRequest."""
+    if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
+        raise InvalidRequest("messages must be an array of message ids.", field="messages")
+    return messages

@@ -44,6 +44,8 @@ class Operations:
         """Raises: InvalidRequest, LimitExceeded, InvalidState, QueueNotFound, MessageNotFound, Unsupported, Unavailable."""
         check_operation(args, LIMITS)
         match do:
+            case "stop":
+                raise InvalidState("No such operation goes on: this engine carries each out in one go.")
             case "cancel":
                 self._queries.able("cancel")
                 return await self._cancel(text_of(args, "message"))

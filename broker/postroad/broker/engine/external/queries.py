@@ -61,6 +61,8 @@ class Queries:
                 return {"bindings": self.bindings()}
             case "schedules":
                 return {"schedules": []}
+            case "operations":  # each is carried out in one go
+                return {"operations": []}
             case "messages":
                 return await self.browse(args)
             case "message":
