@@ -28,7 +28,6 @@ async def waiting(rig: Rig, queue: str = "q") -> int:
     return int(stats["ready"] + stats["delayed"] + stats["retrying"] + stats["leased"])
 
 
-@pytest.mark.xfail(strict=True, reason="a redrive does not look at the bounds")
 async def test_a_redrive_moves_what_fits_and_says_how_many_stayed(rig: Rig) -> None:
     await bury(rig, 30)
     await rig.engine.declare("q", {"length_max": 10}, update=True)
@@ -39,7 +38,6 @@ async def test_a_redrive_moves_what_fits_and_says_how_many_stayed(rig: Rig) -> N
     assert (await waiting(rig), await waiting(rig, "q.dead")) == (10, 20)
 
 
-@pytest.mark.xfail(strict=True, reason="a redrive does not look at the bounds")
 async def test_a_redrive_respects_the_bytes_of_its_target(rig: Rig) -> None:
     await bury(rig, 14, b"x" * 1000)
     await rig.engine.declare("q", {"bytes_max": 10_000}, update=True)
@@ -50,7 +48,6 @@ async def test_a_redrive_respects_the_bytes_of_its_target(rig: Rig) -> None:
     assert (await rig.stats())["bytes"] == 10_000
 
 
-@pytest.mark.xfail(strict=True, reason="a redrive does not look at the bounds")
 async def test_a_redrive_of_chosen_messages_respects_the_bounds(rig: Rig) -> None:
     await bury(rig, 5)
     await rig.engine.declare("q", {"length_max": 2}, update=True)
@@ -61,7 +58,6 @@ async def test_a_redrive_of_chosen_messages_respects_the_bounds(rig: Rig) -> Non
     assert (answer["count"], answer["left"], answer["reason"]) == (2, 3, "queue-full")
 
 
-@pytest.mark.xfail(strict=True, reason="a redrive does not look at the bounds")
 async def test_a_redrive_into_a_full_queue_is_refused_and_moves_nothing(rig: Rig) -> None:
     await bury(rig, 5)
     await rig.engine.declare("q", {"length_max": 1}, update=True)
@@ -75,7 +71,6 @@ async def test_a_redrive_into_a_full_queue_is_refused_and_moves_nothing(rig: Rig
     assert (await waiting(rig), await waiting(rig, "q.dead")) == (1, 5)
 
 
-@pytest.mark.xfail(strict=True, reason="a redrive makes no room")
 async def test_a_redrive_into_a_queue_that_drops_its_oldest_keeps_the_bound(rig: Rig) -> None:
     await bury(rig, 30)
     await rig.engine.declare("q", {"length_max": 10, "overflow": "drop_oldest"}, update=True)
@@ -86,7 +81,6 @@ async def test_a_redrive_into_a_queue_that_drops_its_oldest_keeps_the_bound(rig:
     assert (await waiting(rig), await waiting(rig, "q.dead")) == (10, 0)
 
 
-@pytest.mark.xfail(strict=True, reason="a redrive makes no room")
 async def test_a_redrive_whose_overflow_comes_back_to_the_same_dead_letter_queue_ends(rig: Rig) -> None:
     await bury(rig, 30)
     await rig.engine.declare("q", {"length_max": 10, "overflow": "dead_letter"}, update=True)
@@ -97,7 +91,6 @@ async def test_a_redrive_whose_overflow_comes_back_to_the_same_dead_letter_queue
     assert (await waiting(rig), await waiting(rig, "q.dead")) == (10, 20)
 
 
-@pytest.mark.xfail(strict=True, reason="a replay does not look at the bounds")
 async def test_a_replay_moves_what_fits_and_says_how_many_did_not(rig: Rig) -> None:
     await rig.publish([b"x"] * 30, "s", kind="stream")
     await rig.engine.declare("copy", {"length_max": 10})
@@ -110,7 +103,6 @@ async def test_a_replay_moves_what_fits_and_says_how_many_did_not(rig: Rig) -> N
         await rig.engine.operate("replay", {"stream": "s", "queue": "copy"})
 
 
-@pytest.mark.xfail(strict=True, reason="a replay makes no room")
 async def test_a_replay_into_a_queue_that_drops_its_oldest_keeps_the_bytes(rig: Rig) -> None:
     await rig.publish([b"x" * 100] * 30, "s", kind="stream")
     await rig.engine.declare("copy", {"bytes_max": 1000, "overflow": "drop_oldest"})
@@ -126,7 +118,6 @@ async def nothing_left_behind(rig: Rig, before: int) -> None:
     assert rig.engine.position == before, "a record of what was refused"
 
 
-@pytest.mark.xfail(strict=True, reason="the queue is made before anything is known to go there")
 async def test_a_replay_of_an_empty_range_makes_no_queue(rig: Rig) -> None:
     await rig.publish([b"x"])
     await rig.engine.declare("s", {}, kind="stream")

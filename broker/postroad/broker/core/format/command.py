@@ -203,11 +203,15 @@ class Stepped:
         count: Messages that were moved or settled.
         seen: Messages that were looked at.
         next: Where the next step begins; None: there is nothing left.
+        left: Messages that stayed only because their queue has no room.
+        full: Numbers of these queues.
     """
 
     count: int
     seen: int
     next: int | None
+    left: int = 0
+    full: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -235,6 +239,7 @@ class Redrive:
     Attributes:
         sequences: These, at most ``STEP_ITEMS``; None: what waits from ``first`` on, before ``until``.
         limit: So many at most.
+        full: Numbers of queues that had no room in an earlier step. They get nothing more, so that nothing overtakes what stayed.
     """
 
     queue: str
@@ -242,6 +247,7 @@ class Redrive:
     first: int = 0
     until: int = FOREVER
     limit: int = STEP_ITEMS
+    full: Sequence[int] = ()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -26,11 +26,12 @@ from ..format.effect import Revoke
 from ..format.record import Move
 from .context import Context
 from .dispatch import dispatch
+from .overflow import fitting, make_room
 from .publish import check, store
 
 
 def redrive(ctx: Context, command: Redrive) -> Stepped:
-    """Put dead messages back where they came from, with attempts from 0. Those whose queue is gone stay."""
+    """Put dead messages back where they came from, with attempts from 0. Those whose queue is gone, or has no room, stay."""
     queue = ctx.queue(command.queue)
     following: int | None = None
     if command.sequences is not None:
@@ -39,12 +40,13 @@ def redrive(ctx: Context, command: Redrive) -> Stepped:
     else:
         runs, following = _next(queue, command.first, command.until, command.limit)
         wanted = [s for first, last in runs for s in range(first, last + 1)]
-    count = _redrive(ctx, queue, wanted)
-    return Stepped(count=count, seen=len(wanted), next=following)
+    reply = Stepped(count=0, seen=len(wanted), next=following, full=list(command.full))
+    _redrive(ctx, queue, wanted, reply)
+    return reply
 
 
-def _redrive(ctx: Context, queue: Queue, sequences: list[int]) -> int:
-    """Send those of these that can go back; returns how many."""
+def _redrive(ctx: Context, queue: Queue, sequences: list[int], reply: Stepped) -> None:
+    """Send those of these that can go back; the reply tells how many."""
     by_origin: dict[int, list[int]] = {}
     reopened: set[tuple[int, int]] = set()
     for sequence in sequences:
@@ -59,9 +61,15 @@ def _redrive(ctx: Context, queue: Queue, sequences: list[int]) -> int:
                 continue
             reopened.add((origin, offset))
         by_origin.setdefault(origin, []).append(sequence)
-    count = 0
-    for origin, chosen in by_origin.items():
+    for origin, able in by_origin.items():
         target = ctx.state.logs[origin]
+        chosen = able[: fitting(ctx, target, able, queue.log.size_of)] if origin not in reply.full else []
+        if len(chosen) < len(able):
+            reply.left += len(able) - len(chosen)
+            if origin not in reply.full:
+                reply.full.append(origin)
+        if not chosen:
+            continue
         entries = []
         for offset, sequence in enumerate(chosen):
             place = queue.log.locate(sequence)
@@ -72,10 +80,10 @@ def _redrive(ctx: Context, queue: Queue, sequences: list[int]) -> int:
         ctx.commit(Move(ctx.now, target.number, "redriven", queue.number, entries, priorities=priorities))
         ctx.settle(queue, "redriven", _runs(chosen))
         ctx.watch_due(target)
+        make_room(ctx, target, len(chosen))
         dispatch(ctx, target)
-        count += len(chosen)
+        reply.count += len(chosen)
     dispatch(ctx, queue)  # what was taken out may have held an ordering key
-    return count
 
 
 def redrive_edited(ctx: Context, command: RedriveEdited) -> Published:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from ..durable.queue import Queue
 from ..durable.runs import Runs
 from ..format.command import STEP_ITEMS
@@ -35,6 +37,24 @@ def make_room(ctx: Context, queue: Queue, named: int = 0) -> int:
         dead = [(sequence, group.attempts.get(sequence, 0), 0, priorities.get(sequence, 0)) for sequence in gone]
         bury(ctx, queue, dead, "overflow", None)
     return len(gone)
+
+
+def fitting(ctx: Context, queue: Queue, messages: Sequence[int], size_of: Callable[[int], int]) -> int:
+    """How many of these messages, from the first on, the queue takes: all, unless it rejects what is too much."""
+    settings = queue.settings
+    length_max, bytes_max = settings.length_max, settings.bytes_max
+    if settings.overflow != "reject" or (length_max is None and bytes_max is None):
+        return len(messages)
+    fits = len(messages)
+    if length_max is not None:
+        fits = min(max(length_max - queue.group.waiting_count - ctx.runtime_of(queue).leased, 0), fits)
+    if bytes_max is not None:
+        left = bytes_max - queue.log.bytes
+        for at, message in enumerate(messages[:fits]):
+            left -= size_of(message)
+            if left < 0:
+                return at
+    return fits
 
 
 def watch_room(ctx: Context, queue: Queue) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import InvalidRequest, QueueNotFound
+from ...errors import Conflict, InvalidRequest, QueueNotFound
 from ..durable.queue import Queue
 from ..durable.stream import Stream
 from ..durable.topic.bindings import Binding, check_filter
@@ -13,6 +13,7 @@ from ..format.record import Bind, Move, Reset
 from .context import Context
 from .declare import define, offset_of
 from .dispatch import dispatch
+from .overflow import fitting, make_room
 
 
 def reset_group(ctx: Context, command: ResetGroup) -> int:
@@ -39,29 +40,38 @@ def reset_group(ctx: Context, command: ResetGroup) -> int:
 
 
 def replay(ctx: Context, command: Replay) -> Stepped:
-    """Copy messages of a stream to a queue, by reference.
+    """Copy messages of a stream to a queue, by reference, as far as it has room; made if there is anything to copy.
 
     Raises:
         QueueNotFound: no such stream. Conflict: the target is a stream.
     """
     stream = _stream(ctx, command.stream)
-    queue = ctx.state.queues.get(command.queue) or define(ctx, command.queue)
-    if queue.stream is not None:
+    queue = ctx.state.queues.get(command.queue)
+    if queue is not None and queue.stream is not None:
         raise InvalidRequest("The target of a replay must be a queue.", field="queue")
+    if command.queue in ctx.state.streams:
+        raise Conflict(f'"{command.queue}" is a stream.', queue=command.queue)
     log = stream.log
     first = max(command.first, log.first)
     last = min(command.last, log.next - 1, first + min(command.limit, STEP_ITEMS) - 1)
     kept = [sequence for a, b in log.kept(first, last) for sequence in range(a, b + 1)]
-    entries = [
-        (at, *log.locate(sequence), log.size_of(sequence), sequence, 0, 0)
-        for at, sequence in enumerate(kept, queue.log.next)
-    ]
-    if entries:
+    fits = fitting(ctx, queue, kept, log.size_of) if queue is not None else len(kept)
+    if fits:
+        queue = queue or define(ctx, command.queue)
+        entries = [
+            (at, *log.locate(sequence), log.size_of(sequence), sequence, 0, 0)
+            for at, sequence in enumerate(kept[:fits], queue.log.next)
+        ]
         ctx.commit(Move(ctx.now, queue.number, "replayed", stream.number, entries))
         ctx.watch_due(queue)
+        make_room(ctx, queue, fits)
         dispatch(ctx, queue)
-    is_last = last >= min(command.last, log.next - 1)
-    return Stepped(count=len(entries), seen=max(last - first + 1, 0), next=None if is_last else last + 1)
+    reply = Stepped(count=fits, seen=max(last - first + 1, 0), next=None, left=len(kept) - fits)
+    if last < min(command.last, log.next - 1):
+        reply.next = last + 1
+    if queue is not None and reply.left:
+        reply.full.append(queue.number)
+    return reply
 
 
 def bind_topic(ctx: Context, command: BindTopic) -> bool:

@@ -6,13 +6,15 @@ What bounds one (the end of a queue as of when it was asked for) is given to it:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...core.durable.queue import Queue
 from ...core.durable.stream import Stream
 from ...core.format import command as c
 from ...core.machine import Machine
-from ...errors import InvalidState, QueueNotFound
+from ...errors import InvalidState, QueueFull, QueueNotFound
+from ..engine import Json
 from .places import Places
 from .write.work import Steps
 
@@ -24,6 +26,20 @@ ID_ITEMS = 50
 
 COUNT_ITEMS = 100_000
 """Offsets that one step of a dry run counts."""
+
+
+@dataclass(slots=True)
+class Moved:
+    """What the steps of a redrive or a replay have come to so far; see ``Stepped``."""
+
+    count: int = 0
+    seen: int = 0
+    left: int = 0
+    full: list[int] = field(default_factory=list)
+
+    def add(self, reply: c.Stepped) -> None:
+        self.count, self.seen, self.left = self.count + reply.count, self.seen + reply.seen, self.left + reply.left
+        self.full = reply.full
 
 
 class Step(Protocol):
@@ -56,47 +72,65 @@ class LongOperations:
 
     def redrive(self, queue: Queue, until: int, limit: int) -> Steps:
         following: int | None = 0
-        count = seen = 0
-        while following is not None and count < limit:
+        moved = Moved()
+        while following is not None and moved.count + moved.left < limit:
             self._need(queue)
-            step = min(MOVE_ITEMS, limit - count)
-            reply: c.Stepped = self._step(
-                c.Redrive(queue=queue.name, first=following, until=until, limit=step), adds=True
-            )
+            step = min(MOVE_ITEMS, limit - moved.count - moved.left)
+            command = c.Redrive(queue=queue.name, first=following, until=until, limit=step, full=moved.full)
+            reply: c.Stepped = self._step(command, adds=True)
             following = reply.next
-            count, seen = count + reply.count, seen + reply.seen
+            moved.add(reply)
             yield reply.count
-        self._check_moved(queue, count, seen)
-        return {}
+        return self._came_to(queue, moved)
 
     def redrive_chosen(self, queue: Queue, ids: list[str]) -> Steps:
-        count = seen = 0
+        moved = Moved()
         for some in _slices(ids):
             self._need(queue)
             sequences = self._places.sequences(queue, some)
-            reply: c.Stepped = self._step(c.Redrive(queue=queue.name, sequences=sequences), adds=True)
-            count, seen = count + reply.count, seen + reply.seen
+            command = c.Redrive(queue=queue.name, sequences=sequences, full=moved.full)
+            reply: c.Stepped = self._step(command, adds=True)
+            moved.add(reply)
             yield reply.count
-        self._check_moved(queue, count, seen)
-        return {}
+        return self._came_to(queue, moved)
 
-    def _check_moved(self, queue: Queue, count: int, seen: int) -> None:
-        """Raises: InvalidState: there was something, and none of it could go back."""
-        if seen and not count:
+    def _came_to(self, queue: Queue, moved: Moved) -> Json:
+        """What a redrive answers.
+
+        Raises:
+            InvalidState: there was something, and none of it could go back. QueueFull: there was no room for any of it.
+        """
+        if moved.seen and not moved.count and not moved.left:
             raise InvalidState(
                 f'Nothing chosen in "{queue.name}" came from a queue that still exists.', queue=queue.name
             )
+        return self._what_fitted(moved)
+
+    def _what_fitted(self, moved: Moved) -> Json:
+        """Raises: QueueFull: nothing did."""
+        if not moved.left:
+            return {}
+        if moved.count:
+            return {"left": moved.left, "reason": QueueFull.code}
+        target = self._machine.state.logs.get(moved.full[0])
+        name = target.name if target is not None else "The queue"
+        raise QueueFull(f'"{name}" has no room for any of these messages.', queue=name, left=moved.left)
 
     def replay(self, stream: Stream, first: int, last: int, queue: str) -> Steps:
         following: int | None = first
-        while following is not None:
+        moved = Moved()
+        while following is not None and not moved.left:
             self._need(stream)
             reply: c.Stepped = self._step(
                 c.Replay(stream=stream.name, first=following, last=last, queue=queue, limit=MOVE_ITEMS), adds=True
             )
             following = reply.next
+            moved.add(reply)
             yield reply.count
-        return {}
+        for start in range(following, last + 1, COUNT_ITEMS) if following is not None else ():
+            moved.left += sum(b - a + 1 for a, b in stream.log.kept(start, min(last, start + COUNT_ITEMS - 1)))
+            yield 0
+        return self._what_fitted(moved)
 
     def count(self, stream: Stream, first: int, last: int) -> Steps:
         """A dry run."""
