@@ -64,6 +64,8 @@ class BatchBuilder:
     ) -> None:
         self._mutex, self._segments, self._claim = mutex, segments, claim
         self._capacity, self._epoch = capacity, epoch
+        self.unit_bytes_max = capacity - HEADER_BYTES - FRAME_BYTES
+        """Bytes of the largest unit: it fills a segment."""
         self.position = position
         self.unwritten: deque[PendingBatch] = deque()
         """Closed batches, also the one being written, oldest first."""
@@ -75,11 +77,6 @@ class BatchBuilder:
     def empty(self) -> bool:
         """Nothing waits for the writer."""
         return not self.current.headers and len(self.unwritten) == self._taken
-
-    @property
-    def unit_bytes_max(self) -> int:
-        """Bytes of the largest unit: it fills a segment."""
-        return self._capacity - HEADER_BYTES - FRAME_BYTES
 
     @property
     def left(self) -> int:
