@@ -57,7 +57,8 @@ def serve(
 ) -> None:  # fmt: skip
     """Run a server: broker, gateway and console.
 
-    Exit codes: 0 stopped cleanly, 1 failed, 2 wrong use, 3 damaged journal, 4 data in use, 5 the disk failed.
+    Exit codes: 0 stopped cleanly, 1 failed, 2 wrong use, 3 damaged journal, 4 data in use, 5 the disk failed, or a
+    command could not be carried out whole.
     """
     loaded = _load(
         config, host=host, port=port, data=data, engine=engine, durability=durability, origins=origin,

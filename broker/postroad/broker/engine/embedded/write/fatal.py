@@ -66,7 +66,7 @@ class FatalCommands:
                 finally:
                     self._files.close(handle)
                 rows = [dict(row) for row in orjson.loads(data)]
-                self.rows = [row for row in rows if 0 <= at_ms - int(row["at"]) < DAY_MS]
+                self.rows = [row for row in rows if abs(at_ms - int(row["at"])) < DAY_MS]
 
     def timers(self) -> Iterator[Timer]:
         """Those whose work ended the process."""
@@ -83,7 +83,7 @@ class FatalCommands:
         """
         if isinstance(command, _NEVER):
             return False
-        self.rows = [row for row in self.rows if at_ms - row["at"] < DAY_MS]
+        self.rows = [row for row in self.rows if abs(at_ms - row["at"]) < DAY_MS]
         frame, digest = _frame(command), None
         for row in self.rows:
             if row["kind"] != type(command).__name__:
