@@ -196,7 +196,7 @@ class DelayedMachine(RuleBasedStateMachine):
 
     @rule()
     def restore(self) -> None:
-        self.delayed = Delayed.from_arrays(self.delayed.to_arrays(), self.now)
+        self.delayed = Delayed.from_views([memoryview(values) for values in self.delayed.to_arrays()], self.now)
         self.passed = set()
 
     @invariant()

@@ -44,7 +44,7 @@ class MapMachine(RuleBasedStateMachine):
 
     @rule()
     def restore(self) -> None:
-        self.map = RunMap.from_arrays("QB", self.map.to_arrays())
+        self.map = RunMap.from_views("QB", [memoryview(values) for values in self.map.to_arrays()])
 
     @rule(first=places, more=st.integers(0, 30))
     def look(self, first: int, more: int) -> None:

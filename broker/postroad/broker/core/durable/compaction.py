@@ -129,6 +129,6 @@ class Compaction:
         compaction.newest = dict(data["newest"])
         compaction.tombstones = dict(data["tombstones"])
         superseded = data["superseded"]
-        compaction.superseded = Runs.from_flat(*parts.take("Q", superseded)) if parts else Runs.from_flat(superseded)
+        compaction.superseded = Runs.from_flat(*parts.views("Q", superseded)) if parts else Runs.from_flat(superseded)
         compaction._keep((first, last, size, at) for first, last, size, at in data["frames"])
         return compaction

@@ -170,10 +170,11 @@ class Delayed:
         return self._rows.to_arrays()
 
     @classmethod
-    def from_arrays(cls, arrays: list[array[int]], at_ms: int) -> Delayed:
+    def from_views(cls, arrays: list[memoryview], at_ms: int) -> Delayed:
+        """What ``to_arrays`` gave, and a snapshot has."""
         delayed = cls()
         delayed._now = at_ms
-        delayed._rows = RunMap.from_arrays("QH", arrays)
+        delayed._rows = RunMap.from_views("QH", arrays)
         for first, due in zip(arrays[0], arrays[2], strict=True):
             delayed._enter(due, first)
         return delayed

@@ -313,13 +313,13 @@ class Group:
     def from_json(cls, data: dict[str, Any], parts: PartReader, at_ms: int) -> Group:
         group = cls()
         group.floor = data["floor"]
-        group.settled = Runs.from_flat(*parts.take("Q", data["settled"]))
-        group.ready = {priority: Runs.from_flat(*parts.take("Q", sizes)) for priority, sizes in data["ready"]}
-        group.delayed = Delayed.from_arrays(parts.take(Delayed.KINDS, data["delayed"]), at_ms)
-        group.retrying = Delayed.from_arrays(parts.take(Delayed.KINDS, data["retrying"]), at_ms)
-        group.attempts = RunMap.from_arrays("I", parts.take("QII", data["attempts"]))
-        group.expiring.own = Delayed.from_arrays(parts.take(Delayed.KINDS, data["own_expiry"]), at_ms)
-        group.expiring.exempt = Runs.from_flat(*parts.take("Q", data["exempt"]))
+        group.settled = Runs.from_flat(*parts.views("Q", data["settled"]))
+        group.ready = {priority: Runs.from_flat(*parts.views("Q", sizes)) for priority, sizes in data["ready"]}
+        group.delayed = Delayed.from_views(parts.views(Delayed.KINDS, data["delayed"]), at_ms)
+        group.retrying = Delayed.from_views(parts.views(Delayed.KINDS, data["retrying"]), at_ms)
+        group.attempts = RunMap.from_views("I", parts.views("QII", data["attempts"]))
+        group.expiring.own = Delayed.from_views(parts.views(Delayed.KINDS, data["own_expiry"]), at_ms)
+        group.expiring.exempt = Runs.from_flat(*parts.views("Q", data["exempt"]))
         group.expiring.rules = [Rule(first, after_ms) for first, after_ms in data["rules"]]
         return group
 

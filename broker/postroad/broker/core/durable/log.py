@@ -282,7 +282,7 @@ class Log:
         for name, values in zip(ARRAYS, arrays, strict=True):
             setattr(log, name, values)
         if sizes is None:
-            log.placed = RunMap.from_arrays("QI", parts.take("QIQI", head["placed"]))
+            log.placed = RunMap.from_views("QI", parts.views("QIQI", head["placed"]))
         else:
             for sequence, (position, origin) in head["placed"]:
                 log.placed.add(sequence, sequence, position, origin)

@@ -31,12 +31,32 @@ class PartReader:
     def __init__(self, view: memoryview) -> None:
         self._view = view
 
+    def views(self, kinds: str, sizes: list[int]) -> list[memoryview]:
+        """Like ``take``, but what is there already: no copy is made."""
+        found = []
+        for kind, size in zip(kinds, sizes, strict=True):
+            found.append(_cast(self._view[:size], kind))
+            self._view = self._view[size:]
+        return found
+
     def take(self, kinds: str, sizes: list[int]) -> list[array[int]]:
         """The next arrays, with these type codes and lengths in bytes."""
-        taken = []
-        for kind, size in zip(kinds, sizes, strict=True):
-            values = array(kind)
-            values.frombytes(self._view[:size])
-            self._view = self._view[size:]
-            taken.append(values)
-        return taken
+        return [array_of(kind, view) for kind, view in zip(kinds, self.views(kinds, sizes), strict=True)]
+
+
+def array_of(kind: str, view: memoryview) -> array[int]:
+    """A copy of a view as an array."""
+    values = array(kind)
+    values.frombytes(view.cast("B"))
+    return values
+
+
+def _cast(view: memoryview, kind: str) -> memoryview:
+    match kind:
+        case "Q":
+            return view.cast("Q")
+        case "I":
+            return view.cast("I")
+        case _:
+            assert kind == "H", f"no part has elements of type {kind}"
+            return view.cast("H")

@@ -11,6 +11,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
+from .parts import array_of
+
 CHUNK = 512
 COUNT_MAX = 2**32 - 1
 
@@ -153,12 +155,14 @@ class RunMap:
         return found
 
     @classmethod
-    def from_arrays(cls, types: str, arrays: Sequence[array[int]]) -> RunMap:
-        """What ``to_arrays`` gave."""
+    def from_views(cls, types: str, arrays: Sequence[memoryview]) -> RunMap:
+        """What ``to_arrays`` gave, and a snapshot has: it is copied a chunk at a time."""
         found = cls(types)
         for at in range(0, len(arrays[0]), CHUNK):
             chunk = _Chunk(types)
-            chunk.firsts, chunk.counts, *chunk.columns = [values[at : at + CHUNK] for values in arrays]
+            chunk.firsts, chunk.counts, *chunk.columns = [
+                array_of(kind, values[at : at + CHUNK]) for kind, values in zip(f"QI{types}", arrays, strict=True)
+            ]
             found._starts.append(chunk.firsts[0])
             found._chunks.append(chunk)
         found._length, found.count = len(arrays[0]), sum(arrays[1])

@@ -162,7 +162,7 @@ class Runs:
         return flat
 
     @classmethod
-    def from_flat(cls, flat: array[int] | list[int]) -> Runs:
+    def from_flat(cls, flat: array[int] | list[int] | memoryview) -> Runs:
         """What ``to_array`` gave."""
         runs = cls()
         count = len(flat) // 2

@@ -180,7 +180,7 @@ def _stream(item: dict[str, Any], parts: PartReader, is_first: bool) -> Stream:
         for first, last, due, _ in rows:
             stream.expiring.add(first, last, due)
     else:
-        stream.expiring = RunMap.from_arrays("Q", parts.take("QIQ", item["expiring"]))
+        stream.expiring = RunMap.from_views("Q", parts.views("QIQ", item["expiring"]))
     if (known := item.get("compaction")) is not None:
         stream.compaction = Compaction.from_json(known, None if is_first else parts)
     stream.dedup = _dedup(item["dedup"], parts, is_first)

@@ -252,7 +252,7 @@ class StreamLog(Log):
         log.rows = False
         log.count = sum(log.live)
         gone = head.get("gone", [])
-        log.gone = Runs.from_flat(gone if sizes is not None else parts.take("Q", gone)[0])
+        log.gone = Runs.from_flat(gone if sizes is not None else parts.views("Q", gone)[0])
         log.sparse = head.get("sparse", False)
         if head.get("ranked"):
             log._ranks = _ranks(log.counts)
