@@ -6,6 +6,7 @@ import pytest
 from core_rig import Core
 from postroad.broker.core.format import command as c
 from postroad.broker.core.format.effect import End, Revoke
+from postroad.broker.core.format.record import Trim
 
 
 def stream_of(core: Core, name: str = "s") -> tuple[int, int]:
@@ -266,3 +267,19 @@ def test_trimmed_records_are_let_go_once_and_only_when_nothing_else_needs_them()
     assert state.released.count(position) == 1
     core.ack(core.consume("s.g.dead"), 1)
     assert state.released.count(position) == 2
+
+
+def test_a_lower_bound_of_bytes_is_reached_in_steps_that_visit_what_goes() -> None:
+    core = Core()
+    core.stream()
+    for _ in range(2500):
+        core.append(1, size=10)
+
+    core.run(c.DeclareStream(stream="s", settings={"retention_bytes": 50}, update=True))
+    log = core.machine.state.streams["s"].log
+    assert log.boundary_by_bytes(50, 7) == log.first + 7
+    core.wait(0)
+
+    assert (log.first, log.next, log.bytes) == (2495, 2500, 50)
+    trims = [record.first for record in core.records if isinstance(record, Trim)]
+    assert trims == [1000, 2000, 2495]

@@ -119,10 +119,6 @@ class Group:
             _join(found, a, b)
         return found
 
-    def waiting(self) -> Runs:
-        """All that waits: this visits everything, so it is for a few messages only."""
-        return Runs(self.waiting_starting(0))
-
     def priority_of(self, sequence: int) -> int:
         """Priority of a message that waits."""
         for priority, runs in self.ready.items():

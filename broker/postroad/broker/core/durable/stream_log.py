@@ -108,7 +108,7 @@ class StreamLog(Log):
         at = self._entry(sequence)
         return self.firsts[at] if at >= self.head else self.first
 
-    def boundary_by_bytes(self, size: int, entries: int = 1 << 62) -> int:
+    def boundary_by_bytes(self, size: int, entries: int) -> int:
         """First sequence of the oldest entry to keep, so that no more than ``size`` bytes are; the newest entry always stays.
 
         Only what goes is visited, and no more than ``entries`` go.
@@ -118,11 +118,6 @@ class StreamLog(Log):
         while at < end and kept > size:
             kept -= self.sizes[at]
             at += 1
-        return self.firsts[at] if at < len(self.firsts) else self.next
-
-    def boundary_by_entries(self, entries: int) -> int:
-        """First sequence that stays if so many entries go."""
-        at = self.head + entries
         return self.firsts[at] if at < len(self.firsts) else self.next
 
     def boundary_by_time(self, time: int) -> int:

@@ -33,7 +33,8 @@ def retain(ctx: Context, stream: Stream) -> None:
     if settings.retention_count is not None and log.next - first > settings.retention_count:
         first = max(first, log.boundary(log.next - settings.retention_count))
     if settings.retention_bytes is not None and log.bytes > settings.retention_bytes:
-        first = max(first, log.boundary_by_bytes(settings.retention_bytes))
+        # One entry more than a step takes: so a further step is seen to.
+        first = max(first, log.boundary_by_bytes(settings.retention_bytes, STEP_ITEMS + 1))
     if settings.retention_ms is not None:
         first = max(first, log.boundary_by_time(ctx.aging - settings.retention_ms))
     if settings.keep_until_acked:
