@@ -5,7 +5,7 @@ import { Receiver } from "./consume/receiver.js";
 import type { ConsumeOptions } from "./consume/worker.js";
 import { QueueNotFound } from "./errors.js";
 import type { Internals } from "./internals.js";
-import { operateLong, type RedriveOptions } from "./operation.js";
+import { type Moved, operateLong, type RedriveOptions } from "./operation.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { GroupStats, QueueSettings, StartFrom, StreamStats } from "./protocol/types.js";
 import type { BodyCheck } from "./schema/check.js";
@@ -88,7 +88,7 @@ export class Group<T = unknown> {
   }
 
   /** Makes messages of the group's dead-letter queue, `<stream>.<group>.dead`, ready again for this group alone, if the stream still has them. */
-  redrive({ signal, onProgress, ...chosen }: RedriveOptions = {}): Promise<{ count: number }> {
+  redrive({ signal, onProgress, ...chosen }: RedriveOptions = {}): Promise<Moved> {
     const args = { queue: `${this.stream}.${this.name}.dead`, ...chosen };
     return operateLong(this.#internals, "redrive", args, { signal, onProgress });
   }

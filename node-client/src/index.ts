@@ -29,7 +29,7 @@ export type { LiveMessage, MessageView } from "./live/message.js";
 export type { EventsView, LiveQueue, QueueView } from "./live/queue.js";
 export type { LiveStatus, Readable } from "./live/store.js";
 export type { StreamView } from "./live/stream.js";
-export type { OperationOptions, OperationProgress, RedriveOptions } from "./operation.js";
+export type { Moved, OperationOptions, OperationProgress, RedriveOptions } from "./operation.js";
 export { type ConnectOptions, type Logger, VERSION } from "./options.js";
 export type { RequestOptions } from "./pending.js";
 export * from "./protocol/types.js";

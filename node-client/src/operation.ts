@@ -26,13 +26,22 @@ export interface RedriveOptions extends OperationOptions {
   readonly limit?: number;
 }
 
+/** What an operation came to. */
+export interface Moved {
+  readonly count: number;
+  /** Messages that stayed since the queue that they go to has no room; absent where there are none. */
+  readonly left?: number;
+  /** Why: the code of an error, `queue-full`. */
+  readonly reason?: string;
+}
+
 /** Carries out one of them, however long it takes. @internal */
 export async function operateLong(
   { operate, query }: Internals,
   what: string,
   args: object,
   { signal, onProgress }: OperationOptions,
-): Promise<{ count: number }> {
+): Promise<Moved> {
   signal?.throwIfAborted();
   const operation = randomSession();
   const onAbort = (): void => {
@@ -51,7 +60,8 @@ export async function operateLong(
     if (answer["stopped"] === true) signal?.throwIfAborted();
     const { count } = countOf(answer);
     onProgress?.({ done: count, total: count });
-    return { count };
+    const { left, reason } = answer;
+    return typeof left === "number" && typeof reason === "string" ? { count, left, reason } : { count };
   } finally {
     clearInterval(timer);
     timer = undefined;

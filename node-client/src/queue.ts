@@ -5,7 +5,7 @@ import type { Messages, MessagesOptions } from "./consume/iterator.js";
 import { Receiver } from "./consume/receiver.js";
 import type { ConsumeOptions } from "./consume/worker.js";
 import type { Internals } from "./internals.js";
-import { type OperationOptions, operateLong, type RedriveOptions } from "./operation.js";
+import { type Moved, type OperationOptions, operateLong, type RedriveOptions } from "./operation.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { ConsumerInfo, MessageInfo, QueueSettings, QueueStats } from "./protocol/types.js";
 import type { PublishOptions } from "./publish/attributes.js";
@@ -167,7 +167,7 @@ export class Queue<T = unknown, In = T> extends Destination<In, PublishOptions, 
   }
 
   /** Of a dead-letter queue: sends messages back to the queue they came from. */
-  redrive({ signal, onProgress, ...chosen }: RedriveOptions = {}): Promise<{ count: number }> {
+  redrive({ signal, onProgress, ...chosen }: RedriveOptions = {}): Promise<Moved> {
     return this.#operateLong("redrive", chosen, { signal, onProgress });
   }
 
@@ -189,7 +189,7 @@ export class Queue<T = unknown, In = T> extends Destination<In, PublishOptions, 
     return this.#operateLong("discard", { messages }, options);
   }
 
-  #operateLong(what: string, args: object, options: OperationOptions): Promise<{ count: number }> {
+  #operateLong(what: string, args: object, options: OperationOptions): Promise<Moved> {
     return operateLong(this.#internals, what, { queue: this.name, ...args }, options);
   }
 }

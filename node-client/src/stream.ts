@@ -2,7 +2,7 @@ import { TOMBSTONE } from "./consume/parse.js";
 import { Group } from "./group.js";
 import type { Internals } from "./internals.js";
 import { checkName } from "./names.js";
-import { type OperationOptions, operateLong } from "./operation.js";
+import { type Moved, type OperationOptions, operateLong } from "./operation.js";
 import { fromWire, toWire } from "./protocol/case.js";
 import type { StreamSettings, StreamStats } from "./protocol/types.js";
 import type { PublishOptions } from "./publish/attributes.js";
@@ -107,7 +107,7 @@ export class Stream<T = unknown, In = T> extends Destination<In, StreamPublishOp
   }
 
   /** Copies messages `first` to `last` to a queue, as if they were published again. */
-  replay({ queue, signal, onProgress, ...range }: ReplayOptions): Promise<{ count: number }> {
+  replay({ queue, signal, onProgress, ...range }: ReplayOptions): Promise<Moved> {
     const args = { stream: this.name, ...range, queue: nameOf(queue) };
     return operateLong(this.#internals, "replay", args, { signal, onProgress });
   }

@@ -5,9 +5,11 @@ import {
   CallTimeout,
   type Client,
   Conflict,
+  DeadLetter,
   InvalidRequest,
   LeaseLost,
   type Message,
+  QueueFull,
   QueueNotFound,
   Unroutable,
 } from "../src/index.js";
@@ -47,6 +49,22 @@ describe.skipIf(!hasBroker)("with a real broker", { timeout: 60_000 }, () => {
     );
 
     expect(info).toMatchObject({ fired: 0, lastError: { code: "queue-full", at: expect.any(Number) as number } });
+  });
+
+  it("redrives what fits, and tells how many stayed and why", async () => {
+    const small = mq.queue<number>("narrow");
+    await small.publishMany([1, 2, 3]);
+    const consumer = small.consume(() => {
+      throw new DeadLetter("no");
+    });
+    await eventually(async () =>
+      (await mq.queues()).some(({ name, ready }) => name === "narrow.dead" && ready === 3) ? [1] : [],
+    );
+    await consumer.close();
+    await small.declare({ lengthMax: 2 }, { update: true });
+
+    expect(await mq.queue("narrow.dead").redrive()).toEqual({ count: 2, left: 1, reason: "queue-full" });
+    await expect(mq.queue("narrow.dead").redrive()).rejects.toThrow(QueueFull);
   });
 
   it("confirms the server's clock, and knows that nothing was held", async () => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -126,7 +126,12 @@ def queues(remote: Remote, out: Print, *, as_json: bool) -> None:
 def redrive(remote: Remote, queue: str, limit: int | None, out: Print, *, as_json: bool) -> None:
     body = {} if limit is None else {"limit": limit}
     answer = remote.ask("POST", path("/v1/queues", queue, "redrive"), body, timeout_s=None)
-    out(json.dumps(answer) if as_json else f"{answer['count']} redriven")
+    out(json.dumps(answer) if as_json else f"{answer['count']} redriven{stayed(answer)}")
+
+
+def stayed(answer: Mapping[str, Any]) -> str:
+    """What of an operation found no room."""
+    return f", {answer['left']} stayed: {answer['reason']}" if answer.get("left") else ""
 
 
 def _settle(conversation: Conversation, messages: list[dict[str, Any]], *, ack: bool) -> None:

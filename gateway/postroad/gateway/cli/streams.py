@@ -102,6 +102,7 @@ def replay(
     """Copy a range of a stream to a queue."""
 
     def command() -> None:
+        from .flow import stayed
         from .remote import path, remote
 
         fields: dict[str, Any] = {"queue": queue, "first": first, "last": last, "dry_run": dry_run}
@@ -113,6 +114,6 @@ def replay(
             where = f", offsets {answer['first']} to {answer['last']}" if answer["count"] and "first" in answer else ""
             out(f"{answer['count']} would be copied to {queue}{where}")
         else:
-            out(f"{answer['count']} copied to {queue}")
+            out(f"{answer['count']} copied to {queue}{stayed(answer)}")
 
     run(command)
