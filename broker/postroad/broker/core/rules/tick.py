@@ -234,10 +234,16 @@ def _retention(ctx: Context, key: int | str) -> int:
     return before - stream.log.count
 
 
-def _dispatch(ctx: Context, key: int | str) -> int:
+def _rate(ctx: Context, key: int | str) -> int:
     if (queue := ctx.state.logs.get(int(key))) is not None:
         dispatch(ctx, queue)
     return 0
+
+
+def _dispatch(ctx: Context, key: int | str) -> int:
+    """The next step of a dispatch that was cut."""
+    _rate(ctx, key)
+    return STEP_ITEMS
 
 
 def _held(ctx: Context, key: int | str) -> int:
@@ -251,7 +257,7 @@ def _held(ctx: Context, key: int | str) -> int:
 
 DUE: dict[str, Callable[[Context, int | str], int]] = {
     "session": _session, "leases": _leases, "detached": _detached, "due": _due,
-    "expiry": _expiry, "overflow": _overflow, "retention": _retention, "rate": _dispatch, "dispatch": _dispatch, "held": _held,
+    "expiry": _expiry, "overflow": _overflow, "retention": _retention, "rate": _rate, "dispatch": _dispatch, "held": _held,
     "clock": _clock, "recheck": _recheck,
 }  # fmt: skip
 """Kind of timer → its work; returns how many messages it was about."""
