@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 from engine_rig import Rig, turns
 from postroad.broker.engine.engine import DeliveryBatch, Reader, ReadSpec, WatchSpec
 from postroad.broker.errors import PostroadError
