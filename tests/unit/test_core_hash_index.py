@@ -24,7 +24,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.patch.setattr(hash_index, "PAGE", 2)
         self.gone: set[int] = set()
         self.known: set[int] = set()
-        self.index = HashIndex("Q", lambda number: None if number in self.gone else hash_of(number))
+        self.index = HashIndex(lambda number: None if number in self.gone else hash_of(number))
 
     @rule(first=numbers, count=st.integers(1, 40))
     def add(self, first: int, count: int) -> None:
@@ -48,7 +48,7 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.known)
     @rule(count=st.integers(0, 50))
     def begin_anew_with_pages_for_many(self, count: int) -> None:
-        self.index = HashIndex("Q", self.index._hash_of)
+        self.index = HashIndex(self.index._hash_of)
         self.index.reserve(count)
 
     @rule()
@@ -72,7 +72,7 @@ TestIndexMachine = IndexMachine.TestCase
 
 
 def test_a_look_up_gives_few_candidates_and_an_entry_costs_few_bytes() -> None:
-    index = HashIndex("Q", lambda number: number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
+    index = HashIndex(lambda number: number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
     for number in range(20_000):
         index.add(number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF, number)
 

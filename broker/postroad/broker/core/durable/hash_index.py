@@ -2,7 +2,7 @@
 
 Entries are in *pages*; a page is an array of numbers, and a byte of each one's hash beside it, so that a look-up is a search for a byte.
 There are as many pages as give ``PAGE`` entries each on average: growing splits one page, shrinking joins two (linear hashing), so no step
-visits more than a few hundred entries, and an entry costs about 11 bytes (7 where the numbers are of 4).
+visits more than a few hundred entries, and an entry costs about 11 bytes.
 
 What a number stands for is known to the owner alone: a look-up gives candidates, most of them the right ones.
 """
@@ -19,16 +19,14 @@ TAG_MASK = (1 << TAG_BITS) - 1
 
 class HashIndex:
     """Args:
-        kind: Array type code of the numbers.
-        hash_of: Hash of what a number stands for; None: of nothing any more, and the entry is dropped.
+    hash_of: Hash of what a number stands for; None: of nothing any more, and the entry is dropped.
 
     ``len`` is how many entries there are, those of nothing included.
     """
 
-    __slots__ = ("_bits", "_cleaned", "_hash_of", "_kind", "_length", "_pages")
+    __slots__ = ("_bits", "_cleaned", "_hash_of", "_length", "_pages")
 
-    def __init__(self, kind: str, hash_of: Callable[[int], int | None]) -> None:
-        self._kind = kind
+    def __init__(self, hash_of: Callable[[int], int | None]) -> None:
         self._hash_of = hash_of
         self._pages: list[tuple[bytearray, array[int]]] = []
         self._bits = 0
@@ -48,7 +46,7 @@ class HashIndex:
         assert not self._length, "pages are made before there are entries"
         pages = max(-(-count // PAGE), 1)
         self._bits = pages.bit_length() - 1
-        self._pages = [(bytearray(), array(self._kind)) for _ in range(pages)]
+        self._pages = [(bytearray(), array("Q")) for _ in range(pages)]
 
     def add(self, hash: int, number: int) -> None:
         if not self._pages:
@@ -116,8 +114,8 @@ class HashIndex:
             self._bits += 1
         at = len(self._pages) - (1 << self._bits)
         _, numbers = self._pages[at]
-        self._pages[at] = (bytearray(), array(self._kind))
-        self._pages.append((bytearray(), array(self._kind)))
+        self._pages[at] = (bytearray(), array("Q"))
+        self._pages.append((bytearray(), array("Q")))
         for number in numbers:
             hash = self._hash_of(number)
             if hash is None:

@@ -27,7 +27,7 @@ class Placements:
 
     def __init__(self, logs: Mapping[int, Queue]) -> None:
         self._logs = logs
-        self._index = HashIndex("Q", self._hash_of)
+        self._index = HashIndex(self._hash_of)
         self._stale = 0
         """Pages to look through, since entries there may say nothing any more."""
         self._beyond: dict[Place, list[Place]] = {}
