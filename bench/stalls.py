@@ -209,7 +209,12 @@ async def snapshot_producers(broker: Broker) -> None:
 async def due_at_once(broker: Broker) -> None:
     count = broker.n(300_000)
     at = broker.clock.now_ms() + HOUR_MS
-    await broker.fill("q", count, more=lambda first, n: {"delay_ms": at - broker.clock.now_ms()})
+
+    def one_by_one(first: int, n: int) -> dict[str, Any]:  # no two neighbours are due together
+        left = at - broker.clock.now_ms()
+        return {"delays_ms": [left + (first + k) * 7 % 1000 for k in range(n)]}
+
+    await broker.fill("q", count, more=one_by_one)
     async with broker.measured():
         broker.clock.jump(2 * HOUR_MS)
         until = time.monotonic() + 60
