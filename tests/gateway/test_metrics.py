@@ -17,6 +17,9 @@ from postroad.gateway.metrics import HELP, render, samples
 from postroad.gateway.serving import Running
 
 DOC = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+MEMORY_PARTS = "".join(
+    re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", DOC.partition("## Memory")[2].partition("## ")[0], re.MULTILINE)
+)
 LINE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\.)*",?)+)\})? (-?[0-9.e+-]+)\Z')
 
 
@@ -108,12 +111,12 @@ STATS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def told(queues: list[dict[str, Any]]) -> dict[str, float]:
-    return parsed(render(samples(OVERVIEW | {"queues": queues}, version="1")))
+async def told(queues: list[dict[str, Any]]) -> dict[str, float]:
+    return parsed(await render(samples(OVERVIEW | {"queues": queues}, version="1")))
 
 
-def test_what_an_engine_does_not_know_is_absent() -> None:
-    found = told([STATS | {"name": "q"}])
+async def test_what_an_engine_does_not_know_is_absent() -> None:
+    found = await told([STATS | {"name": "q"}])
 
     assert found['postroad_queue_messages{queue="q",state="ready"}'] == 1
     assert found['postroad_queue_paused{queue="q"}'] == 1
@@ -123,10 +126,10 @@ def test_what_an_engine_does_not_know_is_absent() -> None:
         assert f"postroad_queue_{absent}" not in found
 
 
-def test_the_number_of_series_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_series_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "NAMES_MAX", 3)
 
-    found = told([STATS | {"name": f"q{n}"} for n in (4, 2, 0, 1, 3)])
+    found = await told([STATS | {"name": f"q{n}"} for n in (4, 2, 0, 1, 3)])
 
     assert {name for name in found if "consumers" in name} == {
         f'postroad_queue_consumers{{queue="q{n}"}}' for n in range(3)
@@ -134,8 +137,19 @@ def test_the_number_of_series_is_bounded_and_the_rest_is_counted(monkeypatch: py
     assert found["postroad_names_omitted"] == 2
 
 
-def test_labels_are_escaped() -> None:
-    assert 'postroad_queue_consumers{queue="a\\"b\\\\c\\n"} 0' in render(
+async def test_what_memory_is_spent_on_is_told_by_part(engine: Any) -> None:
+    async with running_gateway(engine) as running, connected(running) as client:
+        await client.ask(1, op="publish", queue="q", messages=[{"body": "x" * 1000}])
+        found = await scraped(running)
+
+    assert found["postroad_memory_resident_bytes"] > 1_000_000
+    assert found['postroad_memory_bytes{part="bodies_cache"}'] > 1000
+    parts = {name for name in found if name.startswith("postroad_memory_bytes")}
+    assert {re.search('"(.+)"', name)[1] for name in parts} == set(re.findall(r"`(\w+)`", MEMORY_PARTS))
+
+
+async def test_labels_are_escaped() -> None:
+    assert 'postroad_queue_consumers{queue="a\\"b\\\\c\\n"} 0' in await render(
         samples(OVERVIEW | {"queues": [STATS | {"name": 'a"b\\c\n'}]}, version="1")
     )
 

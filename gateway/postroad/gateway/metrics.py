@@ -6,6 +6,7 @@ The number of series is bounded: beyond ``NAMES_MAX`` queues, streams and groups
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +17,9 @@ from .protocol.requests import GROUP_SEPARATOR, ask
 from .rest.endpoint import api, principal_of, server_of
 
 NAMES_MAX = 1000
+SLICE = 500
+"""Samples written in one turn of the loop."""
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATES = ("ready", "parked", "delayed", "retrying", "leased")
 
@@ -60,6 +64,8 @@ HELP: dict[str, tuple[str, str]] = {
     "postroad_journal_full": ("gauge", "1 while no segment can be reserved: publishes are refused."),
     "postroad_journal_syncs_total": ("counter", "Syncs of the journal."),
     "postroad_journal_sync_seconds": ("gauge", "How long syncs take, lately."),
+    "postroad_memory_resident_bytes": ("gauge", "Resident set of this process."),
+    "postroad_memory_bytes": ("gauge", "What of it is known, by part."),
 }  # fmt: skip
 """Every metric, with its type and meaning, in the order in which they are told."""
 
@@ -69,7 +75,7 @@ async def metrics(request: Request) -> Response:
     """What the caller may peek at."""
     context = server_of(request).context
     overview = await ask(context, principal_of(request), "overview", {})
-    return Response(render(samples(overview, version=context.version)), media_type=CONTENT_TYPE)
+    return Response(await render(samples(overview, version=context.version)), media_type=CONTENT_TYPE)
 
 
 def samples(overview: dict[str, Any], *, version: str) -> Iterator[Sample]:
@@ -97,15 +103,22 @@ def samples(overview: dict[str, Any], *, version: str) -> Iterator[Sample]:
             yield from _of_group(stats)
     if "journal" in overview:
         yield from _of_journal(overview["journal"])
+    for part, size in overview.get("memory", {}).items():
+        if part == "rss":
+            yield "postroad_memory_resident_bytes", {}, size
+        else:
+            yield "postroad_memory_bytes", {"part": part}, size
 
 
-def render(given: Iterable[Sample]) -> str:
-    """The text format, one block a metric."""
+async def render(given: Iterable[Sample]) -> str:
+    """The text format, one block a metric. Where there are many samples, others get their turns of the loop in between."""
     lines: dict[str, list[str]] = {name: [] for name in HELP}
-    for name, labels, value in given:
+    for count, (name, labels, value) in enumerate(given, 1):
         if value is not None:
             shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
             lines[name].append(f"{name}{{{shown}}} {_number(value)}" if shown else f"{name} {_number(value)}")
+        if count % SLICE == 0:
+            await asyncio.sleep(0)
     out = []
     for name, (kind, meaning) in HELP.items():
         if lines[name]:

@@ -49,6 +49,11 @@ class MessageLogs:
         self._rings: OrderedDict[str, _Ring] = OrderedDict()
         self._cost = 0
 
+    @property
+    def bytes(self) -> int:
+        """About the memory it takes."""
+        return self._cost
+
     def add(self, id: str, lines: Iterable[Json]) -> list[Json]:
         """Keep these lines; returns them with their numbers ``n``, which count up from 1 for each message."""
         ring = self._rings.setdefault(id, _Ring())

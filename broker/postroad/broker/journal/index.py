@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_right
 
 STRIDE_BYTES = 4096
+ENTRY_BYTES = 12
 
 
 class SparseIndex:

@@ -16,7 +16,7 @@ from ..errors import InvalidState, StorageFull, Unavailable
 from .begin import begin
 from .checkpoint import SLICE_BYTES
 from .files import NO_SPACE, Buffer, Files
-from .index import SparseIndex
+from .index import ENTRY_BYTES, SparseIndex
 from .options import JournalOptions, Recovered
 from .pending_batch import BatchBuilder, slack
 from .reader import SegmentReader
@@ -354,6 +354,14 @@ class Journal:
             "cut_bytes": self._cut_bytes,
             "snapshots": list(self._upkeep.snapshots) if self._upkeep is not None else [],
         }
+
+    def memory(self) -> tuple[int, int]:
+        """Bytes of what is not written yet, and of the index of where records are."""
+        builder = self._builder
+        with self._mutex:
+            indexes = sum(len(segment.index) for segment in self._segments.segments)
+            pending = [*builder.unwritten, builder.current] if builder is not None else []
+        return sum(batch.end - batch.offset for batch in pending), indexes * ENTRY_BYTES
 
     def close(self) -> None:
         """Write what is pending, prove it, mark the store clean, release the lock. Idempotent.

@@ -46,6 +46,7 @@ from .look.browsing import Browsing
 from .look.guarded import GuardedReadSink, GuardedWatchSink
 from .look.history import History
 from .look.logbook import Logbook
+from .look.memory import Memory
 from .look.observers import Observers
 from .look.queries import Queries
 from .look.readers import EmbeddedReader, Readers
@@ -141,8 +142,9 @@ class EmbeddedEngine:
         self._observers = Observers(machine, self._readers, self._stats, self._watching, self._history.recent)
         self._outlet = Outlet(machine, self._bodies, self._unreadable, self._observers.on_released)
         progress, logs = self._watching.progress, self._watching.logs
+        memory = Memory(machine, journal, self._bodies, self._watching, self._history.recent)
         browsing = Browsing(machine, journal, self._bodies, progress)
-        self._queries = Queries(machine, browsing, self._bodies, self._stats, self._history, progress, logs)
+        self._queries = Queries(machine, browsing, memory, self._bodies, self._stats, self._history, progress, logs)
         self._work = Work(loop, pipeline.once_durable, self._now)
         self._operations = Operations(machine, self._history, self.run, self.carry_out, self._step, self._work)
         self._is_open = True

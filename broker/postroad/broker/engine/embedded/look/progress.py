@@ -15,6 +15,9 @@ class ProgressBoard:
     def __init__(self) -> None:
         self._latest: dict[int, dict[int, Progress]] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, self._latest.values()))
+
     def of(self, log: int, sequence: int) -> Progress | None:
         return self._latest.get(log, {}).get(sequence)
 

@@ -22,6 +22,7 @@ from ...message_logs import MessageLogs
 from ..write.bodies import Bodies
 from .browsing import Browsing
 from .history import History
+from .memory import Memory
 from .message_json import message_json
 from .progress import ProgressBoard
 from .slices import in_slices
@@ -35,6 +36,7 @@ class Queries:
         self,
         machine: Machine,
         browsing: Browsing,
+        memory: Memory,
         bodies: Bodies,
         stats: Stats,
         history: History,
@@ -45,6 +47,7 @@ class Queries:
         self._logs = logs
         self._progress = progress
         self._browsing = browsing
+        self._memory = memory
         self._bodies = bodies
         self._stats = stats
         self._history = history
@@ -61,6 +64,7 @@ class Queries:
                 return {
                     "queues": await self.queues(),
                     "streams": await self.streams(),
+                    "memory": await self._memory.parts(),
                     "uptime_ms": int((time.monotonic() - self._started_at) * 1000),
                 }
             case "queues":

@@ -82,7 +82,12 @@ class Bodies:
         self._journal = journal
         self._prefix_of = prefix_of
         self._cache: OrderedDict[int, Stored] = OrderedDict()
-        self._room = cache_bytes
+        self._cache_bytes = self._room = cache_bytes
+
+    @property
+    def used(self) -> int:
+        """About the memory it takes, bytes."""
+        return self._cache_bytes - self._room
 
     def put(self, position: int, stored: Stored) -> None:
         self._cache[position] = stored
