@@ -79,10 +79,10 @@ async def ack_all(rig: Rig, worker: Any, batch: int) -> None:
 BOUNDS = {
     ("publish", BATCH): (210, 2, 4500, 0),
     ("deliver", BATCH): (180, 0, 0, 0),
-    ("ack", BATCH): (310, 2, 300, 0),
+    ("ack", BATCH): (360, 2, 300, 0),
     ("publish", 1): (93_000, MESSAGES, 75_000, 0),
     ("deliver", 1): (7_500, 0, 0, 0),
-    ("ack", 1): (150_000, MESSAGES, 135_000, 0),
+    ("ack", 1): (175_000, MESSAGES, 135_000, 0),
 }
 
 
