@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from machine_settings import MACHINE
 from postroad.broker.core.durable import dedup
 from postroad.broker.core.durable.dedup import KEYS_MAX, PRUNE_MAX, WINDOW_MS, DedupWindow
 from postroad.broker.core.durable.parts import PartReader, PartWriter
@@ -56,6 +57,7 @@ class DedupMachine(RuleBasedStateMachine):
         self.patch.undo()
 
 
+DedupMachine.TestCase.settings = MACHINE
 TestDedupMachine = DedupMachine.TestCase
 
 

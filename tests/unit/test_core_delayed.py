@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from machine_settings import MACHINE
 from postroad.broker.core.durable import delayed as module
 from postroad.broker.core.durable import run_map
 from postroad.broker.core.durable.delayed import DUE_MAX, STALE_SPARE, Delayed
@@ -224,5 +225,7 @@ def flat(rows: list[Any]) -> dict[int, tuple[int, int]]:
     return {s: (due, priority) for first, last, due, priority in rows for s in range(first, last + 1)}
 
 
+DelayedMachine.TestCase.settings = MACHINE
 TestDelayedMachine = DelayedMachine.TestCase
+PassingMachine.TestCase.settings = MACHINE
 TestPassingMachine = PassingMachine.TestCase

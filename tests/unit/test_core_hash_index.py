@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from machine_settings import MACHINE
 from postroad.broker.core.durable import hash_index
 from postroad.broker.core.durable.hash_index import HashIndex
 
@@ -68,6 +69,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.patch.undo()
 
 
+IndexMachine.TestCase.settings = MACHINE
 TestIndexMachine = IndexMachine.TestCase
 
 

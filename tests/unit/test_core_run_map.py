@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from machine_settings import MACHINE
 from postroad.broker.core.durable import run_map
 from postroad.broker.core.durable.run_map import COUNT_MAX, RunMap
 
@@ -66,6 +67,7 @@ class MapMachine(RuleBasedStateMachine):
         self.patch.undo()
 
 
+MapMachine.TestCase.settings = MACHINE
 TestMapMachine = MapMachine.TestCase
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from machine_settings import MACHINE
 from postroad.broker.core.durable import runs as module
 from postroad.broker.core.durable.runs import Runs, gaps
 
@@ -159,6 +160,7 @@ class RunsMachine(RuleBasedStateMachine):
         self.patch.undo()
 
 
+RunsMachine.TestCase.settings = MACHINE
 TestRunsMachine = RunsMachine.TestCase
 
 
