@@ -241,7 +241,7 @@ class EmbeddedEngine:
         )  # fmt: skip
 
     def _refused(self) -> PostroadError | None:
-        if self._has_failed:
+        if self._pipeline.failed is not None:
             return Unavailable(self._pipeline.why)
         return Unavailable("The broker is stopping.") if self._is_closing else None
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from ....core.durable.stream import GROUP_SEPARATOR
 from ....core.machine import Machine
-from ..write.gate import Output, guarded
+from ..write.gate import Output
 from .concerned import OFTEN, logs_of, names_beside
 from .readers import Readers
 from .recent import Recent
 from .slices import ITEMS
 from .stats import Stats
 from .watching import Watching
+
+log = logging.getLogger("postroad.engine")
 
 
 class Observers:
@@ -25,11 +28,15 @@ class Observers:
         self._sampling: asyncio.Task[None] | None = None
 
     def on_released(self, outputs: list[Output]) -> None:
-        guarded(
-            "messages of readers", self._readers.on_durable, [entry for output in outputs for entry in output.records]
-        )
+        try:
+            self._readers.on_durable([entry for output in outputs for entry in output.records])
+        except Exception:
+            log.exception("messages of readers could not be given")
         for output in outputs:
-            guarded("events", self._note, output)
+            try:
+                self._note(output)
+            except Exception:
+                log.exception("events could not be given")
 
     def every_second(self, at_ms: int) -> None:
         """Measure the rates of what moves; where that is much, in slices."""

@@ -72,7 +72,10 @@ class Gate:
                 free = []
                 while waiting and waiting[0].position <= self.durable:
                     free.append(waiting.popleft())
-                guarded("what was decided", self._release, free)
+                try:
+                    self._release(free)
+                except Exception:
+                    log.exception("what was decided could not be given")
         finally:
             self._is_releasing = False
 

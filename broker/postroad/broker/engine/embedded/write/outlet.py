@@ -66,11 +66,17 @@ class Outlet:
                     guarded("deliveries", self._deliver, effect.subscription, grants.pop(effect.subscription, []))
                     guarded("the end of a lease", self._take_back, effect)
         for subscription, wanted in grants.items():
-            guarded("deliveries", self._deliver, subscription, wanted)
+            try:
+                self._deliver(subscription, wanted)
+            except Exception:
+                log.exception("deliveries could not be given")
         for output in outputs:
             if output.reply is not None:
-                guarded("a reply", output.reply)
-        guarded("events", self._on_released, outputs)
+                try:
+                    output.reply()
+                except Exception:
+                    log.exception("a reply could not be given")
+        self._on_released(outputs)
 
     def _take_back(self, effect: Revoke | End) -> None:
         sink = self._sinks.get(effect.subscription)
@@ -109,4 +115,7 @@ class Outlet:
                 self._unreadable(subscription, grants[0].number, grants[0].number + grants[0].count - 1, error)
             return
         for batch in made:
-            guarded("a delivery", sink.deliver, batch)
+            try:
+                sink.deliver(batch)
+            except Exception:
+                log.exception("a delivery could not be given")
