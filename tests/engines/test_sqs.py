@@ -190,7 +190,7 @@ class TestKeys:
 
     async def test_keys_are_any_text(self, engine: Engine) -> None:
         desk = Desk(engine)
-        keys = ["a b", "ü" * 200, "x" * 128, "m:x", "k"]
+        keys = ["a b", "ü" * 64, "x" * 128, "m:x", "k"]
         await desk.publish("q", *(b"%d" % at for at in range(5)), attributes={"keys": keys})
         inbox = await desk.consume("q")
         await inbox.count(5)

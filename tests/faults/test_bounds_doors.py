@@ -117,6 +117,10 @@ def _operate(do: str, **args: Any) -> Call:
     return lambda house: outcome(house.rig.engine.operate(do, args))
 
 
+def _query(what: str, **args: Any) -> Call:
+    return lambda house: outcome(house.rig.engine.query(what, args))
+
+
 def _declare(**settings: Any) -> Call:
     return lambda house: outcome(house.rig.engine.declare(house.queue(), settings))
 
@@ -165,6 +169,10 @@ BAD_CALLS: dict[str, Call] = {
     "redrive limit 2**53": _operate("redrive", queue="known", limit=2**53),
     "redrive messages 20,000": _operate("redrive", queue="known", messages=["1-1-1"] * 20_000),
     "discard message id of 1 MB": _operate("discard", queue="known", messages=["1" * 1_000_000]),
+    "search for a lone surrogate": _query("messages", queue="known", text=LONE),
+    "search for 1 MB": _query("messages", queue="known", text="x" * 1_000_000),
+    "search by a header that is a lone surrogate": _query("messages", queue="known", headers={"a": LONE}),
+    "look at a queue whose name is a lone surrogate": _query("queue", queue=LONE),
     "consume prefetch 0": _consume(prefetch=0),
     "consume prefetch 2**53": _consume(prefetch=2**53),
     "consume lease_ms 2**53": _consume(lease_ms=2**53),

@@ -22,6 +22,7 @@ CRON_BYTES_MAX = 200
 ID_BYTES_MAX = 100
 SESSION_BYTES_MAX = 64
 RESUME_BYTES_MAX = 200
+SEARCH_BYTES_MAX = 800
 
 
 def check_batch(batch: PublishBatch, limits: Limits) -> None:

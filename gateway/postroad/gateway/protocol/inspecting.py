@@ -7,7 +7,7 @@ from typing import Any
 
 from postroad.broker.attributes import check_headers
 from postroad.broker.checks import checked_list, checked_text, invalid
-from postroad.broker.engine.bounds import CRON_BYTES_MAX, ID_BYTES_MAX
+from postroad.broker.engine.bounds import CRON_BYTES_MAX, ID_BYTES_MAX, SEARCH_BYTES_MAX
 from postroad.broker.engine.engine import WatchSpec
 from postroad.broker.errors import InvalidRequest
 from postroad.broker.limits import LIMITS
@@ -17,7 +17,6 @@ from .fields import boolean, integer, queue_of, required, start_of, string, targ
 
 PAGE_MAX, PAGE_DEFAULT = 200, 50
 EVENTS_MAX = 1000
-SEARCH_BYTES_MAX = 800
 
 QUERIES = (
     "overview", "queues", "queue", "messages", "message", "logs", "events", "streams", "stream", "offset", "schedules",

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ....errors import InvalidRequest
+from ....attributes import check_headers
+from ....checks import checked_text
+from ....limits import LIMITS
+from ...bounds import SEARCH_BYTES_MAX
 from ..write.bodies import Stored
-
-TEXT_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,10 @@ def search_of(args: Mapping[str, Any]) -> Search | None:
     text, headers, key = args.get("text"), args.get("headers"), args.get("key")
     if text is None and headers is None and key is None:
         return None
-    if text is not None and (not isinstance(text, str) or not 0 < len(text) <= TEXT_MAX):
-        raise InvalidRequest(f"text must be a string of 1 to {TEXT_MAX} characters.", field="text")
-    if headers is not None and not (isinstance(headers, dict) and all(isinstance(v, str) for v in headers.values())):
-        raise InvalidRequest("headers must be an object of strings.", field="headers")
-    if key is not None and not isinstance(key, str):
-        raise InvalidRequest("key must be a string.", field="key")
+    if text is not None:
+        checked_text(text, "text", SEARCH_BYTES_MAX, 1)
+    if headers is not None:
+        check_headers(headers, "headers", LIMITS)
+    if key is not None:
+        checked_text(key, "key", SEARCH_BYTES_MAX)
     return Search(text.encode() if text else None, tuple((headers or {}).items()), key)
