@@ -52,13 +52,21 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 class Clock:
-    """The system's clock, which can be set forward."""
+    """The system's clock, which can be set forward. It has what any commit's clock must have."""
 
     def __init__(self) -> None:
         self._ahead_ms = 0
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self._ahead_ms
+
+    def wall_ms(self) -> int:
+        return self.now_ms()
+
+    def not_before(self, at_ms: int) -> None:
+        self.jump(max(at_ms - self.now_ms(), 0))
+
+    def slew(self) -> None: ...
 
     def jump(self, ms: int) -> None:
         self._ahead_ms += ms
