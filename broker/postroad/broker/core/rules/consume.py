@@ -59,7 +59,10 @@ def consume(ctx: Context, command: Consume) -> Consuming:
         runtime.held_until = ctx.now + RESUME_MS
         ctx.timers.at("held", queue.number, runtime.held_until)
     first = subscription.next_number
-    runtime.room.note(subscription)
+    if len(runtime.consumers) <= 2:  # the first has not been noted while it was alone
+        runtime.note_all()
+    else:
+        runtime.room.note(subscription)
     dispatch(ctx, queue)
     return Consuming(
         subscription=subscription.id, first=first, token=subscription.token, lease_ms=subscription.lease_ms, lost=lost

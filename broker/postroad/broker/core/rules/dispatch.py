@@ -32,10 +32,7 @@ def dispatch(ctx: Context, queue: Queue, freed: Subscription | None = None) -> N
         freed: The only one whose room has grown. If something was ready before, or nothing has become ready, the others need no look.
     """
     runtime, group = ctx.runtime_of(queue), queue.group
-    if freed is not None:
-        runtime.room.note(freed)
-    if runtime.holdings.freed:
-        runtime.note_freed()
+    only = runtime.note_freed(freed)
     if (
         group.expiring
         and (due := group.next_expiry(queue.log)) is not None
@@ -49,7 +46,6 @@ def dispatch(ctx: Context, queue: Queue, freed: Subscription | None = None) -> N
     if settings.concurrency_max is not None or settings.rate_max is not None:
         left = _dispatch_limited(ctx, runtime)
     else:
-        only = next(iter(runtime.consumers.values())) if len(runtime.consumers) == 1 else freed
         left = _serve(ctx, runtime, only) if only is not None else _go_round(ctx, runtime)
     if left <= 0 and group.has_ready:
         ctx.timers.at("dispatch", queue.number, ctx.now)
@@ -63,7 +59,8 @@ def _serve(ctx: Context, runtime: QueueRuntime, subscription: Subscription) -> i
         if granted is None:
             break
         left -= granted[1]
-    runtime.room.note(subscription)
+    if len(runtime.consumers) > 1:
+        runtime.room.note(subscription)
     return left
 
 
@@ -87,6 +84,8 @@ def _go_round(ctx: Context, runtime: QueueRuntime) -> int:
 def _dispatch_limited(ctx: Context, runtime: QueueRuntime) -> int:
     """Like ``_go_round``, one grant at a time, within the queue's own limits."""
     settings, group, left = runtime.queue.settings, runtime.queue.group, GRANTS_MAX
+    if len(runtime.consumers) == 1:
+        runtime.note_all()
     while left > 0 and group.has_ready:
         allowed = 1 << 62
         if settings.concurrency_max is not None:

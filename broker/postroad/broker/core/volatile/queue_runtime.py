@@ -41,12 +41,26 @@ class QueueRuntime:
         """Consumers, and those that were cancelled but hold something, in the order in which they came."""
         return sorted({*self.consumers, *self.holdings.holders()})
 
-    def note_freed(self) -> None:
-        """Consumers whose leases have ended may have room again."""
-        for number in self.holdings.freed:
-            if (subscription := self.consumers.get(number)) is not None:
-                self.room.note(subscription)
-        self.holdings.freed.clear()
+    def note_freed(self, freed: Subscription | None) -> Subscription | None:
+        """Consumers whose leases have ended, and ``freed``, may have room again. Returns the only one to be served, None: any may be.
+
+        A consumer that is alone is not noted: its room is no question.
+        """
+        if len(self.consumers) == 1:
+            self.holdings.freed.clear()
+            return next(iter(self.consumers.values()))
+        if freed is not None:
+            self.room.note(freed)
+        if self.holdings.freed:
+            for number in self.holdings.freed:
+                if (subscription := self.consumers.get(number)) is not None:
+                    self.room.note(subscription)
+            self.holdings.freed.clear()
+        return freed
+
+    def note_all(self) -> None:
+        for subscription in self.consumers.values():
+            self.room.note(subscription)
 
     def tokens(self, rate: int, at_ms: int) -> int:
         """Deliveries allowed now: ``rate`` a second, at most a second's worth saved up."""
