@@ -22,6 +22,8 @@ export function operate(store: TestStore, header: Header, revoke: (entry: Entry,
   };
 
   switch (header["do"]) {
+    case "confirm_clock":
+      return { confirmed: false };
     case "pause":
     case "resume":
       queue().isPaused = header["do"] === "pause";
