@@ -83,3 +83,23 @@ def test_a_message_whose_handler_kills_its_process_is_dead_at_last(
     assert [first[-1], second[-1]] == [("poison", 1), ("poison", 2)]
     assert third == [("after", 1), ("last", 1)]
     assert broker.queues()["q.dead"]["ready"] == 1
+
+
+def test_handlers_that_run_in_one_tick_leave_nothing_behind_when_one_of_them_ends_the_process(
+    broker: LiveBroker, tmp_path: Path
+) -> None:
+    """What was done before it is acked, and what was told ahead is set back, while the process ends."""
+    first, second, third = lives(broker, tmp_path, "exit", prefetch=10, sync=True)
+
+    assert first == [("before", 1), ("poison", 1)]
+    assert [second[-1], third] == [("poison", 2), [("after", 1), ("last", 1)]]
+
+
+def test_a_process_that_aborts_among_quick_handlers_costs_no_neighbour_its_life(
+    broker: LiveBroker, tmp_path: Path
+) -> None:
+    """Those that were told with it may count once; the next time each is told alone."""
+    lives(broker, tmp_path, "abort", prefetch=10, sync=True)
+
+    assert broker.queues()["q"]["acked_total"] == len(BODIES) - 1
+    assert broker.queues()["q.dead"]["ready"] == 1

@@ -315,9 +315,9 @@ class FaultyFiles:
         self._called("pwritev+sync" if sync else "pwritev", self._names[handle])
         if self.write_bytes_max is not None:
             buffers = [b"".join(buffers)[: self.write_bytes_max]]
-        if sync and self.between is not None:
+        if sync and (between := self.between) is not None:  # a test may take it away meanwhile
             self.inner.pwritev(handle, buffers, offset)
-            self.between()
+            between()
         return self.inner.pwritev(handle, buffers, offset, sync=sync)
 
     def sync(self, handle: int) -> None:
