@@ -103,3 +103,23 @@ async def test_settles_and_publishes_of_a_connection_overtake_its_long_operation
     engine.go_on.set()
     await alone.settle()
     assert {"op": "ok", "id": 3, "count": 1}.items() <= alone.port.sent[-1].items()
+
+
+async def test_a_settle_is_answered_in_the_midst_of_a_replay_of_its_connection(rig: Rig) -> None:
+    await rig.publish([b"1"] * 5000, "s", kind="stream")
+    await rig.publish([b"1"], "work")
+    alone = Alone(rig.engine)  # type: ignore[arg-type]
+    await alone.text(op="consume", id=1, sub=1, queue="work")
+    while not any(frame["op"] == "deliver" for frame in alone.port.sent):
+        await turns(1)
+    held = HeldSync(rig.files)
+
+    await alone.text(op="operate", id=2, do="replay", stream="s", queue="copy")
+    await alone.text(op="settle", id=3, sub=1, ack=[[1, 1]])
+    held.let_go()
+    while not any(frame.get("id") == 2 for frame in alone.port.sent):
+        await asyncio.sleep(0)
+
+    answers = [frame["id"] for frame in alone.port.sent if "id" in frame]
+    assert answers == [1, 3, 2]
+    assert {"op": "ok", "id": 2, "count": 5000}.items() <= alone.port.sent[-1].items()
