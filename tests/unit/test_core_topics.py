@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 from core_rig import Core
 from postroad.broker.core.format import command as c
-from postroad.broker.errors import Conflict, InvalidName, InvalidRequest, QueueFull, QueueNotFound, Unroutable
-from postroad.broker.limits import LIMITS
+from postroad.broker.errors import (
+    Conflict,
+    InvalidName,
+    InvalidRequest,
+    LimitExceeded,
+    QueueFull,
+    QueueNotFound,
+    Unroutable,
+)
+from postroad.broker.limits import LIMITS, Limits
 
 
 @pytest.fixture
@@ -281,3 +289,18 @@ def test_a_deleted_target_is_bound_no_more_and_its_name_starts_anew(core: Core) 
     core.declare("a")
 
     assert send(core).routed == 0
+
+
+def test_there_are_at_most_so_many_bindings_and_one_that_goes_makes_room() -> None:
+    core = Core(Limits(bindings_max=2))
+    core.declare("q")
+    assert core.bind("a.*", "q")
+    assert core.bind("b.*", "q")
+
+    assert not core.bind("b.*", "q")  # it is there
+    with pytest.raises(LimitExceeded) as raised:
+        core.bind("c.*", "q")
+
+    assert raised.value.details == {"limit": "bindings_max", "value": 2}
+    assert core.bind("a.*", "q", on=False)
+    assert core.bind("c.*", "q")

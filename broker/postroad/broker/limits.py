@@ -47,6 +47,7 @@ class Limits:
     schedule_body_bytes_max: int = _bound(64 * 1024, "bytes", "the body of a schedule's message")
     filter_headers_max: int = _bound(16, "headers", "headers in the filter of a binding")
     queues_max: int = _bound(100_000, "queues", "queues and streams of one broker")
+    bindings_max: int = _bound(10_000, "bindings", "bindings of one broker; publishing to a new topic looks at each")
 
 
 LIMITS = Limits()

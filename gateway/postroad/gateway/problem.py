@@ -16,7 +16,7 @@ TITLES = {
     409: "Conflict", 410: "Gone", 413: "Too large", 429: "Too much", 500: "Internal error", 501: "Not supported",
     503: "Unavailable", 507: "Storage full",
 }  # fmt: skip
-_PACED = ("queues_max", "prefetch_max", "subscriptions_max")
+_PACED = ("bindings_max", "queues_max", "prefetch_max", "subscriptions_max")
 """Limits that a caller may try again later; the others are about the size of one request."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import Conflict, InvalidRequest, QueueNotFound
+from ...errors import Conflict, InvalidRequest, LimitExceeded, QueueNotFound
 from ..durable.queue import Queue
 from ..durable.stream import Stream
 from ..durable.topic.bindings import Binding, check_filter
@@ -78,7 +78,7 @@ def bind_topic(ctx: Context, command: BindTopic) -> bool:
     """Add or remove a binding; adding one that is there, or removing one that is not, changes nothing.
 
     Raises:
-        InvalidName, InvalidRequest. QueueNotFound: no such target.
+        InvalidName, InvalidRequest. QueueNotFound: no such target. LimitExceeded: there are ``bindings_max`` already.
     """
     pattern = check_pattern(command.pattern)
     headers, any_header = check_filter(command.headers)
@@ -89,6 +89,8 @@ def bind_topic(ctx: Context, command: BindTopic) -> bool:
     binding = Binding(pattern, target.number, headers, any_header)
     if (binding in state.bindings.all) == command.on:
         return False
+    if command.on and (count := len(state.bindings.all)) >= (limit := ctx.limits.bindings_max):
+        raise LimitExceeded(f"There are {count:,} bindings already.", limit="bindings_max", value=limit)
     ctx.commit(Bind(ctx.now, target.number, pattern, command.on, list(headers), any_header))
     return True
 
