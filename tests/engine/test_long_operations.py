@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from engine_rig import HeldSync, Rig, turns
+from postroad.broker.engine.engine import Nack
 from postroad.broker.errors import Conflict, InvalidState, QueueNotFound, Unavailable
 
 MANY = 20_000
 STEP = 1000
 RUNNING_MAX = 4
-UNWRITTEN_MAX = 8
+UNWRITTEN_MAX = 1
 
 
 @pytest.fixture
@@ -176,6 +177,26 @@ async def test_a_redrive_passes_over_orphans_and_says_when_there_is_nothing_else
     with pytest.raises(InvalidState):
         await rig.engine.operate("redrive", {"queue": "morgue"})
     assert (await rig.stats("morgue"))["ready"] == 600
+
+
+async def test_steps_that_write_nothing_are_one_a_turn_all_the_same(rig: Rig) -> None:
+    await rig.engine.declare("gone", {"attempts_max": 1, "dead_letter": "morgue"})
+    await rig.publish([b"x"] * 5000, "gone")
+    worker = await rig.consume("gone", prefetch=5000)
+    await rig.got(worker, 5000)
+    for number in range(1, 5000, 1000):
+        await rig.settle(worker, nacks=[Nack(first=number, last=number + 999)])
+    await rig.engine.delete("gone")
+
+    redrive = begun(rig, "redrive", queue="morgue")
+    most = 0
+    while not redrive.done():
+        await asyncio.sleep(0)
+        most = max(most, len(rig.engine._work._turns))
+
+    assert most == 1
+    with pytest.raises(InvalidState):
+        await redrive
 
 
 async def test_a_replay_copies_what_was_there_when_it_was_asked_for(rig: Rig) -> None:

@@ -28,7 +28,9 @@ OPERATIONS_MAX = 1000
 TURN_S = 0.004
 """Time that all operations together take of one turn of the loop; the step that crosses it is the last."""
 
-UNWRITTEN_MAX = 8
+UNWRITTEN_MAX = 1
+"""More would keep the loop's thread busy without a pause, and the journal's thread would wait for it: everybody's confirms take three
+times as long with 8."""
 
 Steps = Generator[int, None, Json]
 
@@ -40,6 +42,7 @@ class Operation:
     done: Messages moved or settled so far.
     total: What it may come to at most; None: nobody knows.
     unwritten: Steps whose records are not durable yet.
+    is_parked: It waits for the disk.
     is_over: It makes no further step; its answer waits for the disk.
     ended: Gets the answer.
     """
@@ -55,6 +58,7 @@ class Operation:
     done: int = 0
     unwritten: int = 0
     is_running: bool = False
+    is_parked: bool = False
     is_over: bool = False
 
     def row(self) -> Json:
@@ -193,11 +197,13 @@ class Work:
             self._stepping = None
         operation.unwritten += 1
         self._once_durable(lambda: self._written(operation))
-        return operation.unwritten < UNWRITTEN_MAX
+        operation.is_parked = operation.unwritten >= UNWRITTEN_MAX
+        return not operation.is_parked
 
     def _written(self, operation: Operation) -> None:
         operation.unwritten -= 1
-        if operation.unwritten == UNWRITTEN_MAX - 1 and operation.is_running and not operation.is_over:
+        if operation.is_parked and operation.is_running:
+            operation.is_parked = False
             self._turns.append(operation)
             self._wake_up()
 
