@@ -257,6 +257,14 @@ class Group:
         """Remove what of ``first`` … ``last`` is ready: ``(first, last, priority)`` each."""
         return [(a, b, priority) for priority, runs in self.ready.items() for a, b in runs.remove(first, last)]
 
+    def bring_due(self, first: int, last: int, at_ms: int) -> None:
+        """What of ``first`` … ``last`` is due is ready, though its turn in ``come_due`` has not come yet."""
+        for waiting in (self.delayed, self.retrying):
+            for a, b, due, priority in waiting.within(first, last) if waiting.count else ():
+                if due <= at_ms:
+                    waiting.remove(a, b)
+                    self.add_ready(a, b, priority)
+
     def come_due(self, at_ms: int, limit: int = 1 << 62) -> bool:
         """Move up to ``limit`` rows that are due to ready; True: there may be more. Volatile: it changes nothing that a record depends on."""
         is_more = False

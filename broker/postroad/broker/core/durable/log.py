@@ -216,6 +216,7 @@ class Log:
         at = self._entry(first)
         while first <= last:
             count = min(last + 1, self._end(at)) - first
+            assert count <= live[at], f"{first} … {first + count - 1} are settled twice"
             part = sizes[at] * count // live[at]
             live[at] -= count
             sizes[at] -= part

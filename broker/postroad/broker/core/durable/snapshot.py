@@ -101,7 +101,7 @@ def _stream_json(stream: Stream, leased: Mapping[int, list[Leased]], parts: Part
         "compaction": stream.compaction.to_json(parts) if stream.compaction else None,
         "dedup": stream.dedup.to_json(parts),
         "groups": [
-            _queue_json(group, leased.get(group.number, []), parts) for _, group in sorted(stream.groups.items())
+            _queue_json(group, leased.get(group.number, []), parts) for group in stream.groups.values()
         ],
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ...errors import QueueNotFound
 from ..durable.queue import Queue
 from ..durable.runs import gaps
+from ..durable.stream import GROUP_SEPARATOR
 from ..format.command import CancelConsumer, Consume, Consuming, Detach, SetPrefetch, Stall
 from ..format.effect import Returned
 from ..volatile.lease import Lease
@@ -30,7 +31,7 @@ def consume(ctx: Context, command: Consume) -> Consuming:
     """
     queue = ctx.state.queues.get(command.queue)
     if queue is None:
-        if not command.declare:
+        if not command.declare or GROUP_SEPARATOR in command.queue:
             raise QueueNotFound(f'There is no queue named "{command.queue}".', queue=command.queue)
         queue = define(ctx, command.queue, *(made_by_name(ctx, command.queue) or ()))
     runtime = ctx.runtime_of(queue)
@@ -40,7 +41,7 @@ def consume(ctx: Context, command: Consume) -> Consuming:
         number = ctx.next_subscription
         ctx.next_subscription += 1
         subscription = Subscription(
-            number, f"s{ctx.state.epoch}-{number}{command.secret}", queue, command.consumer, command.client, command.prefetch,
+            number, f"s{ctx.state.epoch}-{number}-{queue.number}.{command.secret}", queue, command.consumer, command.client, command.prefetch,
             command.lease_ms or queue.settings.lease_ms, ctx.now, runtime.holdings,
             command.reports_begun,
         )  # fmt: skip
@@ -77,6 +78,15 @@ def _former(ctx: Context, command: Consume) -> Subscription | None:
     return subscription
 
 
+def _may_be_of(token: str | None, number: int) -> bool:
+    """False if a token names another queue: one that was deleted and made again has other messages under the same sequences.
+
+    A token of an earlier release names none.
+    """
+    parts = token.split("-") if token is not None else []
+    return len(parts) < 3 or not parts[2].endswith(".") or parts[2] == f"{number}."
+
+
 def _keep_held(
     ctx: Context, runtime: QueueRuntime, subscription: Subscription, command: Consume
 ) -> list[tuple[int, int]]:
@@ -105,9 +115,13 @@ def _lease_again(
     """The broker forgot the leases (a restart, or too late): what is still ready goes to its holder under the same numbers."""
     group = runtime.queue.group
     lost: list[tuple[int, int]] = []
+    is_of_this_queue = _may_be_of(command.resume, runtime.queue.number)
     for number, count, sequence in sorted(command.held):
         held = []
-        if number >= subscription.next_number:
+        if number >= subscription.next_number and not is_of_this_queue:
+            subscription.next_number = number + count
+        elif number >= subscription.next_number:
+            group.bring_due(sequence, sequence + count - 1, ctx.now)
             for first, last, priority in sorted(group.remove_ready(sequence, sequence + count - 1)):
                 start = number + first - sequence
                 lease(ctx, runtime, subscription, start, first, last - first + 1, priority)
@@ -203,3 +217,7 @@ def return_free(ctx: Context, runtime: QueueRuntime, leases: list[Lease]) -> Non
         last = held.sequence + held.count - 1
         runtime.queue.group.add_ready(held.sequence, last, held.priority)
         ctx.effects.append(Returned(runtime.queue.number, held.sequence, last))
+    if leases and runtime.queue.settings.overflow != "reject":
+        ctx.timers.at(
+            "overflow", runtime.queue.number, ctx.now
+        )  # its bounds may have been lowered while these were held

@@ -49,6 +49,8 @@ def fail(ctx: Context, queue: Queue, failed: list[Failed], reason: str, consumer
     if back:
         ctx.commit(Return(ctx.now, queue.number, back, reason, consumer))
         ctx.watch_due(queue)
+        if settings.overflow != "reject":
+            ctx.timers.at("overflow", queue.number, ctx.now)  # its bounds may have been lowered while these were held
     if dead:
         bury(ctx, queue, dead, reason, consumer)
 

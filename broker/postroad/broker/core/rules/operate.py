@@ -27,7 +27,7 @@ from ..format.record import Move
 from .context import Context
 from .dispatch import dispatch
 from .overflow import fitting, make_room
-from .publish import check, store
+from .publish import check, hand_out, record
 
 
 def redrive(ctx: Context, command: Redrive) -> Stepped:
@@ -61,6 +61,7 @@ def _redrive(ctx: Context, queue: Queue, sequences: list[int], reply: Stepped) -
                 continue
             reopened.add((origin, offset))
         by_origin.setdefault(origin, []).append(sequence)
+    moved: list[tuple[Queue, int]] = []
     for origin, able in by_origin.items():
         target = ctx.state.logs[origin]
         chosen = able[: fitting(ctx, target, able, queue.log.size_of)] if origin not in reply.full else []
@@ -79,10 +80,13 @@ def _redrive(ctx: Context, queue: Queue, sequences: list[int], reply: Stepped) -
         priorities = [known.get(sequence, 0) for sequence in chosen] if known else None
         ctx.commit(Move(ctx.now, target.number, "redriven", queue.number, entries, priorities=priorities))
         ctx.settle(queue, "redriven", _runs(chosen))
-        ctx.watch_due(target)
-        make_room(ctx, target, len(chosen))
-        dispatch(ctx, target)
+        moved.append((target, len(chosen)))
         reply.count += len(chosen)
+    # Only now: what makes room may be dead letters for this very queue, and handing them out may lease or expire what is chosen.
+    for target, count in moved:
+        ctx.watch_due(target)
+        make_room(ctx, target, count)
+        dispatch(ctx, target)
     dispatch(ctx, queue)  # what was taken out may have held an ordering key
 
 
@@ -109,8 +113,9 @@ def redrive_edited(ctx: Context, command: RedriveEdited) -> Published:
     publish = command.publish
     publish.queue, publish.kind = target.name, "queue"
     check(ctx, [publish])
-    reply = store(ctx, publish)
+    reply, routes = record(ctx, publish)
     ctx.settle(queue, "redriven", _runs([command.sequence]), reason="edited")
+    hand_out(ctx, publish, routes)  # only now: what makes room may be dead letters for this very queue
     dispatch(ctx, queue)
     return reply
 

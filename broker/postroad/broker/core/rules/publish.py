@@ -81,9 +81,20 @@ def _check_order(command: PublishMessages, routes: Routes) -> None:
 
 def store(ctx: Context, command: PublishMessages) -> Published:
     """Store messages that ``check`` has passed, and hand them out."""
+    reply, routes = record(ctx, command)
+    hand_out(ctx, command, routes)
+    return reply
+
+
+def record(ctx: Context, command: PublishMessages) -> tuple[Published, Routes]:
+    """The records of a publish, and nothing that comes of it."""
     routes = make_target(ctx, command)
     duplicates = _duplicates(ctx, command, routes) if command.digests is not None else {}
-    reply = _record(ctx, command, routes, duplicates)
+    return _record(ctx, command, routes, duplicates), routes
+
+
+def hand_out(ctx: Context, command: PublishMessages, routes: Routes) -> None:
+    """What has been stored goes to consumers; queues and streams make room."""
     for target, _ in routes:
         if isinstance(target, Queue):
             if command.attributes or target.settings.expire_ms is not None:
@@ -96,7 +107,6 @@ def store(ctx: Context, command: PublishMessages) -> Published:
                     ctx.watch_due(group)
                 dispatch(ctx, group)
             retain(ctx, target)
-    return reply
 
 
 def make_target(ctx: Context, command: PublishMessages) -> Routes:
