@@ -222,3 +222,29 @@ def test_the_list_is_short_and_survives_what_is_no_list() -> None:
         broken = FatalCommands(files)
         broken.load(1000)
         assert broken.rows == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[", b"{}", b'"x"', b"[1]", b'[{"at": 1}]', b'[{"at": "1", "kind": "PublishMessages", "digest": "x"}]',
+        b'[{"at": 1, "kind": "Tick", "digest": "", "timer": "abc"}]',
+        b'[{"at": 1, "kind": "Tick", "digest": "", "timer": ["schedule", ["x"]]}]',
+        b" " * (2 * 1024 * 1024),
+    ],
+    ids=["damaged", "object", "text", "number", "bare", "time-as-text", "timer-as-text", "timer-of-a-list", "huge"],
+)  # fmt: skip
+async def test_a_list_that_is_not_ours_is_passed_over(content: bytes) -> None:
+    rig = await Rig(MemoryFiles()).start()
+    content = content.replace(b'"at": 1', b'"at": %d' % rig.clock.now_ms()).replace(
+        b'"at": "1"', b'"at": "%d"' % rig.clock.now_ms()
+    )
+    await rig.engine.close()
+    handle = rig.files.open(NAME, create=True)
+    rig.files.pwritev(handle, [content], 0)
+    rig.files.close(handle)
+
+    rig = await rig.crashed().start()
+
+    assert isinstance(await outcome(rig, [b"1"]), Confirm)
+    await rig.engine.close()

@@ -210,3 +210,20 @@ async def test_a_replay_copies_what_was_there_when_it_was_asked_for(rig: Rig) ->
     assert (await replay)["count"] == 2000
     assert (dry["count"], dry["first"], dry["last"]) == (2005, 5, 2009)
     assert (await rig.stats())["ready"] == 2000
+
+
+async def test_a_replay_does_not_make_its_target_again_when_that_is_deleted(rig: Rig) -> None:
+    for _ in range(8):
+        await rig.publish([b"x"] * 500, "s", kind="stream")
+    held = HeldSync(rig.files)
+    replay = begun(rig, "replay", stream="s", queue="copies")
+    await held.arrived()
+    deleted = asyncio.create_task(rig.engine.delete("copies"))
+    await turns()
+    held.let_go()
+
+    with pytest.raises(QueueNotFound):
+        await replay
+    await deleted
+
+    assert "copies" not in {row["name"] for row in (await rig.engine.query("queues", {}))["queues"]}

@@ -7,6 +7,7 @@ from engine_rig import Rig
 from postroad.broker.engine.embedded.settle_slices import SLICE_ITEMS, slices
 from postroad.broker.engine.engine import Completion, Nack, PublishBatch, SettleBatch, Settled
 from postroad.broker.errors import PostroadError
+from postroad.broker.limits import Limits
 
 COUNT = 3 * SLICE_ITEMS
 
@@ -83,3 +84,30 @@ def test_a_batch_is_cut_by_what_it_costs(batch: SettleBatch, one_by_one: bool, s
     assert [number for part in parts for a, b in part.acks for number in range(a, b + 1)] == [
         number for a, b in batch.acks for number in range(a, b + 1)
     ]
+
+
+def test_a_number_that_is_named_thousands_of_times_is_looked_at_once() -> None:
+    batch = SettleBatch(acks=[(1, 16_384)] * 5_000, nacks=[Nack(first=20_000, last=30_000)] * 5_000)
+
+    parts = slices(batch, 30_000, one_by_one=True)
+
+    acked = [(first, last) for part in parts for first, last in part.acks]
+    nacked = [(nack.first, nack.last) for part in parts for nack in part.nacks]
+    assert sum(last - first + 1 for first, last in acked) == 16_384
+    assert sum(last - first + 1 for first, last in nacked) == 10_001
+    assert len(parts) < 40
+
+
+async def test_a_settle_names_no_more_deliveries_than_it_may_have_items() -> None:
+    rig = await Rig(limits=Limits()).start()
+    await rig.publish([b"x"])
+    worker = await rig.consume()
+    await rig.got(worker, 1)
+    others = [(number, None) for number in range(2, 10_000)]
+
+    with pytest.raises(PostroadError) as refused:
+        await rig.settle(worker, completions=[Completion(number=1, others=others)] * 3)
+
+    assert (refused.value.code, refused.value.details["limit"]) == ("limit-exceeded", "settle_items_max")
+    assert (await rig.settle(worker, acks=[(1, 1)])).lost == []
+    await rig.engine.close()

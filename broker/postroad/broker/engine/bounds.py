@@ -68,7 +68,12 @@ def check_settle(batch: SettleBatch, limits: Limits) -> None:
         _check_progress(progress, limits)
     for line in _list(batch.log, "log", limits):
         _check_line(line, limits)
+    count = 0
     for done in _list(batch.completions, "done", limits):
+        count += 1 + len(_list(done.others, "done", limits))
+        if count > limits.settle_items_max:
+            most = limits.settle_items_max
+            raise exceeded(f"done may name {most} deliveries.", "settle_items_max", most, field="done")
         _check_completion(done, limits)
 
 

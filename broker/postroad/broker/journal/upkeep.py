@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,9 @@ from .options import JournalOptions
 from .segment_set import SegmentSet
 from .spares import Spares
 from .writer import Writer
+
+WRITTEN_WAIT_S = 10.0
+"""How long a snapshot waits until its position is written: with ``durability`` memory a record counts as durable before that."""
 
 
 class Upkeep:
@@ -45,6 +49,11 @@ class Upkeep:
 
     def write_snapshot(self, position: int, length: int, slices: Iterable[Buffer]) -> None:
         """See ``Journal.stream_snapshot``."""
+        until = time.monotonic() + WRITTEN_WAIT_S
+        while self._writer.written < position <= self._writer.durable and time.monotonic() < until:
+            if self._writer.failed is not None:
+                break
+            time.sleep(0.002)
         if position > self._writer.written:
             raise InvalidState(f"Position {position} is not written yet.")
         store = bytes.fromhex(self._manifest.store)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Raw
-from postroad.broker.checks import checked_integer, checked_list, invalid
+from postroad.broker.checks import checked_integer, checked_list, exceeded, invalid
 from postroad.broker.engine.engine import (
     LEVELS,
     Completion,
@@ -105,8 +105,23 @@ def settle_batch(request: Mapping[str, Any], limits: Limits, body_bytes_max: int
         batch.log = [_log_line(item, f"log[{i}].", limits) for i, item in enumerate(_items(request, "log", limits))]
     if "done" in request:
         done = checked_list(request["done"], "done", limits.settle_items_max, "settle_items_max")
-        batch.completions = [_done(item, index, limits, body_bytes_max) for index, item in enumerate(done)]
+        batch.completions = _completions(done, limits, body_bytes_max)
     return batch
+
+
+def _completions(done: Sequence[Any], limits: Limits, body_bytes_max: int) -> list[Completion]:
+    """All that is done together names at most ``settle_items_max`` deliveries, however few items name them."""
+    found, count = [], 0
+    for index, item in enumerate(done):
+        completion = _done(item, index, limits, body_bytes_max)
+        count += 1 + len(completion.others)
+        if count > limits.settle_items_max:
+            raise exceeded(
+                f"done may name {limits.settle_items_max} deliveries.", "settle_items_max", limits.settle_items_max,
+                field="done",
+            )  # fmt: skip
+        found.append(completion)
+    return found
 
 
 def _items(request: Mapping[str, Any], field: str, limits: Limits) -> list[dict[str, Any]]:

@@ -124,9 +124,11 @@ def ranges(value: object, field: str, limits: Limits) -> list[tuple[int, int]]:
 
 def objects(value: object, field: str, items_max: int, limit: str) -> list[dict[str, Any]]:
     """Raises: InvalidRequest: no array of objects. LimitExceeded: more than ``items_max``, the bound ``limit``."""
-    if type(value) is not list or not all(type(item) is dict for item in value):
+    if type(value) is not list:
         raise invalid(field, "an array of objects")
     checked_list(value, field, items_max, limit)
+    if not all(type(item) is dict for item in value):
+        raise invalid(field, "an array of objects")
     return value
 
 

@@ -19,12 +19,13 @@ from typing import Any
 import msgspec
 import orjson
 from msgspec import Raw
-from postroad.broker.limits import INTEGER_MAX
+from postroad.broker.limits import INTEGER_MAX, Limits
 
 USERS = frozenset(("messages", "message", "with", "done"))
 """Fields of a request that a user's value may be in."""
 
 FORGIVEN_BYTES = 64 * 1024
+ITEMS_MAX = max(Limits().settle_items_max, Limits().messages_max)
 _OBJECT, _ARRAY = b"{["
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
@@ -92,7 +93,11 @@ def _if_object(members: Mapping[str, _Member]) -> _Member:
 def _each(read: _Member) -> _Member:
     def read_all(value: Raw) -> Any:
         view = memoryview(value)
-        return [read(item) for item in _ITEMS.decode(value)] if view[0] == _ARRAY else orjson.loads(view)
+        if view[0] != _ARRAY:
+            return orjson.loads(view)
+        items = _ITEMS.decode(value)
+        # More than any list may have: that alone is refused later, so nothing of it is read.
+        return [read(item) for item in items] if len(items) <= ITEMS_MAX else items
 
     return read_all
 

@@ -119,11 +119,15 @@ class LongOperations:
     def replay(self, stream: Stream, first: int, last: int, queue: str) -> Steps:
         following: int | None = first
         moved = Moved()
+        target = self._machine.state.queues.get(queue)
         while following is not None and not moved.left:
             self._need(stream)
+            if target is not None:
+                self._need(target)  # deleted meanwhile, and perhaps made again: it is not ours to fill
             reply: c.Stepped = self._step(
                 c.Replay(stream=stream.name, first=following, last=last, queue=queue, limit=MOVE_ITEMS), adds=True
             )
+            target = target or self._machine.state.queues.get(queue)
             following = reply.next
             moved.add(reply)
             yield reply.count

@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from ...core.durable.runs import Runs, gaps
 from ...errors import PostroadError
-from ..engine import Done, Ranges, SettleBatch, Settled
+from ..engine import Done, Nack, Ranges, SettleBatch, Settled
 
 SLICE_ITEMS = 1_000
 
@@ -27,6 +28,10 @@ def slices(batch: SettleBatch, last: int, *, one_by_one: bool) -> list[SettleBat
     if not _is_large(batch, last, one_by_one) or any(done.publishes for done in batch.completions):
         return [batch]
     done = batch.completions
+    batch = replace(
+        batch, acks=_once(batch.acks), releases=_once(batch.releases), extends=_once(batch.extends),
+        nacks=_nacked_once(batch.nacks),
+    )  # fmt: skip
     parts = [replace(batch, acks=(), nacks=(), releases=(), extends=(), completions=())]
     parts += [SettleBatch(acks=acks) for acks in _cut(batch.acks, last if one_by_one else 0)]
     parts += [SettleBatch(completions=done[at : at + SLICE_ITEMS]) for at in range(0, len(done), SLICE_ITEMS)]
@@ -45,10 +50,34 @@ def slices(batch: SettleBatch, last: int, *, one_by_one: bool) -> list[SettleBat
     return parts
 
 
+def _once(ranges: Ranges) -> Ranges:
+    """The same numbers, each in one range only: a frame may name one thousands of times."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
+def _nacked_once(nacks: Sequence[Nack]) -> list[Nack]:
+    """Each number only with the first nack that names it."""
+    seen = Runs()
+    found: list[Nack] = []
+    for nack in nacks:
+        for first, last in gaps(nack.first, nack.last, seen.within(nack.first, nack.last)):
+            seen.add(first, last)
+            found.append(replace(nack, first=first, last=last))
+    return found
+
+
 def _is_large(batch: SettleBatch, last: int, one_by_one: bool) -> bool:
     if len(batch.acks) + len(batch.nacks) + len(batch.releases) + len(batch.extends) > SLICE_ITEMS:
         return True
-    if len(batch.completions) > SLICE_ITEMS or (batch.nacks and _span(batch, last) > SLICE_ITEMS):
+    if sum(1 + len(done.others) for done in batch.completions) > SLICE_ITEMS or (
+        batch.nacks and _span(batch, last) > SLICE_ITEMS
+    ):
         return True
     if not one_by_one:
         return False

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -29,6 +28,7 @@ log = logging.getLogger("postroad.engine")
 
 NAME = "fatal-commands.json"
 KEPT_MAX = 16
+FILE_BYTES_MAX = 1024 * 1024
 
 MESSAGE = "This ended the broker before, so it is not tried again: the log of that moment says what was raised."
 
@@ -57,16 +57,23 @@ class FatalCommands:
         self.rows: list[dict[str, Any]] = []
 
     def load(self, at_ms: int) -> None:
-        """Read what the folder has. What cannot be read is as good as nothing."""
-        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-            if NAME in self._files.list():
-                handle = self._files.open(NAME)
-                try:
-                    data = self._files.pread(handle, self._files.size(handle), 0)
-                finally:
-                    self._files.close(handle)
-                rows = [dict(row) for row in orjson.loads(data)]
-                self.rows = [row for row in rows if abs(at_ms - int(row["at"])) < DAY_MS]
+        """Read what the folder has. A file that is not ours, or damaged, is left alone, and said in the log."""
+        if NAME not in self._files.list():
+            return
+        try:
+            handle = self._files.open(NAME)
+            try:
+                data = self._files.pread(handle, FILE_BYTES_MAX + 1, 0)
+            finally:
+                self._files.close(handle)
+            rows = orjson.loads(data) if len(data) <= FILE_BYTES_MAX else None
+        except (OSError, ValueError) as error:
+            log.warning("%s cannot be read, and is passed over: %s", NAME, error)
+            return
+        if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
+            log.warning("%s is not what this program writes, and is passed over", NAME)
+            return
+        self.rows = [row for row in rows if abs(at_ms - row["at"]) < DAY_MS][-KEPT_MAX:]
 
     def timers(self) -> Iterator[Timer]:
         """Those whose work ended the process."""
@@ -128,6 +135,18 @@ class FatalCommands:
             self._files.close(handle)
         self._files.rename(making, NAME)
         self._files.dirsync()
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it has the shape of what ``note`` writes."""
+    if type(row) is not dict or type(row.get("at")) is not int:
+        return False
+    if type(row.get("kind")) is not str or type(row.get("digest")) is not str:
+        return False
+    timer = row.get("timer")
+    return timer is None or (
+        type(timer) is list and len(timer) == 2 and type(timer[0]) is str and type(timer[1]) in (int, str)
+    )
 
 
 def _frame(command: object) -> list[Any] | None:

@@ -31,6 +31,8 @@ def one_message(given: object, limits: Limits) -> tuple[bytes, dict[str, Any]]:
     if type(kind) is not str or kind not in ("json", "text", "bytes"):
         raise invalid("type", '"json", "text" or "bytes"')
     attributes = {name: given[name] for name in ATTRIBUTES if given.get(name) is not None}
+    if not isinstance(attributes.get("headers", {}), dict):
+        raise invalid("headers", "an object of strings")
     check_attributes(attributes, 1, limits)
     body = stored_body(given["body"], kind, "body")
     if kind != "json":
