@@ -442,6 +442,17 @@ class EmbeddedEngine:
             return 0, False
         return known.next_number - 1, known.queue.log.keyed or known.leases.pieces > SLICE_ITEMS
 
+    def note_begun(self, subscription: int, number: int) -> bool:
+        """Note the highest delivery number begun. It is volatile, no record says it and nothing comes of it: so it needs no pipeline.
+
+        Returns False where more may come of it: the consumer was silent, or there is none.
+        """
+        known = self._machine.subscriptions.get(subscription)
+        if known is None or known.is_silent or self._has_failed or not self._is_open:
+            return False
+        known.begun = known.begun_after(number)
+        return True
+
     def note_log(self, subscription: int, lines: Sequence[LogLine]) -> None:
         """Log lines of a consumer's handlers: nothing of them is journaled."""
         self._logbook.take(subscription, lines)

@@ -146,6 +146,10 @@ class Turns:
         self._soon = soon
         self._waiting: deque[Callable[[], None]] = deque()
 
+    @property
+    def is_idle(self) -> bool:
+        return not self._waiting
+
     def do(self, parts: Sequence[Callable[[], None]]) -> None:
         """The first at once, if nothing waits."""
         is_idle = not self._waiting
