@@ -126,13 +126,6 @@ class SettleDeliveries:
     progress: Sequence[tuple[int, int | None, str | None]] = ()
     completions: Sequence[Complete] = ()
 
-    @property
-    def is_begun_only(self) -> bool:
-        """It says what has begun, and nothing else."""
-        if self.begun is None or self.acks or self.nacks or self.releases:
-            return False
-        return not (self.extends or self.progress or self.completions)
-
 
 @dataclass(slots=True, kw_only=True)
 class SettleReply:

@@ -34,10 +34,6 @@ def settle_deliveries(ctx: Context, command: SettleDeliveries) -> SettleReply:
     subscription = ctx.subscriptions.get(command.subscription)
     if subscription is None:
         raise LeaseLost("The subscription has ended, and with it its leases.")
-    if command.is_begun_only and not subscription.is_silent:  # told before each quick run of handlers
-        ctx.changed = True
-        subscription.begun = subscription.begun_after(command.begun or 0)
-        return SettleReply(lost=[], settled=[])
     if command.completions:
         check(ctx, [publish for completion in command.completions for publish in completion.publishes])
     queue = subscription.queue

@@ -70,10 +70,10 @@ class FatalCommands:
         except (OSError, ValueError) as error:
             log.warning("%s cannot be read, and is passed over: %s", NAME, error)
             return
-        if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
-            log.warning("%s is not what this program writes, and is passed over", NAME)
-            return
-        self.rows = [row for row in rows if abs(at_ms - row["at"]) < DAY_MS][-KEPT_MAX:]
+        ours = [row for row in rows if _is_row(row)] if isinstance(rows, list) else []
+        if rows != ours:
+            log.warning("%s has what this program does not write: that is passed over", NAME)
+        self.rows = [row for row in ours if abs(at_ms - row["at"]) < DAY_MS][-KEPT_MAX:]
 
     def timers(self) -> Iterator[Timer]:
         """Those whose work ended the process."""
